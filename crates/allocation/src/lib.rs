@@ -1,0 +1,1 @@
+//! Predictions and a budget to who gets what.

@@ -1,0 +1,1 @@
+//! A goal, profiles and a catalogue to margin-safe candidate promotions.

@@ -1,0 +1,1 @@
+//! Logs to effects and intervals.

@@ -1,0 +1,1 @@
+//! Who we may know: the identity vault and consent.

@@ -1,0 +1,1 @@
+//! The learned sequence encoder.

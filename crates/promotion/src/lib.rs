@@ -1,0 +1,1 @@
+//! The promotion language, and the exact price of a basket under a promotion.

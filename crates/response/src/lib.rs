@@ -1,0 +1,1 @@
+//! What a promotion changes for a customer, with its uncertainty.

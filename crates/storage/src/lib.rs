@@ -1,0 +1,1 @@
+//! The only crate that opens a file of the store: import, tables, quarantine.
