@@ -1,0 +1,190 @@
+//! Trains the encoder on what customers bought next.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::Device;
+use youhui_commerce::{Draw, Micros};
+
+use super::batch::{Batch, Span};
+use super::history::Popularity;
+use super::metrics::{Ranking, score};
+use super::network::Network;
+use super::{Encoder, EncoderConfig, Sequence, SequenceError};
+
+/// What one pass over the customers gave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochReport {
+    /// Which pass, from 1; 0 is the start.
+    pub epoch: usize,
+    /// How many passes there are at most.
+    pub epochs: usize,
+    /// Mean cross-entropy in training, in nats; not a number at the start.
+    pub loss: f64,
+    /// NDCG@10 of the validation customers' last basket; not a number without such customers.
+    pub validation_ndcg_10: f64,
+}
+
+/// What a training did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainReport {
+    /// Customers with at least two baskets, who were learnt from.
+    pub customers: usize,
+    /// How many of them were kept for deciding when to stop: their last basket was not learnt.
+    pub validation_customers: usize,
+    /// Every pass.
+    pub epochs: Vec<EpochReport>,
+    /// The pass whose weights were kept.
+    pub best_epoch: usize,
+}
+
+/// One training at a time: burn 0.22.1's autodiff deadlocks when several threads run backward
+/// passes (measured: 4 of 4 times with four threads).
+static ONE_TRAINING: Mutex<()> = Mutex::new(());
+
+/// Purpose of the draw that picks validation customers.
+const VALIDATION: u64 = 0x7365_7175;
+
+/// Trains an encoder on `sequences`, whose category numbers are below `categories`. Every basket
+/// but those of validation is learnt to be predicted from the ones before. `progress` hears of
+/// every pass. Runs on the calling thread; the same input and seed give the same bits.
+pub fn train(
+    sequences: &[Sequence],
+    categories: usize,
+    config: &EncoderConfig,
+    progress: &mut dyn FnMut(EpochReport),
+) -> Result<(Encoder, TrainReport), SequenceError> {
+    config.check()?;
+    super::check(sequences, categories)?;
+    let mut learners: Vec<Learner<'_>> = Vec::new();
+    for sequence in sequences.iter().filter(|sequence| sequence.steps.len() >= 2) {
+        // With two baskets, keeping the last would leave only the first to predict.
+        let validates = sequence.steps.len() >= 3 && sequence.subject.unit_interval(VALIDATION) < 0.1;
+        learners.push(Learner { sequence, baskets: sequence.steps.len() - usize::from(validates), validates });
+    }
+    if learners.is_empty() {
+        return Err(SequenceError::TooFewBaskets { needed: 2 });
+    }
+    let learnt = learners.iter().flat_map(|learner| &learner.sequence.steps[..learner.baskets]);
+    let popularity = Popularity::of(learnt, categories);
+    let validation = Validation::of(&learners);
+
+    let _alone = ONE_TRAINING.lock().unwrap_or_else(PoisonError::into_inner);
+    let device = Device::flex().autodiff();
+    let mut network = Network::new(config, &popularity, &device);
+    let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+    let mut draw = Draw::seeded(config.seed).fork("sequence training");
+    let mut encoder = Encoder { network: network.valid(), popularity, config: config.clone() };
+    let mut best = (0, validation.ndcg(&encoder));
+    let mut epochs = Vec::new();
+    let mut report = |report: EpochReport| {
+        progress(report);
+        epochs.push(report);
+    };
+    report(EpochReport { epoch: 0, epochs: config.epochs, loss: f64::NAN, validation_ndcg_10: best.1 });
+    let steps = batches(&learners, config, &mut draw.clone()).len();
+    let mut step = 0;
+    for epoch in 1..=config.epochs {
+        let (mut sum, mut known) = (0.0, 0);
+        for spans in batches(&learners, config, &mut draw) {
+            let batch = Batch::new(&spans, &encoder.popularity, config, &device);
+            if batch.known == 0 {
+                continue;
+            }
+            let loss = network.loss(&batch);
+            sum += batch.known as f64 * loss.clone().into_scalar::<f64>();
+            known += batch.known;
+            let gradients = GradientsParams::from_grads(loss.backward(), &network);
+            let done = step as f64 / (steps * config.epochs) as f64;
+            let rate = config.learning_rate * (1.0 - 0.9 * done.min(1.0));
+            network = optimizer.step(rate, network, gradients);
+            step += 1;
+        }
+        let trial = Encoder { network: network.valid(), ..encoder.clone() };
+        let ndcg = validation.ndcg(&trial);
+        report(EpochReport {
+            epoch,
+            epochs: config.epochs,
+            loss: sum / f64::from(u32::try_from(known).unwrap_or(u32::MAX)),
+            validation_ndcg_10: ndcg,
+        });
+        // Without validation customers the last pass is kept.
+        if ndcg.is_nan() || ndcg > best.1 {
+            best = (epoch, ndcg);
+            encoder = trial;
+        } else if epoch >= best.0 + config.patience {
+            break;
+        }
+    }
+    let customers = learners.len();
+    let validation_customers = validation.sequences.len();
+    Ok((encoder, TrainReport { customers, validation_customers, epochs, best_epoch: best.0 }))
+}
+
+/// A customer and how many of the baskets may be learnt.
+struct Learner<'a> {
+    sequence: &'a Sequence,
+    baskets: usize,
+    validates: bool,
+}
+
+/// One pass over the customers: a random stretch of each one's baskets, customers with like
+/// lengths together, batches in random order.
+fn batches<'a>(learners: &[Learner<'a>], config: &EncoderConfig, draw: &mut Draw) -> Vec<Vec<Span<'a>>> {
+    let mut order: Vec<usize> = (0..learners.len()).collect();
+    draw.shuffle(&mut order);
+    let mut spans: Vec<Span<'a>> = order
+        .into_iter()
+        .map(|place| {
+            let learner = &learners[place];
+            let targets = learner.baskets.min(config.targets);
+            let last = targets - 1 + draw.below(learner.baskets - targets + 1);
+            Span { sequence: learner.sequence, first: last + 1 - targets, last, at: 0 }
+        })
+        .collect();
+    spans.sort_by_key(|span| (span.last.min(config.window), span.last - span.first));
+    let mut batches = Vec::new();
+    let mut rest = spans.as_slice();
+    while let Some(first) = rest.first() {
+        // Lengths rise: take as many as fit when each is as long as the first.
+        let length = (first.last + 1).min(config.window + 1);
+        let (batch, after) = rest.split_at((config.batch / length).clamp(1, rest.len()));
+        batches.push(batch.to_vec());
+        rest = after;
+    }
+    draw.shuffle(&mut batches);
+    batches
+}
+
+/// The validation customers without their last basket, when it came, and what it held.
+struct Validation {
+    sequences: Vec<Sequence>,
+    times: Vec<Micros>,
+    truths: Vec<Vec<(u32, f32)>>,
+}
+
+impl Validation {
+    fn of(learners: &[Learner<'_>]) -> Self {
+        let mut validation = Self { sequences: Vec::new(), times: Vec::new(), truths: Vec::new() };
+        for learner in learners.iter().filter(|learner| learner.validates) {
+            let (before, after) = learner.sequence.steps.split_at(learner.baskets);
+            let Some(target) = after.first() else { continue };
+            validation.sequences.push(Sequence { subject: learner.sequence.subject, steps: before.to_vec() });
+            validation.times.push(target.time);
+            validation.truths.push(target.items.clone());
+        }
+        validation
+    }
+
+    /// Mean NDCG@10; not a number without a customer.
+    fn ndcg(&self, encoder: &Encoder) -> f64 {
+        let scores = encoder.scores_at(&self.sequences, &self.times);
+        let all: Vec<_> = scores
+            .iter()
+            .zip(&self.truths)
+            .map(|(scores, truth)| score(scores, &encoder.popularity.share, truth))
+            .collect();
+        Ranking::of(&all).ndcg_10.mean
+    }
+}
