@@ -1,1 +1,10 @@
 //! Who we may know: the identity vault and consent.
+//!
+//! A raw customer identifier exists only inside [`identity`] (invariant 2); code that needs a
+//! profile takes a [`PermittedProfile`], which only [`consent`] makes (invariant 5).
+
+pub mod consent;
+pub mod identity;
+
+pub use consent::{ConsentLedger, PermittedProfile, Purpose, Status};
+pub use identity::{IdentityError, IdentityKeys, IdentityRow, IdentityVault};

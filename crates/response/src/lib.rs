@@ -1,1 +1,20 @@
 //! What a promotion changes for a customer, with its uncertainty.
+//!
+//! From campaigns that were run, [`panel`] makes one row a customer and campaign; [`nuisance`]
+//! estimates who was chosen for it and what they would have spent anyway; [`effect`] learns what
+//! receiving it changed, as a function of the customer and of the promotion's descriptor, so that
+//! a promotion never run before can be predicted, with wider intervals the further it lies from
+//! what was run. Assignment was not randomised: every figure here is observational.
+
+pub mod descriptor;
+pub mod diagnostics;
+pub mod effect;
+mod linear;
+pub mod nuisance;
+pub mod panel;
+
+pub use descriptor::{BASIS, Descriptor, Moderators};
+pub use diagnostics::{Balance, Overlap};
+pub use effect::{Effect, EffectModel};
+pub use nuisance::{Nuisance, cross_fit};
+pub use panel::{Panel, PanelRow};
