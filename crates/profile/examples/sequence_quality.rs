@@ -77,9 +77,10 @@ fn main() {
         let mut last = start;
         let found = evaluate(&sequences, categories, &config, &mut |report| {
             println!(
-                "  epoch {:2}: loss {:.4}, validation ndcg {:.4}, {:.2} s",
+                "  epoch {:2}: loss {:.4}, validation loss {:.4}, ndcg {:.4}, {:.2} s",
                 report.epoch,
                 report.loss,
+                report.validation_loss,
                 report.validation_ndcg_10,
                 last.elapsed().as_secs_f64()
             );
@@ -92,7 +93,10 @@ fn main() {
         show("own frequency", &quality.own_frequency);
         show("popularity", &quality.popularity);
         let (own, popular) = (quality.gain_over_own_frequency, quality.gain_over_popularity);
-        println!("gain of ndcg over own frequency {:.4} ± {:.4} (paired), over popularity {:.4} ± {:.4}", own.mean, own.std_error, popular.mean, popular.std_error);
+        println!(
+            "gain of ndcg over own frequency {:.4} ± {:.4} (paired), over popularity {:.4} ± {:.4}",
+            own.mean, own.std_error, popular.mean, popular.std_error
+        );
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak memory unknown"));
     }

@@ -35,10 +35,11 @@ pub(super) struct Batch {
     pub(super) gaps: Tensor<2>,
     /// Each \[rows × targets, categories\].
     pub(super) planes: Vec<Tensor<2>>,
-    /// The next basket, each row's sum 1 (0 where there is none): \[rows × targets, categories\].
+    /// The next basket's categories, by `weight_of`; 0 where there is none: \[rows × targets,
+    /// categories\].
     pub(super) truth: Tensor<2>,
-    /// Rows of `truth` that hold a basket.
-    pub(super) known: usize,
+    /// Sum of `truth`.
+    pub(super) weight: f64,
 }
 
 impl Batch {
@@ -61,7 +62,7 @@ impl Batch {
         let mut truth = vec![0.0_f32; rows * targets * categories];
         let mut planes: [Vec<f32>; PLANES] = std::array::from_fn(|_| vec![0.0; rows * targets * categories]);
         let mut starts = Vec::with_capacity(rows);
-        let mut known = 0;
+        let mut weight = 0.0;
         for (row, span) in spans.iter().enumerate() {
             let steps = &span.sequence.steps;
             let filled = (span.last + 1).min(length);
@@ -80,7 +81,7 @@ impl Batch {
                 gaps[line * GAPS + 1] = (-gap / 7.0).exp();
                 history.write(time, popularity, &mut planes, line);
                 if let Some(step) = steps.get(state) {
-                    known += usize::from(write_truth(step, &mut truth[line * categories..(line + 1) * categories]));
+                    weight += write_truth(step, &mut truth[line * categories..(line + 1) * categories]);
                     history.add(step, categories);
                 }
             }
@@ -99,7 +100,7 @@ impl Batch {
             gaps: matrix(gaps, lines, GAPS),
             planes: planes.into_iter().take(count).map(|plane| matrix(plane, lines, categories)).collect(),
             truth: matrix(truth, lines, categories),
-            known,
+            weight,
         }
     }
 }
@@ -122,15 +123,24 @@ fn write_token(steps: &[BasketStep], state: usize, categories: usize, token: &mu
     token[categories + 1] = before.map_or(0.0, |before| days_between(before, step.time).ln_1p() / 3.0);
 }
 
-/// Every category of the basket alike; false where it has none that is known.
-fn write_truth(step: &BasketStep, truth: &mut [f32]) -> bool {
+/// Weight of each category of a basket with `categories` of them: 1/√n, so that a basket counts
+/// √n. With 1/n (all baskets alike) the few categories of small baskets dominate and the first
+/// ranks suffer; with 1 large baskets dominate. NDCG@10 on Complete Journey: 0.359, 0.368 and
+/// 0.359 for 1/n, 1/√n and 1.
+pub(super) fn weight_of(categories: usize) -> f32 {
+    1.0 / (categories.max(1) as f32).sqrt()
+}
+
+/// Writes every known category of the basket alike; gives the weights' sum.
+fn write_truth(step: &BasketStep, truth: &mut [f32]) -> f64 {
     let known = step.items.iter().filter(|item| (item.0 as usize) < truth.len()).count();
+    let weight = weight_of(known);
     for &(category, _) in &step.items {
         if let Some(cell) = truth.get_mut(category as usize) {
-            *cell = 1.0 / known as f32;
+            *cell = weight;
         }
     }
-    known > 0
+    known as f64 * f64::from(weight)
 }
 
 /// Causal attention with a linear penalty on distance, a slope per head (Press et al. 2022,

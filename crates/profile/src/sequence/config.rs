@@ -21,7 +21,7 @@ pub struct EncoderConfig {
     pub epochs: usize,
     /// Epochs without a better validation score before training stops.
     pub patience: usize,
-    /// Adam's step size at the start; it falls to a tenth along a line.
+    /// Adam's step size at the start; it falls to 0 along a line.
     pub learning_rate: f64,
     /// Whether the network knows the customer's own counts. Without, it is a plain SASRec.
     pub repeats: bool,
@@ -37,10 +37,10 @@ impl Default for EncoderConfig {
             layers: 1,
             window: 64,
             targets: 32,
-            batch: 2048,
-            epochs: 12,
-            patience: 3,
-            learning_rate: 3e-3,
+            batch: 256,
+            epochs: 8,
+            patience: 4,
+            learning_rate: 7e-3,
             repeats: true,
             seed: 0,
         }
@@ -65,13 +65,8 @@ impl EncoderConfig {
 
     /// Refuses settings that make no network.
     pub(super) fn check(&self) -> Result<(), SequenceError> {
-        let positive = [
-            ("width", self.width),
-            ("heads", self.heads),
-            ("window", self.window),
-            ("targets", self.targets),
-            ("batch", self.batch),
-        ];
+        let positive =
+            [("width", self.width), ("heads", self.heads), ("window", self.window), ("targets", self.targets), ("batch", self.batch)];
         for (field, value) in positive {
             if value == 0 {
                 return Err(SequenceError::Config { field, rule: "has to be at least 1" });

@@ -43,19 +43,11 @@ impl Encoder {
 
     /// `scores`, each customer at its own time.
     pub fn scores_at(&self, sequences: &[Sequence], at: &[Micros]) -> Vec<Vec<f32>> {
-        self.read(sequences, at, self.categories(), |states, batch| {
-            softmax(self.network.logits(states, batch), 1)
-        })
+        self.read(sequences, at, self.categories(), |states, batch| softmax(self.network.logits(states, batch), 1))
     }
 
     /// Applies `output` to every customer's state, in batches of customers with like lengths.
-    fn read(
-        &self,
-        sequences: &[Sequence],
-        at: &[Micros],
-        width: usize,
-        output: impl Fn(Tensor<2>, &Batch) -> Tensor<2>,
-    ) -> Vec<Vec<f32>> {
+    fn read(&self, sequences: &[Sequence], at: &[Micros], width: usize, output: impl Fn(Tensor<2>, &Batch) -> Tensor<2>) -> Vec<Vec<f32>> {
         let device = Device::flex();
         let mut order: Vec<usize> = (0..sequences.len().min(at.len())).collect();
         order.sort_by_key(|&place| sequences[place].steps.len().min(self.config.window));

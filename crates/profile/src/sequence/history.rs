@@ -114,11 +114,7 @@ impl History {
     /// Factors by which decayed counts shrink from the last basket to `time`, `baskets` later.
     fn decay_until(&self, time: Micros, baskets: f32) -> [f32; 3] {
         let days = self.last.map_or(0.0, |last| days_between(last, time));
-        [
-            (-baskets / HALF_LIFE_BASKETS[0]).exp2(),
-            (-baskets / HALF_LIFE_BASKETS[1]).exp2(),
-            (-days / HALF_LIFE_DAYS).exp2(),
-        ]
+        [(-baskets / HALF_LIFE_BASKETS[0]).exp2(), (-baskets / HALF_LIFE_BASKETS[1]).exp2(), (-days / HALF_LIFE_DAYS).exp2()]
     }
 
     /// Writes the planes of every category as of `time` at `row` of `planes`, each a matrix of

@@ -34,11 +34,7 @@ pub struct Ranking {
 impl Ranking {
     pub(super) fn of(scores: &[Score]) -> Self {
         let mean = |of: fn(&Score) -> f64| Mean::of(&scores.iter().map(of).collect::<Vec<_>>());
-        Self {
-            hit_rate_10: mean(|score| score.hit),
-            recall_10: mean(|score| score.recall),
-            ndcg_10: mean(|score| score.ndcg),
-        }
+        Self { hit_rate_10: mean(|score| score.hit), recall_10: mean(|score| score.recall), ndcg_10: mean(|score| score.ndcg) }
     }
 }
 
@@ -58,10 +54,7 @@ const TOP: usize = 10;
 pub(super) fn score(scores: &[f32], popularity: &[f32], truth: &[(u32, f32)]) -> Score {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     let before = |one: &usize, two: &usize| {
-        scores[*two]
-            .total_cmp(&scores[*one])
-            .then(popularity[*two].total_cmp(&popularity[*one]))
-            .then(one.cmp(two))
+        scores[*two].total_cmp(&scores[*one]).then(popularity[*two].total_cmp(&popularity[*one])).then(one.cmp(two))
     };
     if order.len() > TOP {
         order.select_nth_unstable_by(TOP - 1, before);

@@ -9,6 +9,10 @@ use super::EncoderConfig;
 use super::batch::{Batch, EXTRA, GAPS};
 use super::history::{PLANES, Popularity};
 
+/// What a category's own weights of the repeat channel count: Adam moves all weights alike, and
+/// those that only one category's few baskets teach are to move less.
+const OWN_SCALE: f32 = 0.3;
+
 /// y = x·W + b.
 #[derive(Module, Debug)]
 pub(super) struct Linear {
@@ -92,10 +96,7 @@ impl Block {
         let each = width / heads;
         let all = self.query_key_value.forward(self.before_attention.forward(input.clone()));
         let part = |index: usize| {
-            all.clone()
-                .slice([0..rows * length, index * width..(index + 1) * width])
-                .reshape([rows, length, heads, each])
-                .swap_dims(1, 2)
+            all.clone().slice([0..rows * length, index * width..(index + 1) * width]).reshape([rows, length, heads, each]).swap_dims(1, 2)
         };
         let scores = part(0).matmul(part(1).transpose()).mul_scalar(1.0 / (each as f32).sqrt()) + mask;
         let seen = softmax(scores, 3).matmul(part(2)).swap_dims(1, 2).reshape([rows * length, width]);
@@ -116,8 +117,9 @@ pub(super) struct Network {
     decoder: Linear,
     /// From the state to one weight per plane of the repeat channel.
     gate: Linear,
-    /// Weight of each plane per category.
-    repeat: Param<Tensor<2>>,
+    /// Weight of each plane for all categories, and what a category adds to it.
+    shared: Param<Tensor<2>>,
+    own: Param<Tensor<2>>,
 }
 
 impl Network {
@@ -126,8 +128,8 @@ impl Network {
     pub(super) fn new(config: &EncoderConfig, popularity: &Popularity, device: &Device) -> Self {
         let mut draw = Draw::seeded(config.seed).fork("sequence network");
         let (categories, width) = (popularity.len(), config.width);
-        let mut repeat = vec![0.0; PLANES * categories];
-        repeat[..categories].fill(1.0);
+        let mut shared = vec![0.0; PLANES];
+        shared[0] = 1.0;
         let mut decoder = Linear::zero(width, categories, device);
         if !config.repeats {
             let start = popularity.share.iter().map(|share| share.ln()).collect();
@@ -141,7 +143,8 @@ impl Network {
             last: Norm::new(width, device),
             decoder,
             gate: Linear::zero(width, PLANES, device),
-            repeat: matrix(repeat, PLANES, categories, device),
+            shared: matrix(shared, 1, PLANES, device),
+            own: matrix(vec![0.0; PLANES * categories], PLANES, categories, device),
         }
     }
 
@@ -162,22 +165,23 @@ impl Network {
     /// Scores of each category for the next basket, before softmax.
     pub(super) fn logits(&self, states: Tensor<2>, batch: &Batch) -> Tensor<2> {
         let lines = batch.rows * batch.targets;
-        let categories = self.repeat.dims()[1];
-        let gates = self.gate.forward(states.clone());
+        let categories = self.own.dims()[1];
+        let gates = self.gate.forward(states.clone()) + self.shared.val();
+        let own = self.own.val().mul_scalar(OWN_SCALE);
         let mut logits = self.decoder.forward(states);
         for (index, plane) in batch.planes.iter().enumerate() {
             let gate = gates.clone().slice([0..lines, index..index + 1]);
-            let weight = self.repeat.val().slice([index..index + 1, 0..categories]);
+            let weight = own.clone().slice([index..index + 1, 0..categories]);
             logits = logits + plane.clone() * (weight + gate);
         }
         logits
     }
 
-    /// Mean cross-entropy of the next basket's categories, all of a basket weighing 1 together.
+    /// Mean cross-entropy of the next basket's categories, weighted by `weight_of`.
     pub(super) fn loss(&self, batch: &Batch) -> Tensor<1> {
         let logits = self.logits(self.states(batch), batch);
         let sum = (log_softmax(logits, 1) * batch.truth.clone()).sum();
-        sum.mul_scalar(-1.0 / batch.known.max(1) as f32)
+        sum.mul_scalar((-1.0 / batch.weight.max(1e-6)) as f32)
     }
 }
 

@@ -7,7 +7,7 @@ use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::Device;
 use youhui_commerce::{Draw, Micros};
 
-use super::batch::{Batch, Span};
+use super::batch::{Batch, Span, weight_of};
 use super::history::Popularity;
 use super::metrics::{Ranking, score};
 use super::network::Network;
@@ -22,7 +22,11 @@ pub struct EpochReport {
     pub epochs: usize,
     /// Mean cross-entropy in training, in nats; not a number at the start.
     pub loss: f64,
-    /// NDCG@10 of the validation customers' last basket; not a number without such customers.
+    /// Mean cross-entropy of the validation customers' last baskets, in nats: what decides when to
+    /// stop, because it moves less by chance than a ranking of a few hundred baskets does. Not a
+    /// number without such customers.
+    pub validation_loss: f64,
+    /// NDCG@10 of the same baskets.
     pub validation_ndcg_10: f64,
 }
 
@@ -76,42 +80,44 @@ pub fn train(
     let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
     let mut draw = Draw::seeded(config.seed).fork("sequence training");
     let mut encoder = Encoder { network: network.valid(), popularity, config: config.clone() };
-    let mut best = (0, validation.ndcg(&encoder));
+    let (start_loss, start_ndcg) = validation.measure(&encoder);
+    let mut best = (0, start_loss);
     let mut epochs = Vec::new();
     let mut report = |report: EpochReport| {
         progress(report);
         epochs.push(report);
     };
-    report(EpochReport { epoch: 0, epochs: config.epochs, loss: f64::NAN, validation_ndcg_10: best.1 });
+    report(EpochReport { epoch: 0, epochs: config.epochs, loss: f64::NAN, validation_loss: start_loss, validation_ndcg_10: start_ndcg });
     let steps = batches(&learners, config, &mut draw.clone()).len();
     let mut step = 0;
     for epoch in 1..=config.epochs {
-        let (mut sum, mut known) = (0.0, 0);
+        let (mut sum, mut weight) = (0.0, 0.0);
         for spans in batches(&learners, config, &mut draw) {
             let batch = Batch::new(&spans, &encoder.popularity, config, &device);
-            if batch.known == 0 {
+            if batch.weight <= 0.0 {
                 continue;
             }
             let loss = network.loss(&batch);
-            sum += batch.known as f64 * loss.clone().into_scalar::<f64>();
-            known += batch.known;
+            sum += batch.weight * loss.clone().into_scalar::<f64>();
+            weight += batch.weight;
             let gradients = GradientsParams::from_grads(loss.backward(), &network);
             let done = step as f64 / (steps * config.epochs) as f64;
-            let rate = config.learning_rate * (1.0 - 0.9 * done.min(1.0));
+            let rate = config.learning_rate * (1.0 - done.min(1.0));
             network = optimizer.step(rate, network, gradients);
             step += 1;
         }
         let trial = Encoder { network: network.valid(), ..encoder.clone() };
-        let ndcg = validation.ndcg(&trial);
+        let (validation_loss, validation_ndcg_10) = validation.measure(&trial);
         report(EpochReport {
             epoch,
             epochs: config.epochs,
-            loss: sum / f64::from(u32::try_from(known).unwrap_or(u32::MAX)),
-            validation_ndcg_10: ndcg,
+            loss: sum / weight,
+            validation_loss,
+            validation_ndcg_10,
         });
         // Without validation customers the last pass is kept.
-        if ndcg.is_nan() || ndcg > best.1 {
-            best = (epoch, ndcg);
+        if validation_loss.is_nan() || validation_loss < best.1 {
+            best = (epoch, validation_loss);
             encoder = trial;
         } else if epoch >= best.0 + config.patience {
             break;
@@ -177,14 +183,18 @@ impl Validation {
         validation
     }
 
-    /// Mean NDCG@10; not a number without a customer.
-    fn ndcg(&self, encoder: &Encoder) -> f64 {
+    /// Mean cross-entropy and NDCG@10; not numbers without a customer.
+    fn measure(&self, encoder: &Encoder) -> (f64, f64) {
         let scores = encoder.scores_at(&self.sequences, &self.times);
-        let all: Vec<_> = scores
-            .iter()
-            .zip(&self.truths)
-            .map(|(scores, truth)| score(scores, &encoder.popularity.share, truth))
-            .collect();
-        Ranking::of(&all).ndcg_10.mean
+        let (mut loss, mut weight) = (0.0, 0.0);
+        let mut ranks = Vec::new();
+        for (scores, truth) in scores.iter().zip(&self.truths).filter(|(_, truth)| !truth.is_empty()) {
+            let chance = |&(category, _): &(u32, f32)| f64::from(scores[category as usize]).max(1e-12).ln();
+            let each = f64::from(weight_of(truth.len()));
+            loss -= each * truth.iter().map(chance).sum::<f64>();
+            weight += each * truth.len() as f64;
+            ranks.push(score(scores, &encoder.popularity.share, truth));
+        }
+        (loss / weight, Ranking::of(&ranks).ndcg_10.mean)
     }
 }
