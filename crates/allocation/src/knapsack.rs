@@ -108,9 +108,9 @@ impl Relaxed {
             }
         }
         // Falling rate; ties by customer, so that the plan doesn't depend on the sort.
-        relaxed.increments.sort_by(|one, two| {
-            two.rate().total_cmp(&one.rate()).then(one.customer.cmp(&two.customer)).then(one.cost.cmp(&two.cost))
-        });
+        relaxed
+            .increments
+            .sort_by(|one, two| two.rate().total_cmp(&one.rate()).then(one.customer.cmp(&two.customer)).then(one.cost.cmp(&two.cost)));
         relaxed
     }
 
@@ -169,7 +169,8 @@ impl Relaxed {
             }
         }
         let held = |customer: usize| solution.choices[customer].map_or(Offer { value: 0.0, cost: 0 }, |offer| customers[customer][offer]);
-        let (core_value, core_cost) = core.iter().fold((0.0, 0), |(value, cost), &customer| (value + held(customer).value, cost + held(customer).cost));
+        let (core_value, core_cost) =
+            core.iter().fold((0.0, 0), |(value, cost), &customer| (value + held(customer).value, cost + held(customer).cost));
         let room = budget - solution.cost + core_cost;
         let Some((better, choices)) = exact(customers, &core, room) else { return };
         if better > core_value + 1e-12 * core_value.abs() {
@@ -183,7 +184,13 @@ impl Relaxed {
     }
 
     fn nothing(&self, budget: i64) -> Solution {
-        Solution { choices: vec![None; self.base.len()], value: 0.0, cost: 0, upper_bound: 0.0, budget_price: if budget < 0 { f64::INFINITY } else { 0.0 } }
+        Solution {
+            choices: vec![None; self.base.len()],
+            value: 0.0,
+            cost: 0,
+            upper_bound: 0.0,
+            budget_price: if budget < 0 { f64::INFINITY } else { 0.0 },
+        }
     }
 }
 

@@ -26,9 +26,7 @@ impl Draw {
     /// An independent stream for a named part of the work, so that adding a draw in one stage
     /// leaves the other stages' numbers as they were.
     pub fn fork(&self, name: &str) -> Self {
-        let state = name
-            .bytes()
-            .fold(mix(self.state), |state, byte| mix(state ^ u64::from(byte)));
+        let state = name.bytes().fold(mix(self.state), |state, byte| mix(state ^ u64::from(byte)));
         Self { state }
     }
 

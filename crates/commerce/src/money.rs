@@ -15,8 +15,8 @@ impl Currency {
     /// How many decimals its minor unit has (ISO 4217): 2 for most.
     pub fn decimals(self) -> u32 {
         match &self.0 {
-            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG"
-            | b"RWF" | b"UGX" | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF" | b"UGX" | b"UYI" | b"VND" | b"VUV"
+            | b"XAF" | b"XOF" | b"XPF" => 0,
             b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
             _ => 2,
         }
@@ -56,11 +56,7 @@ impl FromStr for Currency {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bytes: [u8; 3] = text
-            .trim()
-            .as_bytes()
-            .try_into()
-            .map_err(|_| MoneyError::Currency(text.to_owned()))?;
+        let bytes: [u8; 3] = text.trim().as_bytes().try_into().map_err(|_| MoneyError::Currency(text.to_owned()))?;
         if !bytes.iter().all(u8::is_ascii_alphabetic) {
             return Err(MoneyError::Currency(text.to_owned()));
         }
@@ -134,10 +130,7 @@ impl Money {
         if self.currency != other.currency {
             return Err(MoneyError::Mixed(self.currency, other.currency));
         }
-        let amount = self
-            .amount
-            .checked_add(other.amount)
-            .ok_or_else(|| MoneyError::Overflow(format!("{self} + {other}")))?;
+        let amount = self.amount.checked_add(other.amount).ok_or_else(|| MoneyError::Overflow(format!("{self} + {other}")))?;
         Ok(Self::new(amount, self.currency))
     }
 }
@@ -172,19 +165,14 @@ pub fn parse_minor(text: &str, decimals: u32) -> Result<i64, MoneyError> {
         None => (false, trimmed.strip_prefix('+').unwrap_or(trimmed)),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && fraction.is_empty()
-        || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit())
-    {
+    if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
         return Err(error());
     }
     let overflow = || MoneyError::Overflow(text.to_owned());
     let mut amount: i64 = 0;
     let places = fraction.bytes().chain(std::iter::repeat(b'0')).take(decimals as usize);
     for digit in whole.bytes().chain(places) {
-        amount = amount
-            .checked_mul(10)
-            .and_then(|amount| amount.checked_add(i64::from(digit - b'0')))
-            .ok_or_else(overflow)?;
+        amount = amount.checked_mul(10).and_then(|amount| amount.checked_add(i64::from(digit - b'0'))).ok_or_else(overflow)?;
     }
     if fraction.as_bytes().get(decimals as usize).is_some_and(|&digit| digit >= b'5') {
         amount = amount.checked_add(1).ok_or_else(overflow)?;

@@ -42,8 +42,7 @@ pub struct Catalogue {
 impl Catalogue {
     /// Numbers `products`; the last of two with one id wins.
     pub fn new(products: impl IntoIterator<Item = Product>) -> Self {
-        let unique: BTreeMap<String, Product> =
-            products.into_iter().map(|product| (product.product_id.clone(), product)).collect();
+        let unique: BTreeMap<String, Product> = products.into_iter().map(|product| (product.product_id.clone(), product)).collect();
         let products: Vec<Product> = unique.into_values().collect();
         let category_name = |product: &Product| product.category.first().cloned().unwrap_or_default();
         let categories = numbered(products.iter().map(category_name));

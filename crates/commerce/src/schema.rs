@@ -30,16 +30,8 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 8] = [
-        Self::Events,
-        Self::Products,
-        Self::Customers,
-        Self::Campaigns,
-        Self::Exposures,
-        Self::Offers,
-        Self::Profiles,
-        Self::Assignments,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Events, Self::Products, Self::Customers, Self::Campaigns, Self::Exposures, Self::Offers, Self::Profiles, Self::Assignments];
 
     /// Its name on the command line and in a store.
     pub const fn name(self) -> &'static str {
@@ -87,26 +79,19 @@ impl Table {
                 Field::new("cost", DataType::Int64, true),
                 Field::new("stock", DataType::Int64, true),
             ],
-            Self::Customers => vec![
-                Field::new("subject", id(), false),
-                Field::new("attribute", text(), false),
-                Field::new("value", DataType::Utf8, false),
-            ],
+            Self::Customers => {
+                vec![Field::new("subject", id(), false), Field::new("attribute", text(), false), Field::new("value", DataType::Utf8, false)]
+            }
             Self::Campaigns => vec![
                 Field::new("campaign_id", DataType::Utf8, false),
                 Field::new("kind", DataType::Utf8, false),
                 Field::new("start", time(), false),
                 Field::new("end", time(), false),
             ],
-            Self::Exposures => vec![
-                Field::new("subject", id(), false),
-                Field::new("campaign_id", text(), false),
-            ],
-            Self::Offers => vec![
-                Field::new("campaign_id", text(), false),
-                Field::new("coupon", text(), false),
-                Field::new("product", text(), false),
-            ],
+            Self::Exposures => vec![Field::new("subject", id(), false), Field::new("campaign_id", text(), false)],
+            Self::Offers => {
+                vec![Field::new("campaign_id", text(), false), Field::new("coupon", text(), false), Field::new("product", text(), false)]
+            }
             Self::Profiles => vec![
                 Field::new("subject", id(), false),
                 Field::new("as_of", time(), false),

@@ -50,9 +50,7 @@ impl ShopClock {
         // At most a hundred years of hours, whatever the window says.
         let hours = (window.end.div_euclid(HOUR) - first_hour + 1).clamp(0, 24 * 366 * 100);
         let mut clock = Self { zone, offsets: Vec::new(), first_hour };
-        clock.offsets = (0..hours)
-            .map(|hour| clock.offset_at((first_hour + hour) * HOUR))
-            .collect();
+        clock.offsets = (0..hours).map(|hour| clock.offset_at((first_hour + hour) * HOUR)).collect();
         clock
     }
 

@@ -149,10 +149,7 @@ struct Rhythm {
 
 impl Rhythm {
     fn of(orders: &[Order]) -> Self {
-        let gaps: Vec<f64> = orders
-            .windows(2)
-            .map(|pair| (pair[1].time - pair[0].time) as f64 / TimeWindow::DAY as f64)
-            .collect();
+        let gaps: Vec<f64> = orders.windows(2).map(|pair| (pair[1].time - pair[0].time) as f64 / TimeWindow::DAY as f64).collect();
         if gaps.is_empty() {
             return Self { mean: None, variation: None };
         }

@@ -40,9 +40,7 @@ pub fn orders(customer: &CustomerEvents<'_>, shop: &Shop) -> Vec<Order> {
         let (number, time) = (table.order[row], table.time[row]);
         // Lines of one order stand close together: look at the few orders of the same moment
         // first, and further back only for orders that were filled over hours.
-        let same = |place: &usize| {
-            numbers[*place] == number && (number != EventTable::NO_ORDER || orders[*place].time == time)
-        };
+        let same = |place: &usize| numbers[*place] == number && (number != EventTable::NO_ORDER || orders[*place].time == time);
         let place = (0..orders.len()).rev().take(32).find(same).unwrap_or_else(|| {
             numbers.push(number);
             orders.push(Order { time, amount: 0, discount: 0, contribution: 0, rows: Vec::new() });
@@ -60,20 +58,13 @@ pub fn orders(customer: &CustomerEvents<'_>, shop: &Shop) -> Vec<Order> {
 
 /// The customer's baskets as the sequence encoder reads them: the categories of each, weighted by
 /// their share of the basket's lines. `class` numbers the categories that the encoder knows.
-pub fn purchase_sequence(
-    customer: &CustomerEvents<'_>,
-    shop: &Shop,
-    class: impl Fn(u32) -> Option<u32>,
-) -> Sequence {
+pub fn purchase_sequence(customer: &CustomerEvents<'_>, shop: &Shop, class: impl Fn(u32) -> Option<u32>) -> Sequence {
     let table = customer.table;
     let steps = orders(customer, shop)
         .into_iter()
         .filter_map(|order| {
-            let mut classes: Vec<u32> = order
-                .rows
-                .iter()
-                .filter_map(|&row| class(shop.catalogue.category_of(table.product[row as usize])))
-                .collect();
+            let mut classes: Vec<u32> =
+                order.rows.iter().filter_map(|&row| class(shop.catalogue.category_of(table.product[row as usize]))).collect();
             classes.sort_unstable();
             let lines = classes.len() as f32;
             let mut items: Vec<(u32, f32)> = Vec::new();

@@ -74,15 +74,11 @@ pub fn price_response(buckets: &[EventTable], shop: &Shop, as_of: i64) -> Option
     for ((product, week), cell) in cells {
         by_product.entry(product).or_default().push((week, cell));
     }
-    by_product.retain(|_, weeks| {
-        weeks.len() >= LEAST_WEEKS && weeks.iter().map(|(_, cell)| cell.lines).sum::<u32>() >= LEAST_LINES
-    });
+    by_product.retain(|_, weeks| weeks.len() >= LEAST_WEEKS && weeks.iter().map(|(_, cell)| cell.lines).sum::<u32>() >= LEAST_LINES);
     let panel: Vec<Vec<(i64, f64, f64)>> = by_product
         .values()
         .map(|weeks| {
-            let point = |&(week, cell): &(i64, Cell)| {
-                (week, (cell.amount as f64 / cell.units as f64).ln(), (cell.units as f64).ln())
-            };
+            let point = |&(week, cell): &(i64, Cell)| (week, (cell.amount as f64 / cell.units as f64).ln(), (cell.units as f64).ln());
             weeks.iter().map(point).collect()
         })
         .collect();
@@ -107,10 +103,7 @@ fn within_estimate(mut panel: Vec<Vec<(i64, f64, f64)>>) -> Option<PriceResponse
         return None;
     }
     let slope = panel.iter().flatten().map(|(_, x, y)| x * y).sum::<f64>() / sxx;
-    let meat: f64 = panel
-        .iter()
-        .map(|weeks| weeks.iter().map(|(_, x, y)| x * (y - slope * x)).sum::<f64>().powi(2))
-        .sum();
+    let meat: f64 = panel.iter().map(|weeks| weeks.iter().map(|(_, x, y)| x * (y - slope * x)).sum::<f64>().powi(2)).sum();
     let products = panel.len() as f64;
     Some(PriceResponse {
         elasticity: -slope,
@@ -122,10 +115,7 @@ fn within_estimate(mut panel: Vec<Vec<(i64, f64, f64)>>) -> Option<PriceResponse
 
 fn demean(mut points: Vec<(&mut f64, &mut f64)>) {
     let size = points.len().max(1) as f64;
-    let (mean_x, mean_y) = (
-        points.iter().map(|(x, _)| **x).sum::<f64>() / size,
-        points.iter().map(|(_, y)| **y).sum::<f64>() / size,
-    );
+    let (mean_x, mean_y) = (points.iter().map(|(x, _)| **x).sum::<f64>() / size, points.iter().map(|(_, y)| **y).sum::<f64>() / size);
     for (x, y) in &mut points {
         **x -= mean_x;
         **y -= mean_y;

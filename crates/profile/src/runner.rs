@@ -5,14 +5,8 @@ use youhui_commerce::{CustomerEvents, EventTable};
 
 /// `stage` of every customer, in order of subject: buckets go to threads, and their results are
 /// joined in the order of the buckets (invariant 12).
-pub fn map_customers<T: Send>(
-    buckets: &[EventTable],
-    stage: impl Fn(&CustomerEvents<'_>) -> T + Sync,
-) -> Vec<T> {
-    let parts: Vec<Vec<T>> = buckets
-        .par_iter()
-        .map(|bucket| bucket.customers().map(|customer| stage(&customer)).collect())
-        .collect();
+pub fn map_customers<T: Send>(buckets: &[EventTable], stage: impl Fn(&CustomerEvents<'_>) -> T + Sync) -> Vec<T> {
+    let parts: Vec<Vec<T>> = buckets.par_iter().map(|bucket| bucket.customers().map(|customer| stage(&customer)).collect()).collect();
     parts.into_iter().flatten().collect()
 }
 

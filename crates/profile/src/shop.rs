@@ -45,8 +45,7 @@ impl Shop {
 
     /// Whether contribution has costs in it at all.
     pub fn knows_costs(&self, buckets: &[EventTable]) -> bool {
-        self.assumed_margin.is_some()
-            || buckets.iter().any(|table| table.cost.iter().any(|&cost| cost != EventTable::NO_COST))
+        self.assumed_margin.is_some() || buckets.iter().any(|table| table.cost.iter().any(|&cost| cost != EventTable::NO_COST))
     }
 }
 

@@ -26,8 +26,7 @@ fn small() -> Vec<PurchaseSummary> {
                 }
                 (frequency, recency) = (frequency + 1, day);
             }
-            let monetary =
-                if frequency == 0 { 0.0 } else { 4.0 + below(71) as f64 * (below(23) + 1) as f64 / 16.0 };
+            let monetary = if frequency == 0 { 0.0 } else { 4.0 + below(71) as f64 * (below(23) + 1) as f64 / 16.0 };
             PurchaseSummary { frequency: f64::from(frequency), recency: recency as f64, age: age as f64, monetary }
         })
         .collect()
@@ -54,11 +53,7 @@ fn agrees_with_lifetimes_on_the_small_set() {
     assert!(orders.log_likelihood >= 1_114.055_843_818_012_1 - 1e-6, "{}", orders.log_likelihood);
     assert_eq!(orders.penalizer, 0.0);
     let values = GammaGamma::fit(&customers).unwrap();
-    for (ours, theirs) in [
-        (values.p, 4.680_109_527_607_241),
-        (values.q, 1.720_081_281_178_065_7),
-        (values.v, 6.436_523_133_612_835),
-    ] {
+    for (ours, theirs) in [(values.p, 4.680_109_527_607_241), (values.q, 1.720_081_281_178_065_7), (values.v, 6.436_523_133_612_835)] {
         close(ours, theirs, 1e-3);
     }
     assert!(values.log_likelihood >= -1_340.448_151_322_687_9 - 1e-6, "{}", values.log_likelihood);
@@ -195,9 +190,8 @@ fn odd_customers_give_an_error_or_finite_numbers() {
 #[test]
 fn expectations_cross_the_formulas_poles_smoothly() {
     let customer = summary(0.0, 0.0, 100.0, 0.0);
-    let with = |a: f64, b: f64| {
-        BgNbd { r: 0.5, alpha: 10.0, a, b, log_likelihood: 0.0, penalizer: 0.0 }.expected_purchases(&customer, 365.0)
-    };
+    let with =
+        |a: f64, b: f64| BgNbd { r: 0.5, alpha: 10.0, a, b, log_likelihood: 0.0, penalizer: 0.0 }.expected_purchases(&customer, 365.0);
     close(with(1.0, 2.0), with(1.0 + 1e-4, 2.0), 1e-3);
     close(with(1.0, 2.0), with(1.0 - 1e-4, 2.0), 1e-3);
     close(with(0.4, 0.6), with(0.4, 0.6001), 1e-3);

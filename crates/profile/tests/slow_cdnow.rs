@@ -119,10 +119,8 @@ fn slow_cdnow() {
 
     // The paper's own table 2 on the 1/10 sample of 2,357 customers, in weeks; its day of a repeat
     // counts from the hour, ours from the date, hence the wider margin.
-    let tenth: Vec<PurchaseSummary> = summaries(&sample)
-        .into_iter()
-        .map(|one| PurchaseSummary { recency: one.recency / 7.0, age: one.age / 7.0, ..one })
-        .collect();
+    let tenth: Vec<PurchaseSummary> =
+        summaries(&sample).into_iter().map(|one| PurchaseSummary { recency: one.recency / 7.0, age: one.age / 7.0, ..one }).collect();
     assert_eq!(tenth.len(), 2_357);
     let paper = BgNbd::fit(&tenth, 0.0).unwrap();
     for (ours, theirs) in [(paper.r, 0.243), (paper.alpha, 4.414), (paper.a, 0.793), (paper.b, 2.426)] {

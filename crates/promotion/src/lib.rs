@@ -22,8 +22,6 @@ mod document;
 mod price;
 mod texts;
 
-pub use document::{
-    Audience, Kind, Limits, Problem, Promotion, SCHEMA_VERSION, Schedule, Scope, Text, Tier, Trigger,
-};
+pub use document::{Audience, Kind, Limits, Problem, Promotion, SCHEMA_VERSION, Schedule, Scope, Text, Tier, Trigger};
 pub use price::{Basket, BasketLine, Priced, Rejected, price, price_kind};
 pub use texts::texts;

@@ -102,11 +102,9 @@ pub fn price_kind(kind: &Kind, in_scope: &[bool], basket: &Basket) -> Result<Pri
         Kind::FixedCoupon { amount, minimum_spend } if total >= *minimum_spend => reduce((*amount).min(total), &weights),
         Kind::FixedCoupon { amount, minimum_spend } => Err(below(*minimum_spend, total, *amount)),
         Kind::ItemPrice { product_id, unit_price, most_units } => item_price(product_id, *unit_price, *most_units, in_scope, basket),
-        Kind::Gift { product_id, value, minimum_spend } if total >= *minimum_spend => Ok(Priced {
-            amount: 0,
-            allocations: vec![0; basket.lines.len()],
-            gift: Some((product_id.clone(), *value)),
-        }),
+        Kind::Gift { product_id, value, minimum_spend } if total >= *minimum_spend => {
+            Ok(Priced { amount: 0, allocations: vec![0; basket.lines.len()], gift: Some((product_id.clone(), *value)) })
+        }
         Kind::Gift { value, minimum_spend, .. } => Err(below(*minimum_spend, total, *value)),
     }
 }

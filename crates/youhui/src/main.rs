@@ -1,1 +1,3 @@
+//! Designs personalised promotions for online shops: the command line.
+
 fn main() {}

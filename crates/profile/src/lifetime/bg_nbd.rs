@@ -65,9 +65,7 @@ impl BgNbd {
             // The peer's start; where that fails, one with rates and drop-out nearer to retail's.
             let best = [[0.1; 4], [-1.0, -2.0, 0.0, 1.0]]
                 .into_iter()
-                .map(|start| {
-                    minimize(start, BOUND, |log| objective(log, &groups, &frequencies, total, penalty))
-                })
+                .map(|start| minimize(start, BOUND, |log| objective(log, &groups, &frequencies, total, penalty)))
                 .find(|found| found.converged);
             if let Some(found) = best {
                 let [r, alpha, a, b] = found.at.map(f64::exp);
@@ -113,8 +111,7 @@ impl BgNbd {
     /// ln of the odds that a customer with a repeat order has left.
     fn log_odds_gone(&self, customer: &PurchaseSummary) -> f64 {
         let x = customer.frequency;
-        (self.r + x) * ((self.alpha + customer.age) / (self.alpha + customer.recency)).ln()
-            + (self.a / (self.b + x.max(1.0) - 1.0)).ln()
+        (self.r + x) * ((self.alpha + customer.age) / (self.alpha + customer.recency)).ln() + (self.a / (self.b + x.max(1.0) - 1.0)).ln()
     }
 }
 
@@ -138,13 +135,7 @@ fn group(customers: &[PurchaseSummary], oldest: f64) -> (Vec<Group>, Vec<f64>) {
             if frequencies.last() != Some(&frequency) {
                 frequencies.push(frequency);
             }
-            Group {
-                frequency,
-                recency: recency / oldest,
-                age: age / oldest,
-                weight,
-                slot: frequencies.len() - 1,
-            }
+            Group { frequency, recency: recency / oldest, age: age / oldest, weight, slot: frequencies.len() - 1 }
         })
         .collect();
     (groups, frequencies)
@@ -152,13 +143,7 @@ fn group(customers: &[PurchaseSummary], oldest: f64) -> (Vec<Group>, Vec<f64>) {
 
 /// Mean negative log-likelihood plus penalty, and its gradient, at ln(r, α, a, b). Section 7 of
 /// the paper: ln L = A₁ + A₂ + ln(e^A₃ + \[x > 0\] e^A₄).
-fn objective(
-    log: &[f64; 4],
-    groups: &[Group],
-    frequencies: &[f64],
-    total: f64,
-    penalizer: f64,
-) -> (f64, [f64; 4]) {
+fn objective(log: &[f64; 4], groups: &[Group], frequencies: &[f64], total: f64, penalizer: f64) -> (f64, [f64; 4]) {
     let [r, alpha, a, b] = log.map(f64::exp);
     let (psi_r, psi_ab, psi_b) = (digamma(r), digamma(a + b), digamma(b));
     let constant = ln_gamma(a + b) - ln_gamma(b) - ln_gamma(r) + r * log[1];
@@ -193,17 +178,14 @@ fn objective(
         };
         sum += weight * (start + value);
         slope[0] += weight * (by_r - (1.0 - left) * ln_age - left * ln_recency);
-        slope[1] += weight
-            * (r / alpha - (r + x) * ((1.0 - left) / (alpha + group.age) + left / (alpha + group.recency)));
+        slope[1] += weight * (r / alpha - (r + x) * ((1.0 - left) / (alpha + group.age) + left / (alpha + group.recency)));
         slope[2] += weight * (by_a + left / a);
         // With x = 1 the term is ln b, like the formula's b + x − 1.
         slope[3] += weight * (by_b - left / (b + x.max(1.0) - 1.0));
     }
     let parameters = [r, alpha, a, b];
     let penalty = penalizer * parameters.iter().map(|value| value * value).sum::<f64>();
-    let gradient = std::array::from_fn(|i| {
-        parameters[i] * (-slope[i] / total + 2.0 * penalizer * parameters[i])
-    });
+    let gradient = std::array::from_fn(|i| parameters[i] * (-slope[i] / total + 2.0 * penalizer * parameters[i]));
     (-sum / total + penalty, gradient)
 }
 

@@ -79,13 +79,11 @@ fn objective(log: &[f64; 3], known: &[(f64, f64)]) -> (f64, [f64; 3]) {
     let mut of_frequency = [f64::NAN; 5];
     for &(x, value) in known {
         if of_frequency[0].total_cmp(&x).is_ne() {
-            of_frequency =
-                [x, ln_gamma(p * x + q) - ln_gamma(p * x), digamma(p * x + q), digamma(p * x), x.ln()];
+            of_frequency = [x, ln_gamma(p * x + q) - ln_gamma(p * x), digamma(p * x + q), digamma(p * x), x.ln()];
         }
         let [_, ratio, psi_all, psi_own, ln_x] = of_frequency;
         let (ln_value, ln_all) = (value.ln(), (x * value + v).ln());
-        sum += ratio - ln_gamma_q + q * log[2] + (p * x - 1.0) * ln_value + p * x * ln_x
-            - (p * x + q) * ln_all;
+        sum += ratio - ln_gamma_q + q * log[2] + (p * x - 1.0) * ln_value + p * x * ln_x - (p * x + q) * ln_all;
         slope[0] += x * (psi_all - psi_own + ln_value + ln_x - ln_all);
         slope[1] += psi_all - psi_q + log[2] - ln_all;
         slope[2] += q / v - (p * x + q) / (x * value + v);

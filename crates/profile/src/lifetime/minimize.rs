@@ -13,11 +13,7 @@ pub(super) struct Minimum<const N: usize> {
 /// box |x| ≤ `bound`: a variable that runs away stops there, and the search counts as not
 /// converged. `function` gives the value and its gradient; a value that is not finite is refused
 /// by the line search.
-pub(super) fn minimize<const N: usize>(
-    start: [f64; N],
-    bound: f64,
-    function: impl Fn(&[f64; N]) -> (f64, [f64; N]),
-) -> Minimum<N> {
+pub(super) fn minimize<const N: usize>(start: [f64; N], bound: f64, function: impl Fn(&[f64; N]) -> (f64, [f64; N])) -> Minimum<N> {
     const STEPS: usize = 500;
     const FLAT: f64 = 1e-9;
     /// Steps in a row that lower the value by no more than its rounding before the search ends.
@@ -86,8 +82,7 @@ fn update<const N: usize>(inverse: &mut [[f64; N]; N], step: &[f64; N], change: 
     let factor = (curvature + dot(change, &scaled)) / (curvature * curvature);
     for (row, line) in inverse.iter_mut().enumerate() {
         for (column, cell) in line.iter_mut().enumerate() {
-            *cell += factor * step[row] * step[column]
-                - (scaled[row] * step[column] + step[row] * scaled[column]) / curvature;
+            *cell += factor * step[row] * step[column] - (scaled[row] * step[column] + step[row] * scaled[column]) / curvature;
         }
     }
 }

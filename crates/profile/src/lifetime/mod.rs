@@ -93,12 +93,8 @@ fn check(customers: &[PurchaseSummary]) -> Result<(), LifetimeError> {
         return Err(LifetimeError::NoCustomers);
     }
     for (index, customer) in customers.iter().enumerate() {
-        let fields = [
-            ("frequency", customer.frequency),
-            ("recency", customer.recency),
-            ("age", customer.age),
-            ("monetary", customer.monetary),
-        ];
+        let fields =
+            [("frequency", customer.frequency), ("recency", customer.recency), ("age", customer.age), ("monetary", customer.monetary)];
         for (field, value) in fields {
             if !value.is_finite() {
                 return Err(LifetimeError::Invalid { index, field, value, rule: "it has to be a finite number" });

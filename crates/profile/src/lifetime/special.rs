@@ -16,11 +16,7 @@ pub(super) fn digamma(mut x: f64) -> f64 {
     let square = 1.0 / (x * x);
     let tail = square
         * (1.0 / 12.0
-            - square
-                * (1.0 / 120.0
-                    - square
-                        * (1.0 / 252.0
-                            - square * (1.0 / 240.0 - square * (1.0 / 132.0 - square * 691.0 / 32760.0)))));
+            - square * (1.0 / 120.0 - square * (1.0 / 252.0 - square * (1.0 / 240.0 - square * (1.0 / 132.0 - square * 691.0 / 32760.0)))));
     shift + x.ln() - 0.5 / x - tail
 }
 
@@ -33,9 +29,7 @@ pub(super) fn hyp2f1(a: f64, b: f64, c: f64, z: f64) -> f64 {
     let excess = c - a - b;
     if z > 0.9 && (excess - excess.round()).abs() > 0.05 {
         let near = gamma_ratio([c, excess], [c - a, c - b]) * series(a, b, 1.0 - excess, 1.0 - z);
-        let far = gamma_ratio([c, -excess], [a, b])
-            * (excess * (1.0 - z).ln()).exp()
-            * series(c - a, c - b, 1.0 + excess, 1.0 - z);
+        let far = gamma_ratio([c, -excess], [a, b]) * (excess * (1.0 - z).ln()).exp() * series(c - a, c - b, 1.0 + excess, 1.0 - z);
         let sum = near + far;
         // Where the halves nearly cancel, the slow series is the exact one.
         if sum.is_finite() && sum.abs() > 1e-6 * near.abs().max(far.abs()) {

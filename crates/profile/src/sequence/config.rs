@@ -38,9 +38,9 @@ impl Default for EncoderConfig {
             window: 64,
             targets: 32,
             batch: 256,
-            epochs: 8,
+            epochs: 10,
             patience: 4,
-            learning_rate: 7e-3,
+            learning_rate: 1e-2,
             repeats: true,
             seed: 0,
         }
@@ -61,7 +61,7 @@ impl EncoderConfig {
     }
 
     /// Predicted baskets of a whole training that `for_size` allows.
-    pub const PREDICTIONS: usize = 1_000_000;
+    pub const PREDICTIONS: usize = 500_000;
 
     /// Refuses settings that make no network.
     pub(super) fn check(&self) -> Result<(), SequenceError> {
