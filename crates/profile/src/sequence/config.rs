@@ -61,7 +61,7 @@ impl EncoderConfig {
     }
 
     /// Predicted baskets of a whole training that `for_size` allows.
-    pub const PREDICTIONS: usize = 500_000;
+    pub const PREDICTIONS: usize = 600_000;
 
     /// Refuses settings that make no network.
     pub(super) fn check(&self) -> Result<(), SequenceError> {

@@ -193,3 +193,6 @@ fn vector(data: Vec<f32>, device: &Device) -> Param<Tensor<1>> {
     let length = data.len();
     Param::from_data(TensorData::new(data, [length]), device)
 }
+
+#[cfg(test)]
+mod gradient_tests;

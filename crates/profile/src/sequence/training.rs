@@ -1,6 +1,6 @@
 //! Trains the encoder on what customers bought next.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams};
@@ -47,6 +47,11 @@ pub struct TrainReport {
 /// passes (measured: 4 of 4 times with four threads).
 static ONE_TRAINING: Mutex<()> = Mutex::new(());
 
+/// Waits until no other thread trains.
+pub(super) fn alone() -> MutexGuard<'static, ()> {
+    ONE_TRAINING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Purpose of the draw that picks validation customers.
 const VALIDATION: u64 = 0x7365_7175;
 
@@ -74,7 +79,7 @@ pub fn train(
     let popularity = Popularity::of(learnt, categories);
     let validation = Validation::of(&learners);
 
-    let _alone = ONE_TRAINING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let device = Device::flex().autodiff();
     let mut network = Network::new(config, &popularity, &device);
     let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
