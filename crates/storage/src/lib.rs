@@ -1,1 +1,27 @@
 //! The only crate that opens a file of the store: import, tables, quarantine.
+//!
+//! A store is a folder. `store.json`, the manifest, names every file that belongs to it and is
+//! replaced by one rename, so whatever interrupts an import (Ctrl-C, a crash, a full disk), the
+//! store is what it was before, and the import can be repeated.
+
+mod columns;
+mod error;
+mod events;
+mod import;
+mod load;
+mod manifest;
+mod mapping;
+mod parquet_io;
+mod quarantine;
+mod reference;
+mod source;
+mod store;
+
+pub use error::StoreError;
+pub use import::{ImportOptions, ImportSummary, import};
+pub use load::CustomerAttributes;
+pub use manifest::{Manifest, ShopSettings};
+pub use mapping::Mapping;
+pub use parquet_io::{write_atomic, write_parquet};
+pub use quarantine::{BadRow, Rule};
+pub use store::Store;

@@ -1,0 +1,334 @@
+//! One chunk of a foreign file to event rows, columns at a time.
+
+use arrow_array::RecordBatch;
+use rustc_hash::FxHashMap;
+use youhui_commerce::{EventKind, EventTable, Micros};
+
+use crate::columns::{Column, LONGEST, MoneyColumns, TextColumns, TimeColumn};
+use crate::mapping::{EventsMapping, Source};
+use crate::quarantine::{BadRow, Rule};
+use crate::source::Chunk;
+
+/// What every row of an import shares.
+pub(crate) struct EventContext<'a> {
+    pub(crate) mapping: &'a EventsMapping,
+    pub(crate) currency: &'a str,
+    pub(crate) decimals: u32,
+    /// Key of event ids: without it, an id made from an identifier could be guessed back.
+    pub(crate) key: [u8; 32],
+    pub(crate) now: Micros,
+}
+
+/// Texts of a chunk, numbered in order of appearance.
+#[derive(Default)]
+pub(crate) struct Interner {
+    numbers: FxHashMap<Box<str>, u32>,
+    pub(crate) texts: Vec<Box<str>>,
+    last: (String, u32),
+}
+
+impl Interner {
+    pub(crate) fn number(&mut self, text: &str) -> u32 {
+        // Neighbours are often equal: the lines of one order.
+        if !self.texts.is_empty() && self.last.0 == text {
+            return self.last.1;
+        }
+        let number = match self.numbers.get(text) {
+            Some(&number) => number,
+            None => {
+                let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+                self.numbers.insert(text.into(), number);
+                self.texts.push(text.into());
+                number
+            }
+        };
+        self.last.0.clear();
+        self.last.0.push_str(text);
+        self.last.1 = number;
+        number
+    }
+}
+
+/// Marks a text that the event doesn't have.
+pub(crate) const NO_TEXT: u32 = u32::MAX;
+
+/// One good row.
+pub(crate) struct EventRow {
+    pub(crate) number: u64,
+    /// The first half of a keyed hash of what names the event …
+    pub(crate) id: [u8; 16],
+    /// … and one of all its fields, to tell a repeat from a conflict.
+    pub(crate) content: u64,
+    pub(crate) customer: u32,
+    pub(crate) time: Micros,
+    pub(crate) kind: EventKind,
+    pub(crate) product: u32,
+    pub(crate) order: u32,
+    pub(crate) promotion: u32,
+    pub(crate) quantity: i64,
+    pub(crate) amount: i64,
+    pub(crate) discount: i64,
+    pub(crate) vendor_discount: i64,
+    pub(crate) cost: i64,
+}
+
+/// A chunk's rows, the texts they point at, and what was wrong.
+#[derive(Default)]
+pub(crate) struct Converted {
+    pub(crate) rows: Vec<EventRow>,
+    pub(crate) customers: Interner,
+    pub(crate) products: Interner,
+    pub(crate) orders: Interner,
+    pub(crate) promotions: Interner,
+    pub(crate) bad: Vec<BadRow>,
+    pub(crate) excluded: u64,
+}
+
+/// The columns that a mapping reads.
+pub(crate) fn columns(mapping: &EventsMapping) -> Vec<String> {
+    let mut columns = vec![mapping.customer.clone(), mapping.time.details().column];
+    let sources = [&mapping.kind, &mapping.order, &mapping.amount, &mapping.discount, &mapping.vendor_discount, &mapping.cost];
+    columns.extend(sources.into_iter().flatten().flat_map(Source::columns));
+    columns.extend([&mapping.product, &mapping.quantity, &mapping.promotion, &mapping.currency].into_iter().flatten().cloned());
+    columns.extend(mapping.event_id.iter().flatten().cloned());
+    columns.extend(mapping.exclude.iter().map(|exclude| exclude.column.clone()));
+    columns.sort();
+    columns.dedup();
+    columns
+}
+
+/// Turns a chunk into rows. Pure: the same chunk gives the same rows on any thread.
+pub(crate) fn convert(chunk: Chunk, context: &EventContext<'_>) -> Converted {
+    let Chunk { batch, numbers, broken } = chunk;
+    let mut made = Converted { bad: broken, ..Converted::default() };
+    let Some(reader) = Reader::new(&batch, context) else {
+        let bad = numbers.iter().map(|&number| BadRow::new(number, "row", "a column of a type that can't be read", Rule::NotANumber));
+        made.bad.extend(bad);
+        return made;
+    };
+    made.rows.reserve(numbers.len());
+    let mut buffer = String::new();
+    for (row, &number) in numbers.iter().enumerate() {
+        if reader.excluded(row) {
+            made.excluded += 1;
+            continue;
+        }
+        match reader.row(row, number, &mut made, &mut buffer) {
+            Ok(event) => made.rows.push(event),
+            Err((field, value, rule)) => made.bad.push(BadRow::new(number, field, &value, rule)),
+        }
+    }
+    made
+}
+
+type Problem = (&'static str, String, Rule);
+
+struct Reader<'a> {
+    context: &'a EventContext<'a>,
+    kind: Option<TextColumns>,
+    customer: Column,
+    time: TimeColumn,
+    product: Option<Column>,
+    order: Option<TextColumns>,
+    promotion: Option<Column>,
+    quantity: Option<Column>,
+    amount: Option<MoneyColumns>,
+    discount: Option<MoneyColumns>,
+    vendor_discount: Option<MoneyColumns>,
+    cost: Option<MoneyColumns>,
+    currency: Option<Column>,
+    event_id: Option<Vec<Column>>,
+    exclude: Option<Column>,
+    decimals: u32,
+}
+
+impl<'a> Reader<'a> {
+    fn new(batch: &RecordBatch, context: &'a EventContext<'a>) -> Option<Self> {
+        let mapping = context.mapping;
+        let decimals = if mapping.minor_units { 0 } else { context.decimals };
+        let column = |name: &Option<String>| name.as_ref().map(|name| Column::of(batch, name));
+        let money = |source: &Option<Source>| source.as_ref().map(|source| MoneyColumns::of(batch, source, decimals));
+        let text = |source: &Option<Source>| source.as_ref().map(|source| TextColumns::of(batch, source));
+        // `None` here is a column that can't be read at all; an absent mapping key is fine.
+        fn whole<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+            match part {
+                Some(None) => None,
+                Some(some) => Some(some),
+                None => Some(None),
+            }
+        }
+        Some(Self {
+            context,
+            kind: whole(text(&mapping.kind))?,
+            customer: Column::of(batch, &mapping.customer)?,
+            time: TimeColumn::of(batch, &mapping.time.details())?,
+            product: whole(column(&mapping.product))?,
+            order: whole(text(&mapping.order))?,
+            promotion: whole(column(&mapping.promotion))?,
+            quantity: whole(column(&mapping.quantity))?,
+            amount: whole(money(&mapping.amount))?,
+            discount: whole(money(&mapping.discount))?,
+            vendor_discount: whole(money(&mapping.vendor_discount))?,
+            cost: whole(money(&mapping.cost))?,
+            currency: whole(column(&mapping.currency))?,
+            event_id: match &mapping.event_id {
+                None => None,
+                Some(names) => Some(names.iter().map(|name| Column::of(batch, name)).collect::<Option<_>>()?),
+            },
+            exclude: whole(mapping.exclude.as_ref().map(|exclude| Column::of(batch, &exclude.column)))?,
+            decimals,
+        })
+    }
+
+    fn excluded(&self, row: usize) -> bool {
+        match (&self.exclude, &self.context.mapping.exclude) {
+            (Some(column), Some(exclude)) if !column.is_null(row) => column.text(row, |text| exclude.values.contains(text)),
+            _ => false,
+        }
+    }
+
+    fn row(&self, row: usize, number: u64, made: &mut Converted, buffer: &mut String) -> Result<EventRow, Problem> {
+        let kind = self.kind(row, buffer)?;
+        if self.customer.is_null(row) {
+            return Err(("customer", String::new(), Rule::Missing));
+        }
+        let time = match self.time.at(row, self.context.now) {
+            Ok(Some(time)) => time,
+            Ok(None) => return Err(("time", String::new(), Rule::Missing)),
+            Err(rule) => return Err(("time", self.time.raw(row), rule)),
+        };
+        if let Some(column) = self.currency.as_ref().filter(|column| !column.is_null(row))
+            && let Some(other) = column.text(row, |text| (!text.eq_ignore_ascii_case(self.context.currency)).then(|| text.to_owned()))
+        {
+            return Err(("currency", other, Rule::OtherCurrency));
+        }
+        let money = |field: &'static str, columns: &Option<MoneyColumns>| match columns {
+            None => Ok(None),
+            Some(columns) => columns.at(row, self.decimals).map_err(|rule| (field, String::new(), rule)),
+        };
+        let bought = matches!(kind, EventKind::Order | EventKind::Refund);
+        let (mut quantity, mut kind) = (self.quantity(row)?, kind);
+        let mut amount = money("amount", &self.amount)?;
+        if bought && self.amount.is_some() && amount.is_none() {
+            return Err(("amount", String::new(), Rule::Missing));
+        }
+        if quantity < 0 && self.context.mapping.negative_is_refund && kind == EventKind::Order {
+            (kind, quantity, amount) = (EventKind::Refund, -quantity, amount.map(i64::abs));
+        }
+        let amount = amount.unwrap_or(0);
+        if quantity < 0 {
+            return Err(("quantity", quantity.to_string(), Rule::NegativeQuantity));
+        }
+        if amount < 0 {
+            return Err(("amount", amount.to_string(), Rule::NegativeAmount));
+        }
+        if bought && quantity == 0 && amount == 0 {
+            return Err(("quantity", "0".into(), Rule::NothingBought));
+        }
+        let given = |field: &'static str, columns: &Option<MoneyColumns>| match money(field, columns)? {
+            Some(given) if given < 0 => Err((field, given.to_string(), Rule::NegativeAmount)),
+            given => Ok(given.unwrap_or(0)),
+        };
+        let (discount, vendor_discount) = (given("discount", &self.discount)?, given("vendor_discount", &self.vendor_discount)?);
+        let cost = money("cost", &self.cost)?.unwrap_or(EventTable::NO_COST);
+        let customer = short("customer", &self.customer, row, &mut made.customers)?;
+        let product = optional("product", self.product.as_ref(), row, &mut made.products)?;
+        let promotion = optional("promotion", self.promotion.as_ref(), row, &mut made.promotions)?;
+        let order = match &self.order {
+            None => NO_TEXT,
+            Some(columns) => {
+                columns.at(row, buffer);
+                match buffer.len() {
+                    0 => NO_TEXT,
+                    length if length > LONGEST => return Err(("order", buffer.clone(), Rule::TooLong)),
+                    _ => made.orders.number(buffer),
+                }
+            }
+        };
+        let mut event = EventRow {
+            number,
+            id: [0; 16],
+            content: 0,
+            customer,
+            time,
+            kind,
+            product,
+            order,
+            promotion,
+            // Money without units, such as a weighed good rounded down, is one unit.
+            quantity: if bought { quantity.max(1) } else { quantity },
+            amount,
+            discount,
+            vendor_discount,
+            cost,
+        };
+        self.name(row, &mut event, made);
+        Ok(event)
+    }
+
+    /// Hashes what names the event, and all of it.
+    fn name(&self, row: usize, event: &mut EventRow, made: &Converted) {
+        let mut content = Vec::with_capacity(160);
+        let text = |interner: &Interner, number: u32| interner.texts.get(number as usize).cloned().unwrap_or_default();
+        for part in [text(&made.customers, event.customer), text(&made.products, event.product), text(&made.orders, event.order), text(&made.promotions, event.promotion)] {
+            content.extend_from_slice(part.as_bytes());
+            content.push(0);
+        }
+        content.push(event.kind as u8);
+        for number in [event.time, event.quantity, event.amount, event.discount, event.vendor_discount, event.cost] {
+            content.extend_from_slice(&number.to_le_bytes());
+        }
+        let hash = *blake3::keyed_hash(&self.context.key, &content).as_bytes();
+        event.content = u64::from_le_bytes([hash[16], hash[17], hash[18], hash[19], hash[20], hash[21], hash[22], hash[23]]);
+        let named = match &self.event_id {
+            None => hash,
+            Some(columns) => {
+                content.clear();
+                content.push(event.kind as u8);
+                for column in columns {
+                    if !column.is_null(row) {
+                        column.text(row, |text| content.extend_from_slice(text.as_bytes()));
+                    }
+                    content.push(0);
+                }
+                *blake3::keyed_hash(&self.context.key, &content).as_bytes()
+            }
+        };
+        event.id.copy_from_slice(&named[..16]);
+    }
+
+    fn kind(&self, row: usize, buffer: &mut String) -> Result<EventKind, Problem> {
+        let Some(kind) = &self.kind else { return Ok(EventKind::Order) };
+        kind.at(row, buffer);
+        if buffer.is_empty() {
+            return Err(("kind", String::new(), Rule::Missing));
+        }
+        EventKind::from_name(buffer).ok_or_else(|| ("kind", buffer.clone(), Rule::UnknownKind))
+    }
+
+    fn quantity(&self, row: usize) -> Result<i64, Problem> {
+        match &self.quantity {
+            None => Ok(1),
+            Some(column) if column.is_null(row) => Err(("quantity", String::new(), Rule::Missing)),
+            Some(column) => column.units(row).map_err(|rule| ("quantity", column.text(row, str::to_owned), rule)),
+        }
+    }
+}
+
+fn short(field: &'static str, column: &Column, row: usize, interner: &mut Interner) -> Result<u32, Problem> {
+    column.text(row, |text| {
+        if text.len() > LONGEST {
+            // Whatever it is, it doesn't go into a file of problems.
+            Err((field, String::new(), Rule::TooLong))
+        } else {
+            Ok(interner.number(text))
+        }
+    })
+}
+
+fn optional(field: &'static str, column: Option<&Column>, row: usize, interner: &mut Interner) -> Result<u32, Problem> {
+    match column {
+        Some(column) if !column.is_null(row) => short(field, column, row, interner),
+        _ => Ok(NO_TEXT),
+    }
+}

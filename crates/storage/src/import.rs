@@ -1,0 +1,376 @@
+//! The import: files in, one new manifest out.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use youhui_commerce::schema::Table;
+use youhui_commerce::{Draw, EventKind, Micros, SubjectId};
+use youhui_privacy::IdentityVault;
+
+use crate::error::StoreError;
+use crate::events::{self, Converted, EventContext, Interner, NO_TEXT};
+use crate::load;
+use crate::manifest::{Manifest, Segment, ShopSettings};
+use crate::mapping::{EventsMapping, Mapping};
+use crate::quarantine::{BadRow, Quarantine, Rule};
+use crate::source;
+use crate::store::{Chance, Store, WriteLock, clean, keys};
+use crate::{parquet_io, reference};
+
+/// Rows held in memory before they are written: bounds memory whatever the file's size.
+const MOST_ROWS: usize = 3_000_000;
+
+/// How to import.
+#[derive(Debug, Clone)]
+pub struct ImportOptions {
+    /// Which table.
+    pub table: Table,
+    /// Which of the mapping's `more_events`; `None` for `events`.
+    pub variant: Option<String>,
+    /// Name of the mapping, for messages.
+    pub mapping_name: String,
+    /// Where bad rows go; the store's `quarantine` folder if `None`.
+    pub quarantine: Option<PathBuf>,
+    /// Keep the good rows even if most are bad.
+    pub allow_bad: bool,
+    /// Say what would happen, write nothing.
+    pub dry_run: bool,
+    /// The moment now: later events are bad.
+    pub now: Micros,
+    /// Draw identifiers from a seed, for demos and tests; from the operating system if `None`.
+    pub seed: Option<u64>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ImportSummary {
+    /// The table.
+    pub table: String,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that are new in the store.
+    pub added: u64,
+    /// Rows that were there already, or stood twice with the same content.
+    pub known: u64,
+    /// Rows that the mapping passes over.
+    pub excluded: u64,
+    /// Bad rows by rule.
+    pub bad: BTreeMap<&'static str, u64>,
+    /// Where they are.
+    pub quarantine: Option<PathBuf>,
+    /// Customers seen for the first time.
+    pub new_customers: u64,
+}
+
+impl ImportSummary {
+    /// All bad rows.
+    pub fn bad_rows(&self) -> u64 {
+        self.bad.values().sum()
+    }
+}
+
+/// Imports `files` into the store in `root`, which is made where there is none. `progress` hears
+/// how many rows were read so far.
+///
+/// # Errors
+/// Any [`StoreError`]; the store is then as it was.
+pub fn import(root: &Path, files: &[PathBuf], mapping: &Mapping, options: &ImportOptions, progress: &(dyn Fn(u64) + Sync)) -> Result<ImportSummary, StoreError> {
+    let mapping_error = |message: String| StoreError::Mapping { name: options.mapping_name.clone(), message };
+    let exists = Manifest::path(root).exists();
+    // A dry run on a new store touches nothing at all.
+    let _lock = if options.dry_run && !exists { None } else { Some(WriteLock::take(root)?) };
+    let manifest = if exists { Manifest::read(root)? } else { Manifest::new(new_shop(mapping).map_err(mapping_error)?) };
+    if let Some(shop) = &mapping.shop
+        && shop.currency != manifest.shop.currency
+    {
+        let (theirs, ours) = (shop.currency, manifest.shop.currency);
+        return Err(mapping_error(format!("its currency is {theirs}, the store's is {ours}: import it into a store of its own")));
+    }
+    if !options.dry_run {
+        clean(root, &manifest);
+    }
+    let mut chance = match options.seed {
+        None => Chance::System,
+        Some(seed) => Chance::Seeded(Draw::seeded(seed).fork(&format!("identity {}", manifest.next))),
+    };
+    let keys = keys(root, &mut chance, !options.dry_run)?;
+    let event_key = keys.event;
+    let identity = load::identity_rows(root, &manifest)?;
+    let vault = IdentityVault::new(keys, identity).map_err(|error| StoreError::NotAStore { path: root.to_owned(), message: error.to_string() })?;
+    let number = manifest.next;
+    let quarantine = options.quarantine.clone().unwrap_or_else(|| {
+        let folder = if options.dry_run { std::env::temp_dir() } else { root.join("quarantine") };
+        folder.join(format!("{number:06}-{}.quarantine.jsonl", options.table.name()))
+    });
+    let mut run = Run {
+        root: root.to_owned(),
+        manifest,
+        vault,
+        chance,
+        quarantine: Quarantine::new(quarantine),
+        summary: ImportSummary { table: options.table.name().to_owned(), ..ImportSummary::default() },
+        options: options.clone(),
+    };
+    let known_customers = run.vault.rows().len();
+    let result = match options.table {
+        Table::Events => {
+            let mapping = match &options.variant {
+                None => mapping.events.as_ref().ok_or_else(|| mapping_error("it has no [events] section".into()))?,
+                Some(name) => mapping.more_events.get(name).ok_or_else(|| mapping_error(format!("it has no [more_events.{name}] section")))?,
+            };
+            import_events(&mut run, files, mapping, event_key, progress)
+        }
+        _ => reference::import(&mut run, files, mapping, progress),
+    };
+    let changed = match result.and_then(|changed| run.check_share_of_bad().map(|()| changed)) {
+        Ok(changed) => changed,
+        Err(error) => {
+            // The manifest on disk still names the old files only.
+            if let (Ok(old), false) = (Manifest::read(root), options.dry_run) {
+                clean(root, &old);
+            }
+            return Err(error);
+        }
+    };
+    run.summary.new_customers = (run.vault.rows().len() - known_customers) as u64;
+    if changed && !options.dry_run {
+        run.commit()?;
+    }
+    run.summary.quarantine = run.quarantine.finish()?;
+    run.summary.bad = run.quarantine.counts.clone();
+    Ok(run.summary)
+}
+
+fn new_shop(mapping: &Mapping) -> Result<ShopSettings, String> {
+    let shop = mapping.shop.as_ref().ok_or("there is no store here yet, and the mapping has no [shop] section with currency and time_zone to make one")?;
+    let consent = mapping.consent.as_ref();
+    Ok(ShopSettings {
+        currency: shop.currency,
+        time_zone: shop.time_zone.clone(),
+        assumed_margin: shop.assumed_margin,
+        // Without a word of the shop's owner nobody has consented.
+        consent_default: consent.map_or("denied".to_owned(), |consent| consent.default.clone()),
+        consent_basis: consent.map_or("none given in the mapping's [consent] section".to_owned(), |consent| consent.basis.clone()),
+    })
+}
+
+/// One import under way.
+pub(crate) struct Run {
+    pub(crate) root: PathBuf,
+    pub(crate) manifest: Manifest,
+    pub(crate) vault: IdentityVault,
+    chance: Chance,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) summary: ImportSummary,
+    pub(crate) options: ImportOptions,
+}
+
+impl Run {
+    pub(crate) fn resolve(&mut self, external: &str) -> SubjectId {
+        let chance = &mut self.chance;
+        self.vault.resolve(external, || chance.bytes16())
+    }
+
+    fn check_share_of_bad(&self) -> Result<(), StoreError> {
+        let (bad, rows) = (self.quarantine.total(), self.summary.rows);
+        if self.options.allow_bad || bad * 2 <= rows {
+            return Ok(());
+        }
+        let worst = self.quarantine.counts.iter().max_by_key(|(_, count)| **count);
+        let rule = worst.map_or("", |(rule, _)| rule);
+        let example = self.quarantine.examples.get(rule).cloned().unwrap_or_default();
+        Err(StoreError::MostlyBad { bad, rows, rule, example })
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        if self.vault.has_grown() {
+            let name = format!("identity-{:06}.parquet", self.manifest.take_number());
+            let batch = load::identity_batch(self.vault.rows());
+            parquet_io::write_new(&self.root.join(&name), &batch)?;
+            self.manifest.identity = Some(Segment { name, rows: self.vault.rows().len() as u64 });
+        }
+        self.manifest.commit(&self.root)?;
+        clean(&self.root, &self.manifest);
+        Ok(())
+    }
+}
+
+/// Event rows by bucket, waiting to be written.
+#[derive(Default)]
+pub(crate) struct BucketRows {
+    pub(crate) rows: Vec<StoredRow>,
+}
+
+/// One event on its way into a bucket's file.
+#[derive(Clone, Copy)]
+pub(crate) struct StoredRow {
+    pub(crate) subject: SubjectId,
+    pub(crate) time: Micros,
+    pub(crate) id: [u8; 16],
+    pub(crate) kind: EventKind,
+    pub(crate) product: u32,
+    pub(crate) order: u32,
+    pub(crate) promotion: u32,
+    pub(crate) quantity: i64,
+    pub(crate) amount: i64,
+    pub(crate) discount: i64,
+    pub(crate) vendor_discount: i64,
+    pub(crate) cost: i64,
+}
+
+/// Texts of the rows in memory.
+#[derive(Default)]
+pub(crate) struct Texts {
+    pub(crate) products: Interner,
+    pub(crate) orders: Interner,
+    pub(crate) promotions: Interner,
+}
+
+fn import_events(run: &mut Run, files: &[PathBuf], mapping: &EventsMapping, key: [u8; 32], progress: &(dyn Fn(u64) + Sync)) -> Result<bool, StoreError> {
+    let currency = run.manifest.shop.currency;
+    let context = EventContext { mapping, currency: currency.code(), decimals: currency.decimals(), key, now: run.options.now };
+    let wanted = events::columns(mapping);
+    let mut merge = Merge { known: load::event_ids(&Store { root: run.root.clone(), manifest: run.manifest.clone() })?, ..Merge::default() };
+    for file in files {
+        let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
+        merge.occurrences.clear();
+        std::thread::scope(|scope| -> Result<(), StoreError> {
+            let (sender, chunks) = sync_channel(4);
+            let wanted = &wanted;
+            let reader = scope.spawn(move || {
+                let mut send = |chunk| {
+                    // The other side only hangs up on an error of its own, which it reports.
+                    let hung_up = |_| StoreError::format(file, "the import stopped");
+                    sender.send(chunk).map_err(hung_up)
+                };
+                source::read(file, wanted, &mut send)
+            });
+            let mut waiting = Vec::new();
+            let mut merged = Ok(());
+            for chunk in &chunks {
+                waiting.push(chunk);
+                if waiting.len() >= 4 {
+                    merged = merge.chunks(run, &name, std::mem::take(&mut waiting), &context, progress);
+                    if merged.is_err() {
+                        break;
+                    }
+                }
+            }
+            drop(chunks);
+            let read = reader.join().unwrap_or_else(|_| Err(StoreError::format(file, "could not be read")));
+            merged?;
+            read?;
+            merge.chunks(run, &name, waiting, &context, progress)
+        })?;
+    }
+    merge.flush(run)?;
+    Ok(run.summary.added > 0)
+}
+
+#[derive(Default)]
+struct Merge {
+    known: FxHashMap<[u8; 16], u64>,
+    occurrences: FxHashMap<[u8; 16], u32>,
+    buckets: [BucketRows; SubjectId::BUCKETS],
+    texts: Texts,
+    held: usize,
+}
+
+impl Merge {
+    /// Converts chunks on threads and takes them in, in the order of the file.
+    fn chunks(&mut self, run: &mut Run, file: &str, chunks: Vec<source::Chunk>, context: &EventContext<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<(), StoreError> {
+        let converted: Vec<Converted> = chunks.into_par_iter().map(|chunk| events::convert(chunk, context)).collect();
+        for made in converted {
+            self.take(run, file, made, context.mapping.event_id.is_some())?;
+            progress(run.summary.rows);
+        }
+        if self.held >= MOST_ROWS {
+            self.flush(run)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, run: &mut Run, file: &str, made: Converted, named: bool) -> Result<(), StoreError> {
+        run.summary.rows += made.rows.len() as u64 + made.bad.len() as u64 + made.excluded;
+        run.summary.excluded += made.excluded;
+        for bad in made.bad {
+            run.quarantine.add(file, bad)?;
+        }
+        // A customer becomes a customer with the first good row, not with a bad one.
+        let mut subjects: Vec<Option<SubjectId>> = vec![None; made.customers.texts.len()];
+        let renumber = |from: &Interner, to: &mut Interner| -> Vec<u32> { from.texts.iter().map(|text| to.number(text)).collect() };
+        let products = renumber(&made.products, &mut self.texts.products);
+        let orders = renumber(&made.orders, &mut self.texts.orders);
+        let promotions = renumber(&made.promotions, &mut self.texts.promotions);
+        let global = |numbers: &[u32], number: u32| if number == NO_TEXT { NO_TEXT } else { numbers[number as usize] };
+        for row in made.rows {
+            let mut id = row.id;
+            if !named {
+                // The k-th of equal rows of one file is the k-th such event in any file.
+                let occurrence = self.occurrences.entry(row.id).or_insert(0);
+                *occurrence += 1;
+                for (byte, extra) in id.iter_mut().zip((*occurrence - 1).to_le_bytes()) {
+                    *byte ^= extra;
+                }
+            }
+            match self.known.get(&id) {
+                None => {}
+                Some(&content) if content != 0 && content != row.content => {
+                    run.quarantine.add(file, BadRow::new(row.number, "event_id", "", Rule::ConflictingDuplicate))?;
+                    continue;
+                }
+                Some(_) => {
+                    run.summary.known += 1;
+                    continue;
+                }
+            }
+            self.known.insert(id, row.content.max(1));
+            let place = row.customer as usize;
+            let subject = *subjects[place].get_or_insert_with(|| run.resolve(&made.customers.texts[place]));
+            self.buckets[subject.bucket()].rows.push(StoredRow {
+                subject,
+                time: row.time,
+                id,
+                kind: row.kind,
+                product: global(&products, row.product),
+                order: global(&orders, row.order),
+                promotion: global(&promotions, row.promotion),
+                quantity: row.quantity,
+                amount: row.amount,
+                discount: row.discount,
+                vendor_discount: row.vendor_discount,
+                cost: row.cost,
+            });
+            run.summary.added += 1;
+            self.held += 1;
+        }
+        Ok(())
+    }
+
+    /// Writes the rows in memory as a new segment.
+    fn flush(&mut self, run: &mut Run) -> Result<(), StoreError> {
+        if self.held == 0 || run.options.dry_run {
+            self.buckets = Default::default();
+            self.held = 0;
+            return Ok(());
+        }
+        let name = format!("events-{:06}", run.manifest.take_number());
+        let folder = run.root.join(&name);
+        std::fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
+        let texts = &self.texts;
+        self.buckets
+            .par_iter_mut()
+            .enumerate()
+            .filter(|(_, bucket)| !bucket.rows.is_empty())
+            .try_for_each(|(number, bucket)| load::write_bucket(&folder.join(format!("bucket-{number:02}.parquet")), bucket, texts))?;
+        run.manifest.events.push(Segment { name, rows: self.held as u64 });
+        self.buckets = Default::default();
+        self.texts = Texts::default();
+        self.held = 0;
+        Ok(())
+    }
+}

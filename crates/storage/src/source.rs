@@ -1,0 +1,218 @@
+//! Foreign files as batches of columns: Parquet, CSV and JSON Lines look alike from here on.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::error::StoreError;
+use crate::quarantine::{BadRow, Rule};
+
+/// Rows of one batch.
+const BATCH: usize = 65_536;
+
+/// A part of a file: columns, the numbers of their rows, and the lines that were none.
+pub(crate) struct Chunk {
+    pub(crate) batch: RecordBatch,
+    /// Number of each row in the file, counted from 1.
+    pub(crate) numbers: Vec<u64>,
+    pub(crate) broken: Vec<BadRow>,
+}
+
+/// Reads the columns `wanted` of a file, chunk by chunk, in order.
+///
+/// # Errors
+/// `Io`, or `Format` for an empty, cut or unreadable file, or a missing column.
+pub(crate) fn read(path: &Path, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let mut file = File::open(path).map_err(StoreError::io(path))?;
+    if file.metadata().map_err(StoreError::io(path))?.is_dir() {
+        return Err(StoreError::format(path, "is a folder: name the files in it"));
+    }
+    let mut head = [0_u8; 4];
+    let got = read_head(&mut file, &mut head).map_err(StoreError::io(path))?;
+    file.rewind().map_err(StoreError::io(path))?;
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase();
+    if got == 0 {
+        return Err(StoreError::format(path, "is empty: export it again"));
+    }
+    match extension.as_str() {
+        _ if &head == b"PAR1" => parquet(path, file, wanted, each),
+        "parquet" => Err(StoreError::format(path, "is not a Parquet file, whatever its name says: export it again")),
+        "jsonl" | "ndjson" => json_lines(path, file, wanted, each),
+        _ if head[0] == b'{' => json_lines(path, file, wanted, each),
+        _ => csv(path, file, wanted, each),
+    }
+}
+
+fn read_head(file: &mut File, head: &mut [u8; 4]) -> std::io::Result<usize> {
+    let mut got = 0;
+    while got < head.len() {
+        match file.read(&mut head[got..])? {
+            0 => break,
+            more => got += more,
+        }
+    }
+    Ok(got)
+}
+
+fn check_columns(path: &Path, present: &[String], wanted: &[String]) -> Result<(), StoreError> {
+    let missing: Vec<&str> = wanted.iter().filter(|column| !present.contains(column)).map(String::as_str).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "has no column {}; it has {}. Name the right columns in a mapping file (--mapping)",
+        missing.join(", "),
+        present.join(", ")
+    );
+    Err(StoreError::format(path, message))
+}
+
+fn parquet(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(StoreError::parquet(path))?;
+    let present: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    check_columns(path, &present, wanted)?;
+    let roots = wanted.iter().filter_map(|column| present.iter().position(|name| name == column));
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(StoreError::parquet(path))?;
+    let mut row = 0;
+    for batch in reader {
+        let batch = batch.map_err(|error| StoreError::format(path, format!("is cut or damaged after row {row} ({error}): export it again")))?;
+        let size = batch.num_rows() as u64;
+        each(Chunk { batch, numbers: (row + 1..=row + size).collect(), broken: vec![] })?;
+        row += size;
+    }
+    Ok(())
+}
+
+fn csv(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let mut input = BufReader::with_capacity(1 << 20, file);
+    let start = input.fill_buf().map_err(StoreError::io(path))?;
+    let skip = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let first_line = start[skip..].split(|&byte| byte == b'\n').next().unwrap_or(&[]);
+    let count = |delimiter: u8| first_line.iter().filter(|&&byte| byte == delimiter).count();
+    let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|&delimiter| (count(delimiter), delimiter == b',')).unwrap_or(b',');
+    input.consume(skip);
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
+    let broken_file = |error: csv::Error| match error.into_kind() {
+        csv::ErrorKind::Io(source) => StoreError::Io { path: path.to_owned(), source },
+        other => StoreError::format(path, format!("is not CSV ({other:?}): export it again")),
+    };
+    let header = reader.byte_headers().map_err(broken_file)?.clone();
+    let present: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+    check_columns(path, &present, wanted)?;
+    let places: Vec<usize> = wanted.iter().filter_map(|column| present.iter().position(|name| name == column)).collect();
+    let mut rows = TextRows::new(wanted);
+    let mut record = csv::ByteRecord::new();
+    let mut number = 0;
+    while reader.read_byte_record(&mut record).map_err(broken_file)? {
+        number += 1;
+        let cell = |place: &usize| record.get(*place).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        if record.len() == header.len() && places.iter().all(|place| cell(place).is_some()) {
+            rows.push(number, places.iter().map(cell));
+        } else {
+            let found = format!("{} fields, the header has {}", record.len(), header.len());
+            rows.broken.push(BadRow::new(number, "line", &found, Rule::BrokenLine));
+        }
+        if rows.len() >= BATCH {
+            each(rows.take(path)?)?;
+        }
+    }
+    finish(path, rows, number, each)
+}
+
+fn json_lines(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let mut input = BufReader::with_capacity(1 << 20, file);
+    let mut rows = TextRows::new(wanted);
+    let (mut number, mut line) = (0, Vec::new());
+    let mut seen = vec![false; wanted.len()];
+    let mut present = std::collections::BTreeSet::new();
+    loop {
+        line.clear();
+        if input.read_until(b'\n', &mut line).map_err(StoreError::io(path))? == 0 {
+            break;
+        }
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        number += 1;
+        match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&line) {
+            Ok(object) => {
+                let cells: Vec<Option<String>> = wanted.iter().map(|column| object.get(column).and_then(plain)).collect();
+                seen.iter_mut().zip(&cells).for_each(|(seen, cell)| *seen |= cell.is_some());
+                if present.len() < 100 {
+                    present.extend(object.keys().cloned());
+                }
+                rows.push(number, cells.iter().map(Option::as_deref));
+            }
+            Err(error) => rows.broken.push(BadRow::new(number, "line", &error.to_string(), Rule::BrokenLine)),
+        }
+        if rows.len() >= BATCH {
+            each(rows.take(path)?)?;
+        }
+    }
+    if rows.any_good && !seen.iter().all(|seen| *seen) {
+        // No object had it: that is a missing column, not a missing value.
+        let seen: Vec<String> = present.into_iter().collect();
+        check_columns(path, &seen, wanted)?;
+    }
+    finish(path, rows, number, each)
+}
+
+fn finish(path: &Path, mut rows: TextRows, number: u64, each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    if number == 0 {
+        return Err(StoreError::format(path, "has a header and no row: export it again"));
+    }
+    each(rows.take(path)?)
+}
+
+/// A JSON value as the text a CSV file would have.
+fn plain(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// Text cells by column.
+struct TextRows {
+    names: Vec<String>,
+    cells: Vec<Vec<Option<String>>>,
+    numbers: Vec<u64>,
+    broken: Vec<BadRow>,
+    any_good: bool,
+}
+
+impl TextRows {
+    fn new(names: &[String]) -> Self {
+        Self { names: names.to_vec(), cells: vec![vec![]; names.len()], numbers: vec![], broken: vec![], any_good: false }
+    }
+
+    fn push<'a>(&mut self, number: u64, cells: impl Iterator<Item = Option<&'a str>>) {
+        self.any_good = true;
+        self.numbers.push(number);
+        for (column, cell) in self.cells.iter_mut().zip(cells) {
+            column.push(cell.filter(|text| !text.trim().is_empty()).map(str::to_owned));
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.numbers.len() + self.broken.len()
+    }
+
+    fn take(&mut self, path: &Path) -> Result<Chunk, StoreError> {
+        let fields: Vec<Field> = self.names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+        let columns = self.cells.iter_mut().map(|column| Arc::new(StringArray::from(std::mem::take(column))) as ArrayRef).collect();
+        let numbers = std::mem::take(&mut self.numbers);
+        let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(numbers.len()));
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+            .map_err(|error| StoreError::format(path, error.to_string()))?;
+        Ok(Chunk { batch, numbers, broken: std::mem::take(&mut self.broken) })
+    }
+}

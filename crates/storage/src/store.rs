@@ -1,0 +1,152 @@
+//! A store: a folder, its lock, its keys and its manifest.
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use youhui_commerce::Draw;
+use youhui_privacy::IdentityKeys;
+
+use crate::error::StoreError;
+use crate::manifest::Manifest;
+use crate::parquet_io::write_atomic;
+
+/// A store that exists.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) root: PathBuf,
+    pub(crate) manifest: Manifest,
+}
+
+impl Store {
+    /// Opens the store in `root` for reading.
+    ///
+    /// # Errors
+    /// `NotAStore` where there is none, or a damaged or newer one.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        Ok(Self { root: root.to_owned(), manifest: Manifest::read(root)? })
+    }
+
+    /// What belongs to it.
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+/// The right to write into a store; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct WriteLock {
+    _file: File,
+}
+
+impl WriteLock {
+    pub(crate) fn take(root: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(root).map_err(StoreError::io(root))?;
+        let path = root.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::io(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: root.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(StoreError::Io { path, source }),
+        }
+    }
+}
+
+/// Where random bytes come from: the operating system, or a seed for demos and tests, whose
+/// identifiers can then be foretold.
+#[derive(Debug)]
+pub(crate) enum Chance {
+    System,
+    Seeded(Draw),
+}
+
+impl Chance {
+    pub(crate) fn bytes16(&mut self) -> [u8; 16] {
+        match self {
+            Self::Seeded(draw) => draw.bytes16(),
+            Self::System => {
+                let mut bytes = [0; 16];
+                fill(&mut bytes);
+                bytes
+            }
+        }
+    }
+
+    fn bytes32(&mut self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&self.bytes16());
+        bytes[16..].copy_from_slice(&self.bytes16());
+        bytes
+    }
+}
+
+/// A machine whose operating system has no random bytes must not hand out identifiers.
+#[allow(clippy::expect_used, reason = "there is no safe way to go on")]
+fn fill(bytes: &mut [u8; 16]) {
+    getrandom::fill(bytes).expect("the operating system gives random bytes");
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyFile {
+    version: u32,
+    lookup: String,
+    sealing: String,
+    event: String,
+}
+
+/// The keys of the store in `root`; new ones where there are none. With `keep` they are written.
+pub(crate) fn keys(root: &Path, chance: &mut Chance, keep: bool) -> Result<IdentityKeys, StoreError> {
+    let path = root.join("keys").join("identity.json");
+    if path.exists() {
+        let text = std::fs::read_to_string(&path).map_err(StoreError::io(&path))?;
+        let damaged = || StoreError::format(&path, "the key file is damaged: restore it from a backup, or the store's customers can't be told apart");
+        let file: KeyFile = serde_json::from_str(&text).map_err(|_| damaged())?;
+        let key = |text: &str| blake3::Hash::from_hex(text).map(|hash| *hash.as_bytes()).map_err(|_| damaged());
+        return Ok(IdentityKeys { version: file.version, lookup: key(&file.lookup)?, sealing: key(&file.sealing)?, event: key(&file.event)? });
+    }
+    let keys = IdentityKeys::generate(|| chance.bytes32());
+    if keep {
+        let hex = |key: [u8; 32]| blake3::Hash::from_bytes(key).to_hex().to_string();
+        let file = KeyFile { version: keys.version, lookup: hex(keys.lookup), sealing: hex(keys.sealing), event: hex(keys.event) };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
+            owner_only(folder)?;
+        }
+        write_atomic(&path, serde_json::to_string_pretty(&file).unwrap_or_default().as_bytes())?;
+    }
+    Ok(keys)
+}
+
+#[cfg(unix)]
+fn owner_only(folder: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(StoreError::io(folder))
+}
+
+#[cfg(not(unix))]
+fn owner_only(_: &Path) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// Removes what no manifest names: remains of an import that was interrupted.
+pub(crate) fn clean(root: &Path, manifest: &Manifest) {
+    let named: BTreeSet<&str> = manifest
+        .events
+        .iter()
+        .chain(manifest.tables.values())
+        .chain(&manifest.identity)
+        .map(|segment| segment.name.as_str())
+        .collect();
+    let Ok(entries) = std::fs::read_dir(root) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let ours = name.ends_with(".staged") || name.ends_with(".parquet") || name.starts_with("events-");
+        if ours && !named.contains(name) {
+            // Best effort: what stays is not part of the store.
+            let path = entry.path();
+            if path.is_dir() { std::fs::remove_dir_all(path).ok() } else { std::fs::remove_file(path).ok() };
+        }
+    }
+}
