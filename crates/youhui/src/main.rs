@@ -1,3 +1,52 @@
 //! Designs personalised promotions for online shops: the command line.
 
-fn main() {}
+mod cli;
+mod dataset;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use cli::{CliError, Console};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Youhui (优惠) designs personalised promotions: from a shop's events to who gets what, and what
+/// that is worth.
+#[derive(Debug, Parser)]
+#[command(version, infer_subcommands = true, arg_required_else_help = true)]
+struct Cli {
+    /// Say nothing on stderr but errors.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Import(cli::import::Args),
+    Dataset(cli::dataset::Args),
+    Schema(cli::schema::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console { quiet: cli.quiet };
+    match run(&cli.command, console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError { code, message }) => {
+            Console { quiet: false }.say(&format!("error: {message}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(command: &Command, console: Console) -> Result<(), CliError> {
+    match command {
+        Command::Import(args) => cli::import::run(args, console),
+        Command::Dataset(args) => cli::dataset::run(args, console),
+        Command::Schema(args) => cli::schema::run(args, console),
+    }
+}

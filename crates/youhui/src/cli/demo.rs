@@ -1,0 +1,1 @@
+//! `youhui demo`.

@@ -1,0 +1,89 @@
+//! The command line: arguments in, data on stdout, messages on stderr, one exit code.
+
+pub(crate) mod dataset;
+pub(crate) mod demo;
+pub(crate) mod import;
+pub(crate) mod schema;
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use youhui_storage::StoreError;
+
+/// How data are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One JSON object.
+    Json,
+}
+
+/// Why a command failed: the exit code is a contract (0 done, 1 checked and negative, 2 usage or
+/// error, 3 refused by policy, 4 unreachable).
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) code: u8,
+    pub(crate) message: String,
+}
+
+impl CliError {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: 2, message: message.into() }
+    }
+
+    pub(crate) fn unreachable(message: impl Into<String>) -> Self {
+        Self { code: 4, message: message.into() }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+/// Where a command writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Console {
+    pub(crate) quiet: bool,
+}
+
+impl Console {
+    /// A message for people, on stderr.
+    pub(crate) fn say(&self, message: &str) {
+        if !self.quiet {
+            // A closed stderr is no reason to stop the work.
+            writeln!(std::io::stderr(), "{message}").ok();
+        }
+    }
+
+    /// Data, on stdout. A reader that has gone away (`| head`) is no error.
+    pub(crate) fn print(&self, text: &str) -> Result<(), CliError> {
+        match writeln!(std::io::stdout(), "{text}") {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::usage(format!("stdout: {error}"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// A spinner with a message; silent where stderr is no terminal.
+    pub(crate) fn bar(&self, message: &str) -> ProgressBar {
+        let bar = ProgressBar::new_spinner();
+        if self.quiet || !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        } else {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        bar.set_style(ProgressStyle::with_template("{spinner} {msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_message(message.to_owned());
+        bar
+    }
+}
+
+/// The moment now. The only place that asks the system's clock (invariant 1).
+#[allow(clippy::disallowed_methods, reason = "this is the Clock that everything else takes as an argument")]
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
+}
