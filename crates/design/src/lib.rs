@@ -1,1 +1,17 @@
 //! A goal, profiles and a catalogue to margin-safe candidate promotions.
+//!
+//! [`propose`] asks each mechanic (one file each) for drafts that fit the goal's customers, and
+//! lets only those become candidates that [`clear()`] clears (invariant 6).
+
+mod brief;
+mod clear;
+mod goal;
+mod mechanics;
+mod propose;
+mod replay;
+
+pub use brief::{Brief, ReplayBasket, ReplayLine, Shopper};
+pub use clear::{Cleared, Economics, Refusal, clear};
+pub use goal::Goal;
+pub use propose::{Candidate, Figures, Proposal, Settings, propose};
+pub use replay::{CompiledScope, Replayed, replay};

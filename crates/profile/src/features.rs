@@ -39,7 +39,7 @@ pub struct Features {
     /// Standard deviation of the spans over their mean (0: a metronome, 1: a Poisson process);
     /// `None` below three orders.
     pub gap_variation: Option<f64>,
-    /// Quantiles .1, .25, .5, .75 and .9 of the baskets' list amounts (nearest rank); zeros
+    /// Quantiles .1, .25, .5, .75 and .9 of the baskets' amounts (nearest rank); zeros
     /// without orders.
     pub basket_quantiles: [i64; 5],
     /// Share of the list amount that the shop gave away.
@@ -77,7 +77,7 @@ impl Features {
         self.mean_gap_days.map(|gap| self.recency_days / gap.max(1.0))
     }
 
-    /// Median basket, list amount in minor units.
+    /// Median basket in minor units.
     pub const fn basket_median(&self) -> i64 {
         self.basket_quantiles[2]
     }
@@ -125,7 +125,7 @@ pub fn features(customer: &CustomerEvents<'_>, shop: &Shop, norms: &CategoryNorm
         tenure_days,
         mean_gap_days: rhythm.mean,
         gap_variation: rhythm.variation,
-        basket_quantiles: quantiles(orders.iter().map(Order::list_amount).collect()),
+        basket_quantiles: quantiles(orders.iter().map(|order| order.amount).collect()),
         discount_share: share(list - amount, list),
         vendor_share: share(lines.vendor, amount),
         price_sensitivity: lines.price_sensitivity(),

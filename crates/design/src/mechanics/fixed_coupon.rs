@@ -1,0 +1,30 @@
+//! A coupon of a fixed amount: simple to tell, and its cost is known before it is used.
+
+use youhui_commerce::Money;
+use youhui_promotion::Kind;
+
+use super::Draft;
+use crate::brief::{Brief, round_amount};
+use crate::goal::Goal;
+
+pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
+    let minor = brief.currency().minor_units();
+    let money = |amount: i64| Money::new(amount, brief.currency()).to_string();
+    // Whoever has to come back gets it from a usual basket on; whoever comes anyway must stretch.
+    let percentiles: [usize; 2] = match brief.goal {
+        Goal::WinBack | Goal::Activate => [40, 50],
+        _ => [65, 80],
+    };
+    percentiles
+        .iter()
+        .zip([0.10, 0.08])
+        .filter(|_| brief.basket(50) > 0)
+        .map(|(&percent, share)| {
+            let minimum_spend = round_amount(brief.basket(percent) as f64, minor);
+            let half = (minor / 2).max(1);
+            let amount = (youhui_profile::shop::to_minor(minimum_spend as f64 * share / half as f64) * half).max(half);
+            let why = format!("from {} on, the {percent}th percentile of the audience's baskets", money(minimum_spend));
+            Draft::on_everything(brief, Kind::FixedCoupon { amount, minimum_spend }, why)
+        })
+        .collect()
+}

@@ -1,0 +1,31 @@
+//! A gift from a stretched basket on: something that many like and that costs the shop little.
+
+use youhui_commerce::Money;
+use youhui_promotion::Kind;
+
+use super::Draft;
+use crate::brief::{Brief, round_amount};
+
+pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
+    let minor = brief.currency().minor_units();
+    let money = |amount: i64| Money::new(amount, brief.currency()).to_string();
+    let minimum_spend = round_amount(brief.basket(75) as f64, minor);
+    // Worth 3 to 10 per cent of the basket that earns it.
+    let fits = |price: i64| (0.03..=0.10).contains(&(price as f64 / minimum_spend.max(1) as f64));
+    let liked = brief.favourite_products().into_iter().find(|(_, sales)| fits(sales.unit_price()));
+    liked
+        .and_then(|(place, sales)| {
+            let product = brief.shop.catalogue.get(place)?;
+            let value = sales.unit_price();
+            let gift_cost = value - youhui_profile::shop::to_minor(value as f64 * sales.margin());
+            let why = format!(
+                "{} customers of the audience bought it in 12 weeks; it costs {} and the threshold is near the 75th percentile of their baskets",
+                sales.customers,
+                money(gift_cost)
+            );
+            let kind = Kind::Gift { product_id: product.product_id.clone(), value, minimum_spend };
+            Some(Draft { gift_cost, product_name: product.name.clone(), ..Draft::on_everything(brief, kind, why) })
+        })
+        .into_iter()
+        .collect()
+}

@@ -1,0 +1,65 @@
+//! Percent off: on everything for goals about customers, on a category for goals about goods.
+
+use youhui_commerce::Money;
+use youhui_promotion::Kind;
+
+use super::Draft;
+use crate::brief::Brief;
+use crate::goal::Goal;
+
+/// Depths to try, in hundredths of a per cent. What the margin can't carry is refused later.
+const DEPTHS: [u32; 3] = [500, 1000, 1500];
+
+pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
+    let money = |amount: i64| Money::new(amount, brief.currency()).to_string();
+    match brief.goal {
+        Goal::CrossSell => categories_not_bought(brief)
+            .into_iter()
+            .flat_map(|(category, sales)| {
+                let why = format!(
+                    "{} of {} customers in the audience don't buy it yet; those who do spend {} on it in 12 weeks",
+                    brief.eligible.len().saturating_sub(sales.customers as usize),
+                    brief.eligible.len(),
+                    money(sales.amount / i64::from(sales.customers.max(1)))
+                );
+                DEPTHS[1..].iter().map(move |&basis_points| (basis_points, category, why.clone())).collect::<Vec<_>>()
+            })
+            .map(|(basis_points, category, why)| Draft {
+                newcomers_of: Some(category),
+                ..Draft::on_category(brief, category, Kind::PercentOff { basis_points, cap: None }, why)
+            })
+            .collect(),
+        Goal::Clearance => falling_categories(brief)
+            .into_iter()
+            .map(|(category, sales)| {
+                let why = format!(
+                    "sold {} units in the last six weeks after {} in the six before",
+                    sales.recent_units,
+                    sales.units - sales.recent_units
+                );
+                Draft::on_category(brief, category, Kind::PercentOff { basis_points: 1500, cap: None }, why)
+            })
+            .collect(),
+        _ => DEPTHS
+            .iter()
+            .map(|&basis_points| {
+                // No basket is given more than that depth of a large basket.
+                let cap = crate::brief::round_amount(brief.basket(90) as f64 * f64::from(basis_points) / 10_000.0, brief.currency().minor_units());
+                let why = format!("half of the audience's baskets are {} or less, one in ten above {}", money(brief.basket(50)), money(brief.basket(90)));
+                Draft::on_everything(brief, Kind::PercentOff { basis_points, cap: Some(cap) }, why)
+            })
+            .collect(),
+    }
+}
+
+/// Three large categories that most of the audience doesn't buy.
+fn categories_not_bought(brief: &Brief<'_>) -> Vec<(u32, crate::brief::Sales)> {
+    let most = brief.eligible.len() as f64 * 0.6;
+    brief.largest_categories().into_iter().filter(|(_, sales)| f64::from(sales.customers) < most).take(3).collect()
+}
+
+/// Three categories with at least 50 units whose sales fell by a quarter or more.
+fn falling_categories(brief: &Brief<'_>) -> Vec<(u32, crate::brief::Sales)> {
+    let fell = |sales: &crate::brief::Sales| sales.units >= 50 && 4 * sales.recent_units <= 3 * (sales.units - sales.recent_units);
+    brief.largest_categories().into_iter().filter(|(_, sales)| fell(sales)).take(3).collect()
+}

@@ -1,0 +1,164 @@
+//! From a goal to candidates.
+
+use rayon::prelude::*;
+use serde::Serialize;
+use youhui_commerce::{Micros, Money, TimeWindow};
+use youhui_profile::Shop;
+use youhui_promotion::{Audience, Limits, Promotion, SCHEMA_VERSION, Schedule, Trigger, texts};
+
+use crate::brief::{Brief, Shopper};
+use crate::clear::{Cleared, Economics, clear};
+use crate::goal::Goal;
+use crate::mechanics::{Draft, drafts};
+use crate::replay::{CompiledScope, Replayed, replay};
+
+/// How candidates are made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Share of the amount that must stay as margin after a promotion.
+    pub margin_floor: f64,
+    /// The moment that customers are known up to, and from which promotions run.
+    pub as_of: Micros,
+    /// The shop's IANA zone.
+    pub time_zone: String,
+}
+
+/// A promotion that could be offered, and what it would be to each customer of its audience.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The promotion, cleared.
+    pub promotion: Cleared<Promotion>,
+    /// Why it is as it is, in words and figures.
+    pub reason: String,
+    /// The figures.
+    pub figures: Figures,
+    /// (place among the shoppers, what it would be to that one), in order.
+    pub audience: Vec<(usize, Replayed)>,
+}
+
+/// What a candidate would have been in the last 84 days, had nobody changed anything.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
+    /// Customers it is for.
+    pub customers: usize,
+    /// Share of their baskets that it would have applied to.
+    pub reach: f64,
+    /// Mean cost per customer and 28 days, in minor units.
+    pub mean_cost: f64,
+    /// Contribution over amount in its scope, before it.
+    pub margin: f64,
+}
+
+/// Candidates, and drafts that did not become any.
+#[derive(Debug, Clone, Default)]
+pub struct Proposal {
+    /// What could be offered.
+    pub candidates: Vec<Candidate>,
+    /// (what it was, why it was refused).
+    pub refused: Vec<(String, String)>,
+}
+
+/// Designs candidates for each goal; each candidate's audience is worked out on threads, in order.
+pub fn propose(goals: &[Goal], shop: &Shop, shoppers: &[Shopper<'_>], settings: &Settings) -> Proposal {
+    let mut proposal = Proposal::default();
+    for &goal in goals {
+        let brief = Brief::new(goal, shop, shoppers, settings.as_of - 42 * TimeWindow::DAY);
+        if brief.eligible.is_empty() {
+            proposal.refused.push((goal.name().to_owned(), format!("nobody to offer it to: no {}", goal.rule())));
+            continue;
+        }
+        let made: Vec<Result<Candidate, (String, String)>> = drafts(&brief)
+            .into_par_iter()
+            .enumerate()
+            .map(|(number, draft)| candidate(&brief, number, draft, shoppers, settings))
+            .collect();
+        for candidate in made {
+            match candidate {
+                Ok(candidate) => proposal.candidates.push(candidate),
+                Err(refused) => proposal.refused.push(refused),
+            }
+        }
+    }
+    proposal
+}
+
+fn candidate(brief: &Brief<'_>, number: usize, draft: Draft, shoppers: &[Shopper<'_>], settings: &Settings) -> Result<Candidate, (String, String)> {
+    let goal = brief.goal;
+    let window = schedule(goal, settings.as_of);
+    let promotion = Promotion {
+        schema_version: SCHEMA_VERSION,
+        promotion_id: format!("{}-{}-{:02}", goal.name(), draft.kind.name().replace('_', "-"), number + 1),
+        version: 1,
+        currency: brief.currency(),
+        trigger: Trigger::Automatic,
+        audience: Audience { goal: goal.name().to_owned(), rule: audience_rule(brief, &draft) },
+        schedule: Schedule { window, time_zone: settings.time_zone.clone() },
+        limits: Limits { per_customer: Some(1), budget: None },
+        texts: texts(&draft.kind, &draft.scope, brief.currency(), &draft.product_name),
+        disclosures: vec![],
+        scope: draft.scope.clone(),
+        kind: draft.kind.clone(),
+    };
+    let title = promotion.texts.get("en").map_or(String::new(), |text| format!("{}: {}", goal.name(), text.condition));
+    let economics = Economics { margin: draft.margin, unit_price: draft.unit_price, gift_cost: draft.gift_cost, floor: settings.margin_floor };
+    let promotion = clear(promotion, &economics).map_err(|refusal| (title, refusal.to_string()))?;
+    let catalogue = &brief.shop.catalogue;
+    let scope = CompiledScope::new(&draft.scope, catalogue);
+    let is_newcomer = |place: usize| {
+        draft.newcomers_of.is_none_or(|category| !shoppers[place].features.categories.iter().any(|(bought, _)| *bought == category))
+    };
+    let audience: Vec<(usize, Replayed)> = brief
+        .eligible
+        .iter()
+        .filter(|&&place| is_newcomer(place))
+        .map(|&place| (place, replay(promotion.get(), &scope, draft.gift_cost, &shoppers[place], settings.as_of, catalogue)))
+        .collect();
+    let customers = audience.len();
+    let mean = |of: fn(&Replayed) -> f64| audience.iter().map(|(_, replayed)| of(replayed)).sum::<f64>() / customers.max(1) as f64;
+    let figures = Figures { customers, reach: mean(|replayed| replayed.reach), mean_cost: mean(|replayed| replayed.cost), margin: draft.margin };
+    let cost = Money::new(youhui_profile::shop::to_minor(figures.mean_cost), brief.currency());
+    let reason = format!(
+        "For {customers} {}. {}. On their last 12 weeks it would have applied to {:.0} % of baskets and cost {cost} a customer in four weeks with nobody changing anything; the goods carry {:.0} % margin.",
+        promotion.get().audience.rule,
+        capitalised(&draft.why),
+        100.0 * figures.reach,
+        100.0 * draft.margin
+    );
+    Ok(Candidate { promotion, reason, figures, audience })
+}
+
+fn audience_rule(brief: &Brief<'_>, draft: &Draft) -> String {
+    match draft.newcomers_of.and_then(|category| brief.shop.catalogue.categories().get(category as usize)) {
+        Some(category) => format!("{} who don't buy {category} yet", brief.goal.rule()),
+        None => brief.goal.rule().to_owned(),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Four weeks from tomorrow; for a holiday the week that ends with it.
+fn schedule(goal: Goal, as_of: Micros) -> TimeWindow {
+    if goal == Goal::Holiday {
+        let holiday = next_holiday(as_of);
+        return TimeWindow { start: holiday - 6 * TimeWindow::DAY, end: holiday + TimeWindow::DAY };
+    }
+    TimeWindow { start: as_of, end: as_of + 28 * TimeWindow::DAY }
+}
+
+/// The next of a few holidays with a fixed date that is at least a week away: New Year's Day,
+/// Valentine's Day, 10 May, Singles' Day, Christmas Eve. Moving and lunar
+/// holidays need a calendar, which a later version brings.
+fn next_holiday(as_of: Micros) -> Micros {
+    const DATES: [(i8, i8); 5] = [(1, 1), (2, 14), (5, 10), (11, 11), (12, 24)];
+    let first = jiff::Timestamp::from_microsecond(as_of + 7 * TimeWindow::DAY).map_or(1970, |time| jiff::tz::TimeZone::UTC.to_datetime(time).year());
+    (first..first.saturating_add(2))
+        .flat_map(|year| DATES.map(|(month, day)| (year, month, day)))
+        .filter_map(|(year, month, day)| jiff::civil::Date::new(year, month, day).ok())
+        .filter_map(|date| jiff::tz::TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok())
+        .map(|time| time.as_microsecond())
+        .find(|&time| time >= as_of + 7 * TimeWindow::DAY)
+        .unwrap_or(as_of + 28 * TimeWindow::DAY)
+}
