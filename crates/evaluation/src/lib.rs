@@ -1,1 +1,10 @@
 //! Logs to effects and intervals.
+//!
+//! Every figure that leaves this crate is an [`Estimate`]: a value with its interval, sample size
+//! and unit (invariant 8).
+
+mod estimate;
+mod policy;
+
+pub use estimate::{Estimate, clustered_total};
+pub use policy::{Comparison, Scored, compare, difference, value};

@@ -7,11 +7,13 @@ pub mod features;
 pub mod lifetime;
 pub mod orders;
 pub mod price_response;
+pub mod principal;
 pub mod runner;
 pub mod sequence;
 pub mod shop;
 
 pub use features::{Features, features};
+pub use principal::principal_coordinates;
 pub use orders::{Order, orders, purchase_sequence};
 pub use runner::map_customers;
 pub use shop::{CategoryNorms, Shop};

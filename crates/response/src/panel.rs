@@ -78,8 +78,9 @@ pub struct PanelInput<'a> {
     pub offers: &'a [Offer],
     /// End of the data: outcomes must lie before it.
     pub end: Micros,
-    /// The embedding's first coordinates, by subject; absent ones count as 0.
-    pub embeddings: &'a BTreeMap<SubjectId, [f64; 2]>,
+    /// The embedding's principal coordinates as of the last of these moments that is not after a
+    /// campaign's start; absent ones count as 0.
+    pub embeddings: &'a BTreeMap<Micros, BTreeMap<SubjectId, [f64; 2]>>,
     /// Subjects that may be profiled; the others are left out.
     pub permitted: &'a BTreeSet<SubjectId>,
 }
@@ -105,6 +106,7 @@ impl Panel {
             let scope = scope_of(input, &campaign.campaign_id);
             let start = campaign.window.start;
             let norms = CategoryNorms::of(input.buckets, input.shop, start);
+            let embeddings = input.embeddings.range(..=start).next_back().map(|(_, embeddings)| embeddings);
             let made = map_customers(input.buckets, |customer| {
                 if !input.permitted.contains(&customer.subject) {
                     return None;
@@ -119,7 +121,7 @@ impl Panel {
                 let spent_on = |days: i64, from: i64| contribution(customer, input.shop, from, from + days * TimeWindow::DAY);
                 let affinity = affinity(&customer.before(start), &scope);
                 let minor = input.shop.currency.minor_units() as f64;
-                let moderators = Moderators::of(&known, minor, input.embeddings.get(&customer.subject).copied().unwrap_or_default());
+                let moderators = Moderators::of(&known, minor, embeddings.and_then(|all| all.get(&customer.subject)).copied().unwrap_or_default());
                 let descriptor = Descriptor { saving: depth * affinity * moderators.spending, affinity };
                 let later = start + OUTCOME_DAYS * TimeWindow::DAY;
                 Some(PanelRow {
