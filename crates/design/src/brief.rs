@@ -96,15 +96,8 @@ impl<'a> Brief<'a> {
     /// takes baskets and sales from all shoppers: that is what they would come back to.
     pub fn new(goal: Goal, shop: &'a Shop, shoppers: &[Shopper<'_>], middle: Micros) -> Self {
         let eligible: Vec<usize> = (0..shoppers.len()).filter(|&place| goal.is_for(shoppers[place].features)).collect();
-        let mut brief = Self {
-            goal,
-            shop,
-            baskets: vec![],
-            total: Sales::default(),
-            products: BTreeMap::new(),
-            categories: BTreeMap::new(),
-            eligible,
-        };
+        let mut brief =
+            Self { goal, shop, baskets: vec![], total: Sales::default(), products: BTreeMap::new(), categories: BTreeMap::new(), eligible };
         let mut seen: Vec<usize> = brief.eligible.clone();
         if seen.iter().map(|&place| shoppers[place].baskets.len()).sum::<usize>() < 50 {
             seen = (0..shoppers.len()).collect();
@@ -163,8 +156,12 @@ impl<'a> Brief<'a> {
 
     /// Products by falling number of customers.
     pub fn favourite_products(&self) -> Vec<(ProductIx, Sales)> {
-        let mut all: Vec<(ProductIx, Sales)> =
-            self.products.iter().filter(|(product, _)| self.shop.catalogue.get(**product).is_some()).map(|(product, sales)| (*product, *sales)).collect();
+        let mut all: Vec<(ProductIx, Sales)> = self
+            .products
+            .iter()
+            .filter(|(product, _)| self.shop.catalogue.get(**product).is_some())
+            .map(|(product, sales)| (*product, *sales))
+            .collect();
         all.sort_by(|one, two| two.1.customers.cmp(&one.1.customers).then(two.1.amount.cmp(&one.1.amount)).then(one.0.cmp(&two.0)));
         all
     }

@@ -82,7 +82,13 @@ pub fn propose(goals: &[Goal], shop: &Shop, shoppers: &[Shopper<'_>], settings: 
     proposal
 }
 
-fn candidate(brief: &Brief<'_>, number: usize, draft: Draft, shoppers: &[Shopper<'_>], settings: &Settings) -> Result<Candidate, (String, String)> {
+fn candidate(
+    brief: &Brief<'_>,
+    number: usize,
+    draft: Draft,
+    shoppers: &[Shopper<'_>],
+    settings: &Settings,
+) -> Result<Candidate, (String, String)> {
     let goal = brief.goal;
     let window = schedule(goal, settings.as_of);
     let promotion = Promotion {
@@ -100,7 +106,8 @@ fn candidate(brief: &Brief<'_>, number: usize, draft: Draft, shoppers: &[Shopper
         kind: draft.kind.clone(),
     };
     let title = promotion.texts.get("en").map_or(String::new(), |text| format!("{}: {}", goal.name(), text.condition));
-    let economics = Economics { margin: draft.margin, unit_price: draft.unit_price, gift_cost: draft.gift_cost, floor: settings.margin_floor };
+    let economics =
+        Economics { margin: draft.margin, unit_price: draft.unit_price, gift_cost: draft.gift_cost, floor: settings.margin_floor };
     let promotion = clear(promotion, &economics).map_err(|refusal| (title, refusal.to_string()))?;
     let catalogue = &brief.shop.catalogue;
     let scope = CompiledScope::new(&draft.scope, catalogue);
@@ -115,7 +122,8 @@ fn candidate(brief: &Brief<'_>, number: usize, draft: Draft, shoppers: &[Shopper
         .collect();
     let customers = audience.len();
     let mean = |of: fn(&Replayed) -> f64| audience.iter().map(|(_, replayed)| of(replayed)).sum::<f64>() / customers.max(1) as f64;
-    let figures = Figures { customers, reach: mean(|replayed| replayed.reach), mean_cost: mean(|replayed| replayed.cost), margin: draft.margin };
+    let figures =
+        Figures { customers, reach: mean(|replayed| replayed.reach), mean_cost: mean(|replayed| replayed.cost), margin: draft.margin };
     let cost = Money::new(youhui_profile::shop::to_minor(figures.mean_cost), brief.currency());
     let reason = format!(
         "For {customers} {}. {}. On their last 12 weeks it would have applied to {:.0} % of baskets and cost {cost} a customer in four weeks with nobody changing anything; the goods carry {:.0} % margin.",
@@ -153,7 +161,8 @@ fn schedule(goal: Goal, as_of: Micros) -> TimeWindow {
 /// holidays need a calendar, which a later version brings.
 fn next_holiday(as_of: Micros) -> Micros {
     const DATES: [(i8, i8); 5] = [(1, 1), (2, 14), (5, 10), (11, 11), (12, 24)];
-    let first = jiff::Timestamp::from_microsecond(as_of + 7 * TimeWindow::DAY).map_or(1970, |time| jiff::tz::TimeZone::UTC.to_datetime(time).year());
+    let first = jiff::Timestamp::from_microsecond(as_of + 7 * TimeWindow::DAY)
+        .map_or(1970, |time| jiff::tz::TimeZone::UTC.to_datetime(time).year());
     (first..first.saturating_add(2))
         .flat_map(|year| DATES.map(|(month, day)| (year, month, day)))
         .filter_map(|(year, month, day)| jiff::civil::Date::new(year, month, day).ok())

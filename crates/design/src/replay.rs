@@ -23,7 +23,9 @@ impl CompiledScope {
             Scope::Categories { names } => {
                 Some(catalogue.products().iter().map(|product| product.category.iter().any(|category| names.contains(category))).collect())
             }
-            Scope::Products { product_ids } => Some(catalogue.products().iter().map(|product| product_ids.contains(&product.product_id)).collect()),
+            Scope::Products { product_ids } => {
+                Some(catalogue.products().iter().map(|product| product_ids.contains(&product.product_id)).collect())
+            }
         };
         Self { inside }
     }
@@ -49,7 +51,14 @@ pub struct Replayed {
 
 /// Prices the shopper's baskets of the 84 days before `as_of` under a promotion that can be used
 /// once in 28 days: of each such period the first basket that it applies to counts.
-pub fn replay(promotion: &Promotion, scope: &CompiledScope, gift_cost: i64, shopper: &Shopper<'_>, as_of: Micros, catalogue: &Catalogue) -> Replayed {
+pub fn replay(
+    promotion: &Promotion,
+    scope: &CompiledScope,
+    gift_cost: i64,
+    shopper: &Shopper<'_>,
+    as_of: Micros,
+    catalogue: &Catalogue,
+) -> Replayed {
     let (mut saving, mut cost, mut applied) = (0, 0, 0_u32);
     let (mut inside, mut whole) = (0_i64, 0_i64);
     let mut used = [false; 3];
@@ -63,7 +72,11 @@ pub fn replay(promotion: &Promotion, scope: &CompiledScope, gift_cost: i64, shop
         }
         let line = |line: &crate::brief::ReplayLine| BasketLine {
             // Only an item price looks at the name.
-            product_id: if named { catalogue.get(line.product).map_or(String::new(), |product| product.product_id.clone()) } else { String::new() },
+            product_id: if named {
+                catalogue.get(line.product).map_or(String::new(), |product| product.product_id.clone())
+            } else {
+                String::new()
+            },
             categories: vec![],
             quantity: line.quantity.max(1),
             amount: line.amount.max(0),

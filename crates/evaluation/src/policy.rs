@@ -46,7 +46,8 @@ pub fn value(scored: &[Scored], probability: &[f64], population: usize) -> Estim
 /// What the first policy is worth more than the second, from the same customers: the interval is
 /// that of the difference, not the difference of intervals.
 pub fn difference(scored: &[Scored], one: &[f64], two: &[f64], population: usize) -> Estimate {
-    let contributions = scored.iter().zip(one.iter().zip(two)).map(|(scored, (one, two))| (scored.subject, (one - two) * (scored.score - scored.cost)));
+    let contributions =
+        scored.iter().zip(one.iter().zip(two)).map(|(scored, (one, two))| (scored.subject, (one - two) * (scored.score - scored.cost)));
     clustered_total(contributions, population)
 }
 

@@ -13,7 +13,7 @@ pub mod sequence;
 pub mod shop;
 
 pub use features::{Features, features};
-pub use principal::principal_coordinates;
 pub use orders::{Order, orders, purchase_sequence};
+pub use principal::principal_coordinates;
 pub use runner::map_customers;
 pub use shop::{CategoryNorms, Shop};

@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn finds_the_long_axis() {
-        let cloud: Vec<Vec<f32>> = (0..100_u8).map(|place| (f32::from(place) - 49.5, f32::from(place % 2) - 0.5)).map(|(x, y)| vec![x, y, x]).collect();
+        let cloud: Vec<Vec<f32>> =
+            (0..100_u8).map(|place| (f32::from(place) - 49.5, f32::from(place % 2) - 0.5)).map(|(x, y)| vec![x, y, x]).collect();
         let coordinates = principal_coordinates(&cloud, &cloud);
         let variance: f64 = coordinates.iter().map(|c| c[0] * c[0]).sum::<f64>() / 100.0;
         assert!((variance - 1.0).abs() < 1e-9);

@@ -3,9 +3,7 @@
 use std::process::Command;
 
 use youhui_commerce::{Draw, Micros, SubjectId, TimeWindow};
-use youhui_profile::sequence::{
-    BasketStep, Encoder, EncoderConfig, EpochReport, Sequence, SequenceError, evaluate, quality, train,
-};
+use youhui_profile::sequence::{BasketStep, Encoder, EncoderConfig, EpochReport, Sequence, SequenceError, evaluate, quality, train};
 
 const DAY: Micros = TimeWindow::DAY;
 
@@ -60,8 +58,7 @@ fn learns_a_planted_order_that_counting_cannot_see() {
     let config = EncoderConfig { epochs: 20, patience: 20, ..small() };
     let found = evaluate(&sequences, 30, &config, &mut quiet).unwrap().quality;
     assert_eq!(found.customers, 600);
-    let [encoder, own, popular] =
-        [found.encoder, found.own_frequency, found.popularity].map(|ranking| ranking.ndcg_10.mean);
+    let [encoder, own, popular] = [found.encoder, found.own_frequency, found.popularity].map(|ranking| ranking.ndcg_10.mean);
     assert!(encoder > 0.9, "{found:?}");
     assert!(encoder > own + 0.4 && encoder > popular + 0.4, "{found:?}");
     assert!(found.gain_over_own_frequency.mean > 10.0 * found.gain_over_own_frequency.std_error);

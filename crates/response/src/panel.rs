@@ -121,7 +121,8 @@ impl Panel {
                 let spent_on = |days: i64, from: i64| contribution(customer, input.shop, from, from + days * TimeWindow::DAY);
                 let affinity = affinity(&customer.before(start), &scope);
                 let minor = input.shop.currency.minor_units() as f64;
-                let moderators = Moderators::of(&known, minor, embeddings.and_then(|all| all.get(&customer.subject)).copied().unwrap_or_default());
+                let moderators =
+                    Moderators::of(&known, minor, embeddings.and_then(|all| all.get(&customer.subject)).copied().unwrap_or_default());
                 let descriptor = Descriptor { saving: depth * affinity * moderators.spending, affinity };
                 let later = start + OUTCOME_DAYS * TimeWindow::DAY;
                 Some(PanelRow {

@@ -22,7 +22,16 @@ fn world(seed: u64, customers: usize) -> (Panel, f64) {
             let outcome = 20.0 + 6.0 * spending + 2.0 * moderator + if treated { effect } else { 0.0 } + 3.0 * draw.normal();
             let mut covariates = vec![0.0; 16];
             (covariates[0], covariates[1]) = (spending, moderator);
-            rows.push(PanelRow { subject, campaign, treated, covariates, basis: vec![1.0, descriptor, moderator], before: 0.0, outcome, after: None });
+            rows.push(PanelRow {
+                subject,
+                campaign,
+                treated,
+                covariates,
+                basis: vec![1.0, descriptor, moderator],
+                before: 0.0,
+                outcome,
+                after: None,
+            });
         }
     }
     let truth = truth / rows.len() as f64;

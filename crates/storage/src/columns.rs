@@ -25,11 +25,19 @@ pub(crate) fn normalised(batch: &RecordBatch) -> RecordBatch {
         kind if kind.is_integer() => arrow_cast::cast(array, &DataType::Int64),
         DataType::Float16 | DataType::Float32 => arrow_cast::cast(array, &DataType::Float64),
         DataType::Float64 | DataType::Utf8 => Ok(array.clone()),
-        DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => arrow_cast::cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None)),
+        DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => {
+            arrow_cast::cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))
+        }
         _ => arrow_cast::cast(array, &DataType::Utf8),
     };
     let columns: Vec<ArrayRef> = batch.columns().iter().map(|array| cast(array).unwrap_or_else(|_| array.clone())).collect();
-    let fields: Vec<Field> = batch.schema().fields().iter().zip(&columns).map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true)).collect();
+    let fields: Vec<Field> = batch
+        .schema()
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true))
+        .collect();
     RecordBatch::try_new(std::sync::Arc::new(Schema::new(fields)), columns).unwrap_or_else(|_| batch.clone())
 }
 
@@ -104,7 +112,9 @@ impl Column {
     pub(crate) fn money(&self, row: usize, decimals: u32) -> Result<i64, Rule> {
         let unit = 10_i64.pow(decimals);
         match self {
-            Self::Int(array) => array.value(row).checked_mul(unit).filter(|amount| (*amount as f64).abs() <= MOST_MONEY).ok_or(Rule::TooLarge),
+            Self::Int(array) => {
+                array.value(row).checked_mul(unit).filter(|amount| (*amount as f64).abs() <= MOST_MONEY).ok_or(Rule::TooLarge)
+            }
             Self::Float(array) => {
                 let amount = array.value(row) * unit as f64;
                 if !amount.is_finite() {

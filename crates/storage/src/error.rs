@@ -62,9 +62,7 @@ pub enum StoreError {
 
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            ". Free some space and repeat the command: the store is as it was"
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ". Free some space and repeat the command: the store is as it was",
         io::ErrorKind::NotFound => ". Check the path",
         io::ErrorKind::PermissionDenied => ". Check who owns it",
         _ => "",

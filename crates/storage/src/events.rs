@@ -270,7 +270,12 @@ impl<'a> Reader<'a> {
     fn name(&self, row: usize, event: &mut EventRow, made: &Converted) {
         let mut content = Vec::with_capacity(160);
         let text = |interner: &Interner, number: u32| interner.texts.get(number as usize).cloned().unwrap_or_default();
-        for part in [text(&made.customers, event.customer), text(&made.products, event.product), text(&made.orders, event.order), text(&made.promotions, event.promotion)] {
+        for part in [
+            text(&made.customers, event.customer),
+            text(&made.products, event.product),
+            text(&made.orders, event.order),
+            text(&made.promotions, event.promotion),
+        ] {
             content.extend_from_slice(part.as_bytes());
             content.push(0);
         }

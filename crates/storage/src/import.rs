@@ -78,7 +78,13 @@ impl ImportSummary {
 ///
 /// # Errors
 /// Any [`StoreError`]; the store is then as it was.
-pub fn import(root: &Path, files: &[PathBuf], mapping: &Mapping, options: &ImportOptions, progress: &(dyn Fn(u64) + Sync)) -> Result<ImportSummary, StoreError> {
+pub fn import(
+    root: &Path,
+    files: &[PathBuf],
+    mapping: &Mapping,
+    options: &ImportOptions,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<ImportSummary, StoreError> {
     let mapping_error = |message: String| StoreError::Mapping { name: options.mapping_name.clone(), message };
     let exists = Manifest::path(root).exists();
     // A dry run on a new store touches nothing at all.
@@ -100,7 +106,8 @@ pub fn import(root: &Path, files: &[PathBuf], mapping: &Mapping, options: &Impor
     let keys = keys(root, &mut chance, !options.dry_run)?;
     let event_key = keys.event;
     let identity = load::identity_rows(root, &manifest)?;
-    let vault = IdentityVault::new(keys, identity).map_err(|error| StoreError::NotAStore { path: root.to_owned(), message: error.to_string() })?;
+    let vault =
+        IdentityVault::new(keys, identity).map_err(|error| StoreError::NotAStore { path: root.to_owned(), message: error.to_string() })?;
     let number = manifest.next;
     let quarantine = options.quarantine.clone().unwrap_or_else(|| {
         let folder = if options.dry_run { std::env::temp_dir() } else { root.join("quarantine") };
@@ -120,7 +127,9 @@ pub fn import(root: &Path, files: &[PathBuf], mapping: &Mapping, options: &Impor
         Table::Events => {
             let mapping = match &options.variant {
                 None => mapping.events.as_ref().ok_or_else(|| mapping_error("it has no [events] section".into()))?,
-                Some(name) => mapping.more_events.get(name).ok_or_else(|| mapping_error(format!("it has no [more_events.{name}] section")))?,
+                Some(name) => {
+                    mapping.more_events.get(name).ok_or_else(|| mapping_error(format!("it has no [more_events.{name}] section")))?
+                }
             };
             import_events(&mut run, files, mapping, event_key, progress)
         }
@@ -146,7 +155,10 @@ pub fn import(root: &Path, files: &[PathBuf], mapping: &Mapping, options: &Impor
 }
 
 fn new_shop(mapping: &Mapping) -> Result<ShopSettings, String> {
-    let shop = mapping.shop.as_ref().ok_or("there is no store here yet, and the mapping has no [shop] section with currency and time_zone to make one")?;
+    let shop = mapping
+        .shop
+        .as_ref()
+        .ok_or("there is no store here yet, and the mapping has no [shop] section with currency and time_zone to make one")?;
     let consent = mapping.consent.as_ref();
     Ok(ShopSettings {
         currency: shop.currency,
@@ -230,11 +242,18 @@ pub(crate) struct Texts {
     pub(crate) promotions: Interner,
 }
 
-fn import_events(run: &mut Run, files: &[PathBuf], mapping: &EventsMapping, key: [u8; 32], progress: &(dyn Fn(u64) + Sync)) -> Result<bool, StoreError> {
+fn import_events(
+    run: &mut Run,
+    files: &[PathBuf],
+    mapping: &EventsMapping,
+    key: [u8; 32],
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<bool, StoreError> {
     let currency = run.manifest.shop.currency;
     let context = EventContext { mapping, currency: currency.code(), decimals: currency.decimals(), key, now: run.options.now };
     let wanted = events::columns(mapping);
-    let mut merge = Merge { known: load::event_ids(&Store { root: run.root.clone(), manifest: run.manifest.clone() })?, ..Merge::default() };
+    let mut merge =
+        Merge { known: load::event_ids(&Store { root: run.root.clone(), manifest: run.manifest.clone() })?, ..Merge::default() };
     for file in files {
         let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
         merge.occurrences.clear();
@@ -282,7 +301,14 @@ struct Merge {
 
 impl Merge {
     /// Converts chunks on threads and takes them in, in the order of the file.
-    fn chunks(&mut self, run: &mut Run, file: &str, chunks: Vec<source::Chunk>, context: &EventContext<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<(), StoreError> {
+    fn chunks(
+        &mut self,
+        run: &mut Run,
+        file: &str,
+        chunks: Vec<source::Chunk>,
+        context: &EventContext<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), StoreError> {
         let converted: Vec<Converted> = chunks.into_par_iter().map(|chunk| events::convert(chunk, context)).collect();
         for made in converted {
             self.take(run, file, made, context.mapping.event_id.is_some())?;

@@ -8,7 +8,8 @@ use arrow_array::builder::{Int64Builder, ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType, UInt32Type};
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt32Array,
 };
 use arrow_schema::{DataType, Field, Schema};
 use rayon::prelude::*;
@@ -58,7 +59,15 @@ impl Store {
                 Ok(unknown)
             })
             .collect::<Result<_, StoreError>>()?;
-        let bare = |product_id: String| Product { name: product_id.clone(), product_id, category: vec![], brand: String::new(), price: None, cost: None, stock: None };
+        let bare = |product_id: String| Product {
+            name: product_id.clone(),
+            product_id,
+            category: vec![],
+            brand: String::new(),
+            price: None,
+            cost: None,
+            stock: None,
+        };
         let unlisted: BTreeSet<String> = named.into_iter().flatten().collect();
         products.extend(unlisted.into_iter().map(bare));
         Ok(Catalogue::new(products))
@@ -156,7 +165,9 @@ impl Store {
     /// # Errors
     /// `Io` or `Format`.
     pub fn load_offers(&self, catalogue: &Catalogue) -> Result<Vec<Offer>, StoreError> {
-        let known = |text: OfferText| catalogue.find(&text.product).map(|product| Offer { campaign_id: text.campaign_id, coupon: text.coupon, product });
+        let known = |text: OfferText| {
+            catalogue.find(&text.product).map(|product| Offer { campaign_id: text.campaign_id, coupon: text.coupon, product })
+        };
         Ok(self.load_offer_texts()?.into_iter().filter_map(known).collect())
     }
 
@@ -174,7 +185,9 @@ impl Store {
         let mut rows = Vec::new();
         for batch in parquet_io::read(&path, None)? {
             let same = |(ours, theirs): (&Arc<Field>, &Arc<Field>)| ours.name() == theirs.name() && ours.data_type() == theirs.data_type();
-            if batch.num_columns() != table.schema().fields().len() || !table.schema().fields().iter().zip(batch.schema().fields()).all(same) {
+            if batch.num_columns() != table.schema().fields().len()
+                || !table.schema().fields().iter().zip(batch.schema().fields()).all(same)
+            {
                 return Err(StoreError::format(&path, "has other columns than this version writes: import the table again"));
             }
             rows.extend((0..batch.num_rows()).map(|row| of(&batch, row)));
@@ -226,7 +239,10 @@ fn optional(batch: &RecordBatch, column: usize, row: usize) -> Option<i64> {
 }
 
 fn dictionary<'a>(batch: &'a RecordBatch, column: usize, path: &Path) -> Result<&'a DictionaryArray<Int32Type>, StoreError> {
-    batch.column(column).as_dictionary_opt::<Int32Type>().ok_or_else(|| StoreError::format(path, "has other columns than this version writes: import again"))
+    batch
+        .column(column)
+        .as_dictionary_opt::<Int32Type>()
+        .ok_or_else(|| StoreError::format(path, "has other columns than this version writes: import again"))
 }
 
 fn dictionary_text(batch: &RecordBatch, column: usize, row: usize) -> String {
@@ -239,13 +255,18 @@ const READ: [&str; 10] = ["subject", "time", "kind", "product", "order_id", "qua
 
 fn append(table: &mut EventTable, path: &Path, catalogue: &Catalogue, orders: &mut FxHashMap<String, u32>) -> Result<(), StoreError> {
     for batch in parquet_io::read(path, Some(&READ))? {
-        let column = |name: &str| batch.schema().index_of(name).map_err(|_| StoreError::format(path, format!("has no column {name}: import again")));
+        let column =
+            |name: &str| batch.schema().index_of(name).map_err(|_| StoreError::format(path, format!("has no column {name}: import again")));
         let numbers = |name: &str| Ok::<_, StoreError>(batch.column(column(name)?).as_primitive::<Int64Type>().clone());
         let subjects = batch.column(column("subject")?).as_fixed_size_binary();
         table.subject.extend(subjects.iter().flatten().map(|bytes| SubjectId::from_bytes(bytes16(bytes))));
         table.time.extend(batch.column(column("time")?).as_primitive::<TimestampMicrosecondType>().values());
-        table.kind.extend(by_text(dictionary(&batch, column("kind")?, path)?, EventKind::Message, |text| EventKind::from_name(text).unwrap_or(EventKind::Message)));
-        table.product.extend(by_text(dictionary(&batch, column("product")?, path)?, EventTable::NO_PRODUCT, |text| catalogue.find(text).unwrap_or(EventTable::NO_PRODUCT)));
+        table.kind.extend(by_text(dictionary(&batch, column("kind")?, path)?, EventKind::Message, |text| {
+            EventKind::from_name(text).unwrap_or(EventKind::Message)
+        }));
+        table.product.extend(by_text(dictionary(&batch, column("product")?, path)?, EventTable::NO_PRODUCT, |text| {
+            catalogue.find(text).unwrap_or(EventTable::NO_PRODUCT)
+        }));
         table.order.extend(by_text(dictionary(&batch, column("order_id")?, path)?, EventTable::NO_ORDER, |text| {
             let next = u32::try_from(orders.len()).unwrap_or(EventTable::NO_ORDER);
             *orders.entry(text.to_owned()).or_insert(next)
@@ -260,7 +281,11 @@ fn append(table: &mut EventTable, path: &Path, catalogue: &Catalogue, orders: &m
 }
 
 /// Looks each text of the dictionary up once, however often it stands in the column.
-fn by_text<'a, T: Copy + 'a>(array: &'a DictionaryArray<Int32Type>, absent: T, mut of: impl FnMut(&str) -> T) -> impl Iterator<Item = T> + 'a {
+fn by_text<'a, T: Copy + 'a>(
+    array: &'a DictionaryArray<Int32Type>,
+    absent: T,
+    mut of: impl FnMut(&str) -> T,
+) -> impl Iterator<Item = T> + 'a {
     let values: Vec<T> = array.values().as_string::<i32>().iter().map(|text| text.map_or(absent, &mut of)).collect();
     (0..array.len()).map(move |row| array.key(row).map_or(absent, |key| values[key]))
 }
@@ -381,7 +406,9 @@ pub(crate) fn customers_batch(customers: &CustomerAttributes) -> RecordBatch {
 }
 
 pub(crate) fn campaigns_batch<'a>(campaigns: impl Iterator<Item = &'a Campaign> + Clone) -> RecordBatch {
-    let time = |of: fn(&Campaign) -> i64| Arc::new(TimestampMicrosecondArray::from_iter_values(campaigns.clone().map(of)).with_timezone("UTC")) as ArrayRef;
+    let time = |of: fn(&Campaign) -> i64| {
+        Arc::new(TimestampMicrosecondArray::from_iter_values(campaigns.clone().map(of)).with_timezone("UTC")) as ArrayRef
+    };
     let columns = vec![
         texts(campaigns.clone().map(|campaign| campaign.campaign_id.as_str())),
         texts(campaigns.clone().map(|campaign| campaign.kind.as_str())),

@@ -76,7 +76,8 @@ impl Manifest {
         struct Form {
             format: u32,
         }
-        let form: Form = serde_json::from_str(&text).map_err(|error| not_a_store(format!("store.json is damaged ({error}): restore it from a backup")))?;
+        let form: Form = serde_json::from_str(&text)
+            .map_err(|error| not_a_store(format!("store.json is damaged ({error}): restore it from a backup")))?;
         if form.format > FORMAT {
             return Err(not_a_store(format!("written by a newer Youhui (format {}, this one reads {FORMAT}): update Youhui", form.format)));
         }

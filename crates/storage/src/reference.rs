@@ -24,10 +24,8 @@ type Problem = (&'static str, String, Rule);
 /// Imports one of the small tables; whether the store changed.
 pub(crate) fn import(run: &mut Run, files: &[PathBuf], mapping: &Mapping, progress: &(dyn Fn(u64) + Sync)) -> Result<bool, StoreError> {
     let table = run.options.table;
-    let missing = || StoreError::Mapping {
-        name: run.options.mapping_name.clone(),
-        message: format!("it has no [{}] section", table.name()),
-    };
+    let missing =
+        || StoreError::Mapping { name: run.options.mapping_name.clone(), message: format!("it has no [{}] section", table.name()) };
     let store = Store { root: run.root.clone(), manifest: run.manifest.clone() };
     match table {
         Table::Products => {
@@ -38,17 +36,22 @@ pub(crate) fn import(run: &mut Run, files: &[PathBuf], mapping: &Mapping, progre
             columns.extend([&section.price, &section.cost, &section.stock].into_iter().flatten().cloned());
             columns.extend(section.exclude.iter().map(|exclude| exclude.column.clone()));
             let decimals = run.manifest.shop.currency.decimals();
-            let mut all: BTreeMap<String, Product> = store.load_products()?.into_iter().map(|product| (product.product_id.clone(), product)).collect();
+            let mut all: BTreeMap<String, Product> =
+                store.load_products()?.into_iter().map(|product| (product.product_id.clone(), product)).collect();
             let before = all.clone();
             each_row(run, files, columns, section.exclude.as_ref(), progress, &mut |_, batch, row| {
                 let product_id = required(batch, &section.product, row, "product")?;
                 let text = |source: &Option<Source>| source.as_ref().map_or(Some(String::new()), |source| text(batch, source, row));
                 let number = |field: &'static str, name: &Option<String>| match name.as_ref().and_then(|name| Column::of(batch, name)) {
-                    Some(column) if !column.is_null(row) => column.money(row, decimals).map(Some).map_err(|rule| (field, column.text(row, str::to_owned), rule)),
+                    Some(column) if !column.is_null(row) => {
+                        column.money(row, decimals).map(Some).map_err(|rule| (field, column.text(row, str::to_owned), rule))
+                    }
                     _ => Ok(None),
                 };
                 let stock = match section.stock.as_ref().and_then(|name| Column::of(batch, name)) {
-                    Some(column) if !column.is_null(row) => Some(column.units(row).map_err(|rule| ("stock", column.text(row, str::to_owned), rule))?),
+                    Some(column) if !column.is_null(row) => {
+                        Some(column.units(row).map_err(|rule| ("stock", column.text(row, str::to_owned), rule))?)
+                    }
                     _ => None,
                 };
                 let name = text(&section.name).filter(|name| !name.is_empty()).unwrap_or_else(|| product_id.clone());
@@ -73,7 +76,8 @@ pub(crate) fn import(run: &mut Run, files: &[PathBuf], mapping: &Mapping, progre
             let mut all: CustomerAttributes = store.load_customers()?;
             let before = all.clone();
             each_row(run, files, columns, None, progress, &mut |run, batch, row| {
-                let customer = required(batch, &section.customer, row, "customer").map_err(|(field, _, rule)| (field, String::new(), rule))?;
+                let customer =
+                    required(batch, &section.customer, row, "customer").map_err(|(field, _, rule)| (field, String::new(), rule))?;
                 let subject = run.resolve(&customer);
                 let mut new = false;
                 for name in &section.attributes {
@@ -89,7 +93,8 @@ pub(crate) fn import(run: &mut Run, files: &[PathBuf], mapping: &Mapping, progre
             let section = mapping.campaigns.as_ref().ok_or_else(missing)?;
             let (start, end) = (section.start.details(), section.end.details());
             let columns = vec![section.campaign.clone(), section.kind.clone(), start.column.clone(), end.column.clone()];
-            let mut all: BTreeMap<String, Campaign> = store.load_campaigns()?.into_iter().map(|campaign| (campaign.campaign_id.clone(), campaign)).collect();
+            let mut all: BTreeMap<String, Campaign> =
+                store.load_campaigns()?.into_iter().map(|campaign| (campaign.campaign_id.clone(), campaign)).collect();
             let before = all.clone();
             each_row(run, files, columns, None, progress, &mut |_, batch, row| {
                 let campaign_id = required(batch, &section.campaign, row, "campaign")?;
@@ -113,7 +118,8 @@ pub(crate) fn import(run: &mut Run, files: &[PathBuf], mapping: &Mapping, progre
             let mut all: std::collections::BTreeSet<_> = store.load_exposures()?.into_iter().collect();
             let before = all.len();
             each_row(run, files, columns, None, progress, &mut |run, batch, row| {
-                let customer = required(batch, &section.customer, row, "customer").map_err(|(field, _, rule)| (field, String::new(), rule))?;
+                let customer =
+                    required(batch, &section.customer, row, "customer").map_err(|(field, _, rule)| (field, String::new(), rule))?;
                 let campaign_id = required(batch, &section.campaign, row, "campaign")?;
                 let subject = run.resolve(&customer);
                 Ok(all.insert(youhui_commerce::Exposure { subject, campaign_id }))
@@ -162,7 +168,8 @@ fn each_row(
             }
             let batch = normalised(&batch);
             for (row, &number) in numbers.iter().enumerate() {
-                let passed_over = exclude.is_some_and(|exclude| cell(&batch, &exclude.column, row).is_some_and(|value| exclude.values.contains(&value)));
+                let passed_over =
+                    exclude.is_some_and(|exclude| cell(&batch, &exclude.column, row).is_some_and(|value| exclude.values.contains(&value)));
                 if passed_over {
                     run.summary.excluded += 1;
                     continue;

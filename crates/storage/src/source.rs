@@ -82,7 +82,8 @@ fn parquet(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chun
     let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(StoreError::parquet(path))?;
     let mut row = 0;
     for batch in reader {
-        let batch = batch.map_err(|error| StoreError::format(path, format!("is cut or damaged after row {row} ({error}): export it again")))?;
+        let batch =
+            batch.map_err(|error| StoreError::format(path, format!("is cut or damaged after row {row} ({error}): export it again")))?;
         let size = batch.num_rows() as u64;
         each(Chunk { batch, numbers: (row + 1..=row + size).collect(), broken: vec![] })?;
         row += size;

@@ -100,10 +100,16 @@ pub(crate) fn keys(root: &Path, chance: &mut Chance, keep: bool) -> Result<Ident
     let path = root.join("keys").join("identity.json");
     if path.exists() {
         let text = std::fs::read_to_string(&path).map_err(StoreError::io(&path))?;
-        let damaged = || StoreError::format(&path, "the key file is damaged: restore it from a backup, or the store's customers can't be told apart");
+        let damaged =
+            || StoreError::format(&path, "the key file is damaged: restore it from a backup, or the store's customers can't be told apart");
         let file: KeyFile = serde_json::from_str(&text).map_err(|_| damaged())?;
         let key = |text: &str| blake3::Hash::from_hex(text).map(|hash| *hash.as_bytes()).map_err(|_| damaged());
-        return Ok(IdentityKeys { version: file.version, lookup: key(&file.lookup)?, sealing: key(&file.sealing)?, event: key(&file.event)? });
+        return Ok(IdentityKeys {
+            version: file.version,
+            lookup: key(&file.lookup)?,
+            sealing: key(&file.sealing)?,
+            event: key(&file.event)?,
+        });
     }
     let keys = IdentityKeys::generate(|| chance.bytes32());
     if keep {
@@ -131,13 +137,8 @@ fn owner_only(_: &Path) -> Result<(), StoreError> {
 
 /// Removes what no manifest names: remains of an import that was interrupted.
 pub(crate) fn clean(root: &Path, manifest: &Manifest) {
-    let named: BTreeSet<&str> = manifest
-        .events
-        .iter()
-        .chain(manifest.tables.values())
-        .chain(&manifest.identity)
-        .map(|segment| segment.name.as_str())
-        .collect();
+    let named: BTreeSet<&str> =
+        manifest.events.iter().chain(manifest.tables.values()).chain(&manifest.identity).map(|segment| segment.name.as_str()).collect();
     let Ok(entries) = std::fs::read_dir(root) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -146,7 +147,11 @@ pub(crate) fn clean(root: &Path, manifest: &Manifest) {
         if ours && !named.contains(name) {
             // Best effort: what stays is not part of the store.
             let path = entry.path();
-            if path.is_dir() { std::fs::remove_dir_all(path).ok() } else { std::fs::remove_file(path).ok() };
+            if path.is_dir() {
+                std::fs::remove_dir_all(path).ok()
+            } else {
+                std::fs::remove_file(path).ok()
+            };
         }
     }
 }

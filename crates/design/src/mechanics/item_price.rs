@@ -27,7 +27,8 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
         .filter_map(|(place, sales, depth)| {
             let product = brief.shop.catalogue.get(place)?;
             let unit_price = youhui_profile::shop::to_minor(sales.unit_price() as f64 * (1.0 - depth));
-            let why = format!("{} customers of the audience bought it in 12 weeks, at {} on average", sales.customers, money(sales.unit_price()));
+            let why =
+                format!("{} customers of the audience bought it in 12 weeks, at {} on average", sales.customers, money(sales.unit_price()));
             Some(Draft {
                 scope: Scope::Products { product_ids: vec![product.product_id.clone()] },
                 margin: sales.margin(),

@@ -31,7 +31,16 @@ pub(crate) struct Draft {
 
 impl Draft {
     fn on_everything(brief: &Brief<'_>, kind: Kind, why: String) -> Self {
-        Self { kind, scope: Scope::All, margin: brief.total.margin(), unit_price: 0, gift_cost: 0, product_name: String::new(), newcomers_of: None, why }
+        Self {
+            kind,
+            scope: Scope::All,
+            margin: brief.total.margin(),
+            unit_price: 0,
+            gift_cost: 0,
+            product_name: String::new(),
+            newcomers_of: None,
+            why,
+        }
     }
 
     fn on_category(brief: &Brief<'_>, category: u32, kind: Kind, why: String) -> Self {

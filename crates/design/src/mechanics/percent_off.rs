@@ -44,8 +44,15 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
             .iter()
             .map(|&basis_points| {
                 // No basket is given more than that depth of a large basket.
-                let cap = crate::brief::round_amount(brief.basket(90) as f64 * f64::from(basis_points) / 10_000.0, brief.currency().minor_units());
-                let why = format!("half of the audience's baskets are {} or less, one in ten above {}", money(brief.basket(50)), money(brief.basket(90)));
+                let cap = crate::brief::round_amount(
+                    brief.basket(90) as f64 * f64::from(basis_points) / 10_000.0,
+                    brief.currency().minor_units(),
+                );
+                let why = format!(
+                    "half of the audience's baskets are {} or less, one in ten above {}",
+                    money(brief.basket(50)),
+                    money(brief.basket(90))
+                );
                 Draft::on_everything(brief, Kind::PercentOff { basis_points, cap: Some(cap) }, why)
             })
             .collect(),

@@ -44,12 +44,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Lays out `spans`. Windows end at the span's last prediction and are padded at the front.
-    pub(super) fn new(
-        spans: &[Span<'_>],
-        popularity: &Popularity,
-        config: &EncoderConfig,
-        device: &Device,
-    ) -> Self {
+    pub(super) fn new(spans: &[Span<'_>], popularity: &Popularity, config: &EncoderConfig, device: &Device) -> Self {
         let categories = popularity.len();
         let rows = spans.len();
         // A state after `last` baskets has `last` + 1 tokens: the start, then the baskets.
@@ -86,9 +81,7 @@ impl Batch {
                 }
             }
         }
-        let matrix = |data: Vec<f32>, lines: usize, columns: usize| {
-            Tensor::<2>::from_data(TensorData::new(data, [lines, columns]), device)
-        };
+        let matrix = |data: Vec<f32>, lines: usize, columns: usize| Tensor::<2>::from_data(TensorData::new(data, [lines, columns]), device);
         let lines = rows * targets;
         let count = if config.repeats { PLANES } else { 0 };
         Self {

@@ -113,13 +113,7 @@ pub fn train(
         }
         let trial = Encoder { network: network.valid(), ..encoder.clone() };
         let (validation_loss, validation_ndcg_10) = validation.measure(&trial);
-        report(EpochReport {
-            epoch,
-            epochs: config.epochs,
-            loss: sum / weight,
-            validation_loss,
-            validation_ndcg_10,
-        });
+        report(EpochReport { epoch, epochs: config.epochs, loss: sum / weight, validation_loss, validation_ndcg_10 });
         // Without validation customers the last pass is kept.
         if validation_loss.is_nan() || validation_loss < best.1 {
             best = (epoch, validation_loss);

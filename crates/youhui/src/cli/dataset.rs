@@ -30,7 +30,9 @@ enum Action {
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     match &args.action {
-        Action::List => dataset::ALL.iter().try_for_each(|set| console.print(&format!("{:<18}{}\n{:18}{}", set.name, set.what, "", set.licence))),
+        Action::List => {
+            dataset::ALL.iter().try_for_each(|set| console.print(&format!("{:<18}{}\n{:18}{}", set.name, set.what, "", set.licence)))
+        }
         Action::Fetch { name, dir } => {
             let set = dataset::find(name)?;
             let folder = dataset::fetch(set, dir.as_deref(), console)?;

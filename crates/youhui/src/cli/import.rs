@@ -85,7 +85,10 @@ pub(crate) fn read_mapping(name: Option<&str>) -> Result<Mapping, CliError> {
     let text = match dataset::built_in_mapping(name) {
         Some(text) => text.to_owned(),
         None => std::fs::read_to_string(name).map_err(|error| {
-            CliError::usage(format!("--mapping {name}: {error}. Give a path, or one of {}", dataset::MAPPINGS.map(|(name, _)| name).join(", ")))
+            CliError::usage(format!(
+                "--mapping {name}: {error}. Give a path, or one of {}",
+                dataset::MAPPINGS.map(|(name, _)| name).join(", ")
+            ))
         })?,
     };
     Ok(Mapping::parse(name, &text)?)

@@ -29,7 +29,8 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         let columns = schema.fields().iter().map(|field| (field.name(), field.data_type().to_string(), field.is_nullable()));
         match args.format {
             Format::Json => {
-                let columns: Vec<_> = columns.map(|(name, kind, nullable)| json!({"name": name, "type": kind, "nullable": nullable})).collect();
+                let columns: Vec<_> =
+                    columns.map(|(name, kind, nullable)| json!({"name": name, "type": kind, "nullable": nullable})).collect();
                 console.print(&json!({"table": table.name(), "columns": columns}).to_string())?;
             }
             Format::Table => {
