@@ -51,7 +51,7 @@ fn in_sample(household: i64) -> bool {
     let mut z = household.unsigned_abs().wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (z ^ (z >> 31)) % ONE_IN == 0
+    (z ^ (z >> 31)).is_multiple_of(ONE_IN)
 }
 
 fn copy(folder: &Path, out: &Path, name: &str, mut filter: impl FnMut(&RecordBatch) -> Done<RecordBatch>) -> Done<()> {

@@ -4,7 +4,7 @@
 //!
 //! FILE is JSON Lines: first `{"categories": n}`, then per customer
 //! `{"subject": number, "steps": [[micros, amount, [[category, share], …]], …]}`.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "an example for developers")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_possible_truncation, reason = "an example for developers")]
 
 use std::time::Instant;
 

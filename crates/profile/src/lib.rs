@@ -9,6 +9,7 @@ pub mod orders;
 pub mod price_response;
 pub mod principal;
 pub mod runner;
+#[allow(clippy::cast_possible_truncation, reason = "the network computes in 32 bits")]
 pub mod sequence;
 pub mod shop;
 

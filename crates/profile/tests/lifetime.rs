@@ -1,5 +1,6 @@
 //! Lifetime models against `lifetimes` 0.11.3 (golden numbers from `oracles/lifetimes_oracle.py`),
 //! against known truth, and on customers that no model can be fitted on.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test's small numbers, and its way to fail")]
 
 use youhui_commerce::Draw;
 use youhui_profile::lifetime::{BgNbd, GammaGamma, LifetimeError, PurchaseSummary, lifetime_value};

@@ -65,7 +65,13 @@ pub fn cross_fit(panel: &Panel) -> Vec<Nuisance> {
             let p = raw.clamp(CLIP, 1.0 - CLIP);
             let (control, treated) = (dot(x, control), dot(x, treated));
             let correction = if row.treated { (row.outcome - treated) / p } else { -(row.outcome - control) / (1.0 - p) };
-            Nuisance { propensity: p, clipped: raw < CLIP || raw > 1.0 - CLIP, control, treated, score: treated - control + correction }
+            Nuisance {
+                propensity: p,
+                clipped: !(CLIP..=1.0 - CLIP).contains(&raw),
+                control,
+                treated,
+                score: treated - control + correction,
+            }
         })
         .collect()
 }

@@ -145,7 +145,7 @@ fn whole_units(value: f64) -> i64 {
 /// A money field: one column, a sum, or units times a price.
 pub(crate) enum MoneyColumns {
     Sum(Vec<Column>),
-    Product(Column, Column),
+    Product(Box<[Column; 2]>),
     Constant(i64),
 }
 
@@ -156,7 +156,9 @@ impl MoneyColumns {
             Source::Sum { sum: columns } | Source::Join { join: columns } => {
                 Self::Sum(columns.iter().map(|column| Column::of(batch, column)).collect::<Option<_>>()?)
             }
-            Source::Product { product: [count, amount] } => Self::Product(Column::of(batch, count)?, Column::of(batch, amount)?),
+            Source::Product { product: [count, amount] } => {
+                Self::Product(Box::new([Column::of(batch, count)?, Column::of(batch, amount)?]))
+            }
             Source::Constant { constant } => Self::Constant(parse_minor(constant, decimals).ok()?),
         })
     }
@@ -175,8 +177,9 @@ impl MoneyColumns {
                 }
                 Ok(Some(sum))
             }
-            Self::Product(count, amount) if count.is_null(row) || amount.is_null(row) => Ok(None),
-            Self::Product(count, amount) => {
+            Self::Product(both) if both.iter().any(|column| column.is_null(row)) => Ok(None),
+            Self::Product(both) => {
+                let [count, amount] = both.as_ref();
                 let product = i128::from(count.units(row)?) * i128::from(amount.money(row, decimals)?);
                 i64::try_from(product).ok().filter(|amount| (*amount as f64).abs() <= MOST_MONEY).map(Some).ok_or(Rule::TooLarge)
             }

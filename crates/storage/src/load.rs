@@ -315,7 +315,7 @@ fn resorted(table: &EventTable) -> EventTable {
 /// Writes the rows of one bucket, sorted.
 pub(crate) fn write_bucket(path: &Path, bucket: &mut BucketRows, texts: &Texts) -> Result<(), StoreError> {
     let rows = &mut bucket.rows;
-    rows.sort_unstable_by(|one, two| (one.subject, one.time, one.id).cmp(&(two.subject, two.time, two.id)));
+    rows.sort_unstable_by_key(|row| (row.subject, row.time, row.id));
     let numbers = |of: fn(&StoredRow) -> i64| Arc::new(rows.iter().map(of).collect::<Int64Array>()) as ArrayRef;
     let ids = |of: fn(&StoredRow) -> [u8; 16]| fixed(rows.iter().map(of), rows.len());
     let kinds = Int32Array::from_iter_values(rows.iter().map(|row| i32::from(row.kind as u8)));
