@@ -51,6 +51,25 @@ pub fn clustered_total(contributions: impl Iterator<Item = (SubjectId, f64)>, po
     Estimate::normal(total, (squares * size / (size - 1.0)).sqrt(), population.max(sums.len()))
 }
 
+/// The mean over rows with an interval whose unit of sampling is the customer: a ratio of the
+/// customers' sums to their numbers of rows, linearised.
+pub fn clustered_mean(rows: impl Iterator<Item = (SubjectId, f64)>) -> Estimate {
+    let mut sums: BTreeMap<SubjectId, (f64, f64)> = BTreeMap::new();
+    for (subject, value) in rows {
+        let sum = sums.entry(subject).or_default();
+        *sum = (sum.0 + value, sum.1 + 1.0);
+    }
+    let (total, count) = sums.values().fold((0.0, 0.0), |(total, count), (sum, rows)| (total + sum, count + rows));
+    let customers = sums.len() as f64;
+    if customers < 2.0 {
+        let value = if count > 0.0 { total / count } else { 0.0 };
+        return Estimate { value, low: f64::NEG_INFINITY, high: f64::INFINITY, n: sums.len() };
+    }
+    let mean = total / count;
+    let squares: f64 = sums.values().map(|(sum, rows)| (sum - rows * mean).powi(2)).sum();
+    Estimate::normal(mean, (squares * customers / (customers - 1.0)).sqrt() / count, sums.len())
+}
+
 #[cfg(test)]
 mod tests {
     use youhui_commerce::Draw;
@@ -73,6 +92,25 @@ mod tests {
                     .collect();
                 let total = clustered_total(rows.into_iter(), 200);
                 (total.low..=total.high).contains(&600.0)
+            })
+            .count();
+        assert!((364..=392).contains(&covered), "{covered} of 400 intervals cover: 91 to 98 % are wanted");
+    }
+
+    #[test]
+    fn intervals_of_clustered_means_cover_with_unequal_customers() {
+        let covered = (0..400)
+            .filter(|&seed| {
+                let mut draw = Draw::seeded(seed);
+                let rows: Vec<(SubjectId, f64)> = (0..200)
+                    .flat_map(|place| {
+                        let subject = SubjectId::from_bytes(draw.bytes16());
+                        let common = 1.0 + 2.0 * draw.normal();
+                        vec![(subject, common + 0.5 * draw.normal()); 1 + place % 5]
+                    })
+                    .collect();
+                let mean = clustered_mean(rows.into_iter());
+                (mean.low..=mean.high).contains(&1.0)
             })
             .count();
         assert!((364..=392).contains(&covered), "{covered} of 400 intervals cover: 91 to 98 % are wanted");

@@ -6,5 +6,5 @@
 mod estimate;
 mod policy;
 
-pub use estimate::{Estimate, clustered_total};
+pub use estimate::{Estimate, clustered_mean, clustered_total};
 pub use policy::{Comparison, Scored, compare, difference, value};

@@ -2,6 +2,7 @@
 
 mod cli;
 mod dataset;
+mod demo;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(Box<cli::demo::Args>),
     Import(cli::import::Args),
     Dataset(cli::dataset::Args),
     Schema(cli::schema::Args),
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, console: Console) -> Result<(), CliError> {
     match command {
+        Command::Demo(args) => cli::demo::run(args, console),
         Command::Import(args) => cli::import::run(args, console),
         Command::Dataset(args) => cli::dataset::run(args, console),
         Command::Schema(args) => cli::schema::run(args, console),

@@ -45,18 +45,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
-    let (name, variant) = match args.table.split_once(':') {
-        Some((name, variant)) => (name, Some(variant.to_owned())),
-        None => (args.table.as_str(), None),
-    };
-    let importable = [Table::Events, Table::Products, Table::Customers, Table::Campaigns, Table::Exposures, Table::Offers];
-    let table = Table::from_name(name).filter(|table| importable.contains(table)).ok_or_else(|| {
-        let names: Vec<&str> = importable.iter().map(|table| table.name()).collect();
-        CliError::usage(format!("--as {name}: no such table; write one of {}", names.join(", ")))
-    })?;
-    if variant.is_some() && table != Table::Events {
-        return Err(CliError::usage("only events have variants: write --as events:NAME"));
-    }
+    let (table, variant) = table_and_variant(&args.table)?;
     if args.seed.is_some() {
         console.say("warning: --seed makes customer identifiers that can be foretold: not for a real shop");
     }
@@ -78,6 +67,23 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         Format::Json => console.print(&serde_json::to_string(&summary).unwrap_or_default()),
         Format::Table => console.print(&table_of(&summary, args.dry_run)),
     }
+}
+
+/// `events:redemptions` is the table of events in the mapping's variant `redemptions`.
+pub(crate) fn table_and_variant(text: &str) -> Result<(Table, Option<String>), CliError> {
+    let (name, variant) = match text.split_once(':') {
+        Some((name, variant)) => (name, Some(variant.to_owned())),
+        None => (text, None),
+    };
+    let importable = [Table::Events, Table::Products, Table::Customers, Table::Campaigns, Table::Exposures, Table::Offers];
+    let table = Table::from_name(name).filter(|table| importable.contains(table)).ok_or_else(|| {
+        let names: Vec<&str> = importable.iter().map(|table| table.name()).collect();
+        CliError::usage(format!("--as {name}: no such table; write one of {}", names.join(", ")))
+    })?;
+    if variant.is_some() && table != Table::Events {
+        return Err(CliError::usage("only events have variants: write --as events:NAME"));
+    }
+    Ok((table, variant))
 }
 
 pub(crate) fn read_mapping(name: Option<&str>) -> Result<Mapping, CliError> {
