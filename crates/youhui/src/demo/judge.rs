@@ -175,9 +175,7 @@ impl Policies {
         let cost = youhui_profile::shop::to_minor(contact_cost * minor).max(1);
         let offers: Vec<Vec<youhui_allocation::Offer>> = rows_of
             .values()
-            .map(|places| {
-                places.iter().map(|&place| youhui_allocation::Offer { value: predicted[place] - contact_cost, cost }).collect()
-            })
+            .map(|places| places.iter().map(|&place| youhui_allocation::Offer { value: predicted[place] - contact_cost, cost }).collect())
             .collect();
         let solution = solve(&offers, cost.saturating_mul(i64::try_from(contacts).unwrap_or(i64::MAX)));
         let mut personalised = vec![0.0; predicted.len()];

@@ -115,7 +115,10 @@ pub(crate) fn run(request: &Request, console: Console) -> Result<Summary, CliErr
     let permitted = known.iter().map(youhui_privacy::PermittedProfile::subject).collect();
     let learned = stages.run("encoder", "training the sequence encoder", |bar| {
         let mut progress = |report: youhui_profile::sequence::EpochReport| {
-            bar.set_message(format!("training the sequence encoder: pass {} of at most {}, loss {:.3}", report.epoch, report.epochs, report.loss));
+            bar.set_message(format!(
+                "training the sequence encoder: pass {} of at most {}, loss {:.3}",
+                report.epoch, report.epochs, report.loss
+            ));
         };
         let learned = customers::learn(&loaded, &permitted, request.seed, &mut progress);
         let line = match &learned {
@@ -139,7 +142,9 @@ pub(crate) fn run(request: &Request, console: Console) -> Result<Summary, CliErr
         let from_prices = || price_response(&loaded.buckets, &loaded.shop, loaded.span.end).map(EffectModel::from_prices);
         let model = response.as_ref().map(|response| response.model.clone()).or_else(from_prices);
         let line = match (&response, &model) {
-            (Some(response), _) => format!("{} exposures among {} rows, observational", thousands(response.treated as u64), thousands(response.rows as u64)),
+            (Some(response), _) => {
+                format!("{} exposures among {} rows, observational", thousands(response.treated as u64), thousands(response.rows as u64))
+            }
             (None, Some(_)) => "no campaigns recorded: predicted from prices, observational".to_owned(),
             (None, None) => "nothing to learn an effect from".to_owned(),
         };
@@ -149,7 +154,12 @@ pub(crate) fn run(request: &Request, console: Console) -> Result<Summary, CliErr
         let judged = response.as_ref().and_then(|response| response.judged.as_ref());
         let terms = Terms { budget: money.budget, contact_cost: money.contact_cost, seed: request.seed };
         let plan = plan::plan(&loaded, &customers, &proposal, model.as_ref(), judged, terms);
-        let line = format!("{} promotions proposed, within {:.4} % of the bound; shipped: {}", plan.proposed.customers, 100.0 * plan.solution.gap(), plan.shipped.name());
+        let line = format!(
+            "{} promotions proposed, within {:.4} % of the bound; shipped: {}",
+            plan.proposed.customers,
+            100.0 * plan.solution.gap(),
+            plan.shipped.name()
+        );
         Ok((plan, line))
     })?;
     let costs_recorded = loaded.buckets.iter().any(|table| table.cost.iter().any(|&cost| cost != EventTable::NO_COST));
@@ -188,7 +198,9 @@ impl Amounts {
             // A double holds whole numbers up to 2⁵³ exactly.
             let within = major.is_finite() && (0.0..9e15).contains(&(major * shop.currency.minor_units() as f64));
             let amount = youhui_profile::shop::to_minor(major * shop.currency.minor_units() as f64);
-            within.then_some(amount).ok_or_else(|| CliError::usage(format!("--{name} {major}: give an amount from 0 up in {}", shop.currency.code())))
+            within
+                .then_some(amount)
+                .ok_or_else(|| CliError::usage(format!("--{name} {major}: give an amount from 0 up in {}", shop.currency.code())))
         };
         Ok(Self {
             budget: request.budget.map(|budget| minor("budget", budget)).transpose()?,
@@ -212,7 +224,8 @@ fn design(request: &Request, loaded: &Loaded, customers: &Customers) -> Proposal
                 contribution: shop.contribution(recent.table, row),
             }
         };
-        let baskets = orders(&recent, shop).into_iter().map(|order| ReplayBasket { time: order.time, lines: order.rows.iter().map(line).collect() });
+        let baskets =
+            orders(&recent, shop).into_iter().map(|order| ReplayBasket { time: order.time, lines: order.rows.iter().map(line).collect() });
         customers.permitted.contains(&customer.subject).then(|| baskets.collect::<Vec<_>>())
     });
     let profiles = customers.profiles.iter().map(youhui_privacy::PermittedProfile::profile);

@@ -20,9 +20,8 @@ use crate::cli::CliError;
 
 /// Writes everything but the report into `folder`.
 pub(crate) fn write(run: &Run, folder: &Path) -> Result<(), CliError> {
-    std::fs::create_dir_all(folder).map_err(|error| {
-        CliError::usage(format!("--out {}: {error}. Give a folder that can be written", folder.display()))
-    })?;
+    std::fs::create_dir_all(folder)
+        .map_err(|error| CliError::usage(format!("--out {}: {error}. Give a folder that can be written", folder.display())))?;
     let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
     write_atomic(&folder.join("plan.json"), pretty(&summary::plan(run)).as_bytes())?;
     write_atomic(&folder.join("promotions.json"), pretty(&promotions(run)).as_bytes())?;
@@ -34,7 +33,8 @@ pub(crate) fn write(run: &Run, folder: &Path) -> Result<(), CliError> {
 /// Every candidate with its reason and figures, and every refused draft with the rule it broke.
 fn promotions(run: &Run) -> serde_json::Value {
     let given = |number: usize| {
-        let is = |(place, choice): (usize, &Option<usize>)| choice.is_some_and(|choice| run.plan.offerings[place][choice].candidate == number);
+        let is =
+            |(place, choice): (usize, &Option<usize>)| choice.is_some_and(|choice| run.plan.offerings[place][choice].candidate == number);
         run.plan.solution.choices.iter().enumerate().filter(|pair| is(*pair)).count()
     };
     let candidates: Vec<_> = run

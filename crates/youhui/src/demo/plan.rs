@@ -119,7 +119,6 @@ pub(crate) struct Plan {
     pub(crate) forecast: Forecast,
     /// Policies from the data's end on, by prediction.
     pub(crate) predicted: Vec<Comparison>,
-    pub(crate) best_single: Option<usize>,
     pub(crate) trial: Option<Trial>,
 }
 
@@ -196,9 +195,11 @@ pub(crate) fn plan(
         .map(|(theirs, held_out)| if *held_out { vec![] } else { theirs.iter().map(|offering| priced(offering, minor)).collect() })
         .collect();
     let solution = solve(&priced, budget);
-    let budgets: Vec<i64> = [5, 10, 25, 50, 75, 100, 150, 200, 300, 500, 1000]
+    // From little to all that is worth spending, so that the curve shows where it bends.
+    let whole = solve(&priced, i64::MAX).cost.max(1);
+    let budgets: Vec<i64> = [1, 2, 5, 10, 20, 35, 50, 75, 100, 120]
         .iter()
-        .map(|percent| youhui_profile::shop::to_minor(budget as f64 * f64::from(*percent) / 100.0))
+        .map(|percent| youhui_profile::shop::to_minor(whole as f64 * f64::from(*percent) / 100.0))
         .collect();
     let curve = budget_curve(&priced, &budgets)
         .into_iter()
@@ -210,9 +211,9 @@ pub(crate) fn plan(
             upper_bound: solution.upper_bound,
         })
         .collect();
-    let policies = Policies { loaded, customers, proposal, model, offerings: &offerings, held_out: &held_out, budget: budget as f64 / minor };
-    let personalised: Vec<Option<(usize, f64)>> =
-        solution.choices.iter().map(|choice| choice.map(|offering| (offering, 1.0))).collect();
+    let policies =
+        Policies { loaded, customers, proposal, model, offerings: &offerings, held_out: &held_out, budget: budget as f64 / minor };
+    let personalised: Vec<Option<(usize, f64)>> = solution.choices.iter().map(|choice| choice.map(|offering| (offering, 1.0))).collect();
     let proposed = policies.forecast(&personalised);
     let best_single = policies.best_single();
     let predicted = policies.comparisons(&personalised, best_single);
@@ -232,7 +233,7 @@ pub(crate) fn plan(
         .collect();
     let forecast = policies.forecast(&given);
     let trial = judged.and_then(|judged| trial(&proposed, judged));
-    Plan { budget, curve, shipped, why, assignments, proposed, forecast, predicted, best_single, trial, solution, offerings }
+    Plan { budget, curve, shipped, why, assignments, proposed, forecast, predicted, trial, solution, offerings }
 }
 
 fn priced(offering: &Offering, minor: f64) -> Offer {
@@ -264,7 +265,9 @@ fn ship(judged: Option<&Judged>, proposed: &Forecast, single: Option<&Forecast>,
     let Some(judged) = judged else {
         let what = match model.map(|model| model.rests_on) {
             None => "There is nothing to learn an effect from: no campaign was recorded and prices hardly moved",
-            Some(RestsOn::Prices(_)) => "No campaign was recorded, so nothing could be judged: effects are predicted from how sales followed prices",
+            Some(RestsOn::Prices(_)) => {
+                "No campaign was recorded, so nothing could be judged: effects are predicted from how sales followed prices"
+            }
             Some(RestsOn::Campaigns { .. }) => "Too few campaigns were recorded to learn from some and judge others",
         };
         return (Shipped::Nobody, format!("{what}. The plan falls back to giving nobody anything until a randomised trial says otherwise"));
@@ -277,7 +280,10 @@ fn ship(judged: Option<&Judged>, proposed: &Forecast, single: Option<&Forecast>,
     }
     let unproven = "Choosing for each customer was not credibly better than the best single promotion on campaigns it had not seen";
     if credible(row("best_single")) && expects(single) {
-        return (Shipped::BestSingle, format!("{unproven}. The plan falls back to the best single promotion, which was credibly better than nothing"));
+        return (
+            Shipped::BestSingle,
+            format!("{unproven}. The plan falls back to the best single promotion, which was credibly better than nothing"),
+        );
     }
     (Shipped::Nobody, format!("{unproven}, and neither is credibly better than nothing. The plan falls back to giving nobody anything"))
 }
@@ -286,7 +292,11 @@ fn ship(judged: Option<&Judged>, proposed: &Forecast, single: Option<&Forecast>,
 fn trial(proposed: &Forecast, judged: &Judged) -> Option<Trial> {
     let effect = proposed.profit.value / proposed.customers.max(1) as f64;
     let deviation = judged.residual_deviation;
-    (effect > 0.0).then(|| Trial { effect, deviation, customers_per_arm: (2.0 * (1.96_f64 + 0.84).powi(2) * (deviation / effect).powi(2)).ceil() })
+    (effect > 0.0).then(|| Trial {
+        effect,
+        deviation,
+        customers_per_arm: (2.0 * (1.96_f64 + 0.84).powi(2) * (deviation / effect).powi(2)).ceil(),
+    })
 }
 
 /// Ways to spend the budget from the data's end on.
@@ -335,7 +345,10 @@ impl Policies<'_> {
     /// of the offering.
     fn audience(&self, candidate: usize) -> Vec<(usize, usize)> {
         let of = |place: usize| self.offerings[place].iter().position(|offering| offering.candidate == candidate);
-        (0..self.offerings.len()).filter(|&place| !self.held_out[place]).filter_map(|place| of(place).map(|offering| (place, offering))).collect()
+        (0..self.offerings.len())
+            .filter(|&place| !self.held_out[place])
+            .filter_map(|place| of(place).map(|offering| (place, offering)))
+            .collect()
     }
 
     /// The share of the audience that the budget can pay for.
@@ -410,7 +423,11 @@ impl Policies<'_> {
             .offerings
             .iter()
             .zip(self.held_out)
-            .map(|(theirs, held_out)| if *held_out { vec![] } else { (0..theirs.len()).map(|place| (place, 1.0 / theirs.len() as f64)).collect() })
+            .map(
+                |(theirs, held_out)| {
+                    if *held_out { vec![] } else { (0..theirs.len()).map(|place| (place, 1.0 / theirs.len() as f64)).collect() }
+                },
+            )
             .collect();
         self.scaled(even)
     }

@@ -5,8 +5,8 @@ use youhui_evaluation::{Comparison, Estimate};
 use youhui_profile::sequence::Ranking;
 use youhui_response::effect::RestsOn;
 
-use super::plan::{Forecast, Shipped};
 use super::Run;
+use super::plan::{Forecast, Shipped};
 
 /// The object that `--format json` prints: the plan, and the stages' times.
 pub(crate) fn json(run: &Run, stages: &[super::stages::Stage], files: Option<&std::path::Path>) -> Value {
@@ -198,7 +198,11 @@ pub(crate) fn first_paragraph(run: &Run) -> String {
     };
     let trial = plan.trial.filter(|_| plan.shipped == Shipped::Nobody).map_or_else(String::new, |trial| {
         let have = plan.proposed.customers;
-        let enough = if trial.customers_per_arm * 2.0 <= have as f64 { "and there are enough" } else { "which is more than the plan reaches: run it over several periods or larger" };
+        let enough = if trial.customers_per_arm * 2.0 <= have as f64 {
+            "and there are enough"
+        } else {
+            "which is more than the plan reaches: run it over several periods or larger"
+        };
         format!(
             " A randomised trial would settle it: {} customers an arm see {} a customer with 80 % power, {enough}.",
             trial.customers_per_arm,
