@@ -147,10 +147,18 @@ impl<'a> Brief<'a> {
         self.baskets.get(rank).copied().unwrap_or(0)
     }
 
-    /// Categories by falling amount.
-    pub fn largest_categories(&self) -> Vec<(u32, Sales)> {
+    /// Categories by falling contribution: what earns most has most to give.
+    pub fn earning_categories(&self) -> Vec<(u32, Sales)> {
         let mut all: Vec<(u32, Sales)> = self.categories.iter().map(|(category, sales)| (*category, *sales)).collect();
-        all.sort_by(|one, two| two.1.amount.cmp(&one.1.amount).then(one.0.cmp(&two.0)));
+        all.sort_by(|one, two| two.1.contribution.cmp(&one.1.contribution).then(one.0.cmp(&two.0)));
+        all
+    }
+
+    /// Products by falling contribution. Well-known products are often sold at a loss to bring
+    /// people in: cutting their price again earns nothing.
+    pub fn earning_products(&self) -> Vec<(ProductIx, Sales)> {
+        let mut all = self.favourite_products();
+        all.sort_by(|one, two| two.1.contribution.cmp(&one.1.contribution).then(one.0.cmp(&two.0)));
         all
     }
 

@@ -59,14 +59,14 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
     }
 }
 
-/// Three large categories that most of the audience doesn't buy.
+/// The three categories that earn most of those that most of the audience doesn't buy.
 fn categories_not_bought(brief: &Brief<'_>) -> Vec<(u32, crate::brief::Sales)> {
     let most = brief.eligible.len() as f64 * 0.6;
-    brief.largest_categories().into_iter().filter(|(_, sales)| f64::from(sales.customers) < most).take(3).collect()
+    brief.earning_categories().into_iter().filter(|(_, sales)| f64::from(sales.customers) < most).take(3).collect()
 }
 
 /// Three categories with at least 50 units whose sales fell by a quarter or more.
 fn falling_categories(brief: &Brief<'_>) -> Vec<(u32, crate::brief::Sales)> {
     let fell = |sales: &crate::brief::Sales| sales.units >= 50 && 4 * sales.recent_units <= 3 * (sales.units - sales.recent_units);
-    brief.largest_categories().into_iter().filter(|(_, sales)| fell(sales)).take(3).collect()
+    brief.earning_categories().into_iter().filter(|(_, sales)| fell(sales)).take(3).collect()
 }

@@ -180,6 +180,14 @@ pub(crate) fn first_paragraph(run: &Run) -> String {
         )
     });
     let shipped = match plan.shipped {
+        Shipped::Nobody if plan.proposed.customers == 0 => match run.model.as_ref().map(|model| model.rests_on) {
+            Some(RestsOn::Prices(found)) => format!(
+                " No promotion is even proposed: one per cent lower price went with {:.2} % more units, so a cut pays only on goods with a margin above {:.0} %.",
+                found.elasticity,
+                100.0 / found.elasticity.max(1e-9)
+            ),
+            _ => " No promotion is even proposed: none is expected to earn more than it costs.".to_owned(),
+        },
         Shipped::Nobody => format!(
             " Proposed but not shipped: {} promotions for {}, expected to bring {} (predicted, {}).",
             plan.proposed.customers,
@@ -216,22 +224,29 @@ pub(crate) fn first_paragraph(run: &Run) -> String {
 pub(crate) fn text(run: &Run) -> String {
     let judged = run.response.as_ref().and_then(|response| response.judged.as_ref());
     let comparisons = judged.map_or(&run.plan.predicted, |judged| &judged.comparisons);
+    let mut rows = vec![["policy", "value", "low", "high", "spent", "given"].map(str::to_owned)];
+    rows.extend(comparisons.iter().map(|row| {
+        let Estimate { value, low, high, .. } = row.estimate;
+        [row.policy.clone(), run.money(value), run.money(low), run.money(high), run.money(row.spent), format!("{:.0}", row.given)]
+    }));
     let mut lines = vec![first_paragraph(run), String::new()];
-    lines.push(format!("{:<14}{:>14}{:>14}{:>14}{:>12}{:>10}", "policy", "value", "low", "high", "spent", "given"));
-    for row in comparisons {
-        lines.push(format!(
-            "{:<14}{:>14}{:>14}{:>14}{:>12}{:>10.0}",
-            row.policy,
-            run.money(row.estimate.value),
-            run.money(row.estimate.low),
-            run.money(row.estimate.high),
-            run.money(row.spent),
-            row.given
-        ));
-    }
+    lines.extend(aligned(&rows));
     if let Some(row) = comparisons.first() {
         lines.push(format!("value: {}; 95 % intervals", row.unit));
     }
     lines.push(profit_basis(run));
     lines.join("\n")
+}
+
+/// Rows under each other: the first column to the left, figures to the right.
+fn aligned(rows: &[[String; 6]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let line = |row: &[String; 6]| {
+        let cells = row.iter().zip(&widths).enumerate();
+        cells
+            .map(|(column, (cell, &width))| if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") })
+            .collect::<Vec<_>>()
+    };
+    rows.iter().map(|row| line(row).join("  ")).collect()
 }
