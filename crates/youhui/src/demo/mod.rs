@@ -85,6 +85,10 @@ pub(crate) struct Summary {
 
 /// Runs the loop.
 pub(crate) fn run(request: &Request, console: Console) -> Result<Summary, CliError> {
+    if let Some(out) = &request.out {
+        // Before the work, not after it.
+        outputs::make_folder(out)?;
+    }
     let fetched = source::fetch(&request.source, console)?;
     let mut stages = Stages::new(console);
     let opened = stages.run("import", "importing", |bar| {
@@ -200,7 +204,7 @@ impl Amounts {
             let amount = youhui_profile::shop::to_minor(major * shop.currency.minor_units() as f64);
             within
                 .then_some(amount)
-                .ok_or_else(|| CliError::usage(format!("--{name} {major}: give an amount from 0 up in {}", shop.currency.code())))
+                .ok_or_else(|| CliError::usage(format!("--{name} {major:?}: give an amount from 0 up in {}", shop.currency.code())))
         };
         Ok(Self {
             budget: request.budget.map(|budget| minor("budget", budget)).transpose()?,

@@ -18,10 +18,15 @@ use super::plan::{Assignment, Mode, Offering, Shipped};
 use super::{Run, summary};
 use crate::cli::CliError;
 
+/// Makes the folder, or says why it can't be written.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), CliError> {
+    let refused =
+        |error: std::io::Error| CliError::usage(format!("--out {}: {error}. Give a folder that can be written", folder.display()));
+    std::fs::create_dir_all(folder).map_err(refused)
+}
+
 /// Writes everything but the report into `folder`.
 pub(crate) fn write(run: &Run, folder: &Path) -> Result<(), CliError> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| CliError::usage(format!("--out {}: {error}. Give a folder that can be written", folder.display())))?;
     let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
     write_atomic(&folder.join("plan.json"), pretty(&summary::plan(run)).as_bytes())?;
     write_atomic(&folder.join("promotions.json"), pretty(&promotions(run)).as_bytes())?;
