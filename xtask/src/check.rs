@@ -1,0 +1,37 @@
+//! `cargo xtask test`: every check that a change has to pass, the same here and in CI.
+
+use std::error::Error;
+use std::process::{Command, Stdio};
+
+type Done<T> = Result<T, Box<dyn Error>>;
+
+/// Formatting, lints, licences, documentation, then the tests; with `slow` also those that need
+/// minutes or a package index.
+pub(crate) fn test(slow: bool) -> Done<()> {
+    cargo(&["fmt", "--all", "--check"], &[])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
+    if has("deny") {
+        cargo(&["deny", "--log-level", "error", "check"], &[])?;
+    } else {
+        eprintln!("skipped: licences and advisories (cargo install --locked cargo-deny)");
+    }
+    cargo(&["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")])?;
+    cargo(&["test", "--workspace", "--doc", "--quiet"], &[])?;
+    match (has("nextest"), slow) {
+        (true, false) => cargo(&["nextest", "run", "--workspace"], &[]),
+        (true, true) => cargo(&["nextest", "run", "--workspace", "--ignore-default-filter"], &[]),
+        (false, false) => cargo(&["test", "--workspace", "--all-targets", "--", "--skip", "slow_"], &[]),
+        (false, true) => cargo(&["test", "--workspace", "--all-targets"], &[]),
+    }
+}
+
+fn has(tool: &str) -> bool {
+    let quiet = Command::new("cargo").args([tool, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    quiet.is_ok_and(|status| status.success())
+}
+
+fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Done<()> {
+    eprintln!("+ cargo {}", arguments.join(" "));
+    let status = Command::new("cargo").args(arguments).envs(environment.iter().copied()).status()?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {} failed", arguments.join(" ")).into()) }
+}
