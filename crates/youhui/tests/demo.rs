@@ -126,12 +126,7 @@ fn a_user_error_says_what_to_do() {
     check(&["--margin-floor", "5"], expect!["error: --margin-floor 5: give a share from 0 to below 1, such as 0.05"]);
     check(&["--budget=-3"], expect!["error: --budget -3.0: give an amount from 0 up in USD"]);
     check(&["--budget", "nan"], expect!["error: --budget NaN: give an amount from 0 up in USD"]);
-    check(
-        &["--contact-cost", "1e300"],
-        expect![
-            "error: --contact-cost 1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000: give an amount from 0 up in USD"
-        ],
-    );
+    check(&["--contact-cost", "1e300"], expect!["error: --contact-cost 1e300: give an amount from 0 up in USD"]);
     check(&["--dataset", "moon"], expect!["error: moon: no such data set; there are complete-journey, ta-feng, cdnow"]);
     check(&["--dataset", "ta-feng", "--full"], expect!["error: the argument '--dataset <NAME>' cannot be used with '--full'"]);
     check(
