@@ -68,9 +68,17 @@ fn check_columns(path: &Path, present: &[String], wanted: &[String]) -> Result<(
     let message = format!(
         "has no column {}; it has {}. Name the right columns in a mapping file (--mapping)",
         missing.join(", "),
-        present.join(", ")
+        printable(&present.join(", "))
     );
     Err(StoreError::format(path, message))
+}
+
+/// A foreign file's text on one line of a terminal: no control characters, not longer than a few
+/// lines.
+fn printable(text: &str) -> String {
+    const MOST: usize = 300;
+    let clean: String = text.chars().take(MOST).map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect();
+    if text.chars().nth(MOST).is_some() { clean + "…" } else { clean }
 }
 
 fn parquet(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {

@@ -42,6 +42,12 @@ pub(crate) struct WriteLock {
 
 impl WriteLock {
     pub(crate) fn take(root: &Path) -> Result<Self, StoreError> {
+        if root.is_file() {
+            return Err(StoreError::NotAStore {
+                path: root.to_owned(),
+                message: "is a file: a store is a folder, name another".to_owned(),
+            });
+        }
         std::fs::create_dir_all(root).map_err(StoreError::io(root))?;
         let path = root.join("lock");
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::io(&path))?;

@@ -1,0 +1,498 @@
+//! Bad input at the door: each either stops the import with a message that says what to do, or
+//! puts its rows into quarantine and keeps the others; the store stays whole.
+#![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use expect_test::{Expect, expect};
+use serde_json::Value;
+
+const MAPPING: &str = r#"
+[shop]
+currency = "EUR"
+time_zone = "Europe/Berlin"
+[events]
+customer = "customer"
+time = "time"
+product = "sku"
+order = "basket"
+quantity = "units"
+amount = "paid"
+currency = "currency"
+event_id = ["id"]
+"#;
+
+const HEAD: &str = "id,customer,time,sku,basket,units,paid,currency\n";
+const GOOD: &str = "1,ann,2024-03-01T10:00:00Z,tea,b1,2,4.50,EUR\n2,bob,2024-03-02T11:00:00Z,cup,b2,1,9.00,EUR\n";
+
+/// A folder with a mapping and a store to be.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(desk.path("mapping.toml"), MAPPING).unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, file: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_youhui"));
+        command.args(["import", "--as", "events", "--format", "json", "--seed", "1", "--quiet", "--store"]).arg(self.path("store"));
+        command.arg("--mapping").arg(self.path("mapping.toml")).args(arguments).arg(file);
+        command
+    }
+
+    fn import(&self, name: &str, bytes: &[u8], arguments: &[&str]) -> Output {
+        std::fs::write(self.path(name), bytes).unwrap();
+        self.command(&self.path(name), arguments).output().unwrap()
+    }
+
+    /// Imports what is good: the store must take it whatever was tried before.
+    fn good_import_works(&self) {
+        let output = self.import("good.csv", format!("{HEAD}{GOOD}").as_bytes(), &[]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(self.events() >= 2);
+        assert!(!self.has_remains(), "half-written files stay in the store");
+    }
+
+    /// Rows of the store, by the store's own account.
+    fn events(&self) -> u64 {
+        let manifest: Value = serde_json::from_slice(&std::fs::read(self.path("store/store.json")).unwrap()).unwrap();
+        manifest["events"].as_array().unwrap().iter().map(|segment| segment["rows"].as_u64().unwrap()).sum()
+    }
+
+    fn has_remains(&self) -> bool {
+        let manifest = std::fs::read_to_string(self.path("store/store.json")).unwrap();
+        let names = std::fs::read_dir(self.path("store")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut remains =
+            names.filter(|name| (name.starts_with("events-") || name.ends_with(".staged")) && !manifest.contains(name.as_str()));
+        remains.next().is_some()
+    }
+
+    /// The output with this machine's paths taken out.
+    fn said(&self, bytes: &[u8]) -> String {
+        String::from_utf8(bytes.to_vec()).unwrap().replace(&self.folder.path().display().to_string(), "DESK").trim().to_owned()
+    }
+}
+
+/// The whole import is refused.
+fn refused(name: &str, bytes: &[u8], message: Expect) {
+    let desk = Desk::new();
+    let output = desk.import(name, bytes, &[]);
+    assert_eq!(output.status.code(), Some(2), "{name}");
+    assert!(output.stdout.is_empty());
+    message.assert_eq(&desk.said(&output.stderr));
+    assert!(!desk.path("store/store.json").exists(), "a refused import made a store");
+    desk.good_import_works();
+}
+
+/// Among good rows, `rows` go to quarantine: the summary's counts and what the quarantine says.
+fn quarantined(rows: &str, expected: Expect) {
+    let desk = Desk::new();
+    let output = desk.import("rows.csv", format!("{HEAD}{GOOD}{rows}").as_bytes(), &["--allow-bad"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(desk.events(), summary["added"].as_u64().unwrap());
+    let count = |field: &str| summary[field].as_u64().unwrap_or(0);
+    let bad: u64 = summary["bad"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(count("rows"), count("added") + count("known") + count("excluded") + bad, "parts must sum to the whole: {summary}");
+    let mut text = format!("added {}, known {}\n", count("added"), count("known"));
+    if let Some(path) = summary["quarantine"].as_str() {
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            let row: Value = serde_json::from_str(line).unwrap();
+            writeln!(text, "row {} {} {}: {}", row["row"], row["field"], row["rule"], row["remedy"]).unwrap();
+        }
+    }
+    expected.assert_eq(&text);
+    desk.good_import_works();
+}
+
+#[test]
+fn files_that_are_not_what_they_say_are_refused() {
+    refused("empty.csv", b"", expect!["error: DESK/empty.csv: is empty: export it again"]);
+    refused("empty.jsonl", b"", expect!["error: DESK/empty.jsonl: is empty: export it again"]);
+    refused("zero.parquet", b"", expect!["error: DESK/zero.parquet: is empty: export it again"]);
+    refused(
+        "noise.parquet",
+        &[7; 500],
+        expect!["error: DESK/noise.parquet: is not a Parquet file, whatever its name says: export it again"],
+    );
+    refused(
+        "cut.parquet",
+        &include_bytes!("../sample/coupon_redemptions.parquet")[..2000],
+        expect![
+            "error: DESK/cut.parquet: not a readable Parquet file (Parquet error: Invalid Parquet file. Corrupt footer): export it again"
+        ],
+    );
+    refused(
+        "missing-column.csv",
+        b"id,customer,time,sku\n1,ann,2024-03-01T10:00:00Z,tea\n",
+        expect![
+            "error: DESK/missing-column.csv: has no column basket, currency, paid, units; it has id, customer, time, sku. Name the right columns in a mapping file (--mapping)"
+        ],
+    );
+    refused(
+        "other.xlsx",
+        b"PK",
+        expect![
+            "error: DESK/other.xlsx: has no column basket, currency, customer, id, paid, sku, time, units; it has PK. Name the right columns in a mapping file (--mapping)"
+        ],
+    );
+    refused(
+        "binary.csv",
+        &[0xff, 0xfe, 0, 0, 0x0a, 0xff, 0x2c, 0x0a],
+        expect![
+            "error: DESK/binary.csv: has no column basket, currency, customer, id, paid, sku, time, units; it has ��. Name the right columns in a mapping file (--mapping)"
+        ],
+    );
+}
+
+#[test]
+fn rows_that_break_a_rule_go_to_quarantine_and_the_others_stay() {
+    quarantined(
+        "3,ann,2024-03-03T10:00:00Z,tea,b3,-1,4.50,EUR\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "quantity" "negative_quantity": "if negative means returned, set `negative_is_refund = true` in the mapping"
+    "#]],
+    );
+    quarantined(
+        "3,ann,yesterday,tea,b3,1,4.50,EUR\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "time" "unreadable_time": "give the mapping's `time` the `format` of this column"
+    "#]],
+    );
+    quarantined(
+        "3,ann,2999-01-01T00:00:00Z,tea,b3,1,4.50,EUR\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "time" "future": "check the clock or the time zone that wrote it"
+    "#]],
+    );
+    quarantined(
+        "3,ann,2024-03-03T10:00:00Z,tea,b3,one,4.50,EUR\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "quantity" "not_a_number": "write digits with a point for the decimals; check which column the mapping names"
+    "#]],
+    );
+    quarantined(
+        "3,ann,2024-03-03T10:00:00Z,tea,b3,1,NaN,EUR\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "amount" "not_a_number": "write digits with a point for the decimals; check which column the mapping names"
+    "#]],
+    );
+    quarantined(
+        "3,ann,2024-03-03T10:00:00Z,tea,b3,1,1e400,EUR\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "amount" "not_a_number": "write digits with a point for the decimals; check which column the mapping names"
+    "#]],
+    );
+    quarantined(
+        "3,ann,2024-03-03T10:00:00Z,tea,b3,1,99999999999999999999,EUR\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "amount" "too_large": "check the unit: the number is beyond anything a shop sells"
+    "#]],
+    );
+    quarantined(
+        "3,ann,2024-03-03T10:00:00Z,tea,b3,1,4.50,USD\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "currency" "other_currency": "a store has one currency: import these rows into a store of their own"
+    "#]],
+    );
+    quarantined(
+        "3,,2024-03-03T10:00:00Z,tea,b3,1,4.50,EUR\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "customer" "missing": "fill the field, or leave the row out of the export"
+    "#]],
+    );
+    quarantined(
+        "3,ann,2024-03-03T10:00:00Z,tea\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "line" "broken_line": "export the file again: the line is cut or has another number of fields"
+    "#]],
+    );
+    quarantined(
+        "3,ann,2024-03-03T10:00:00Z,tea,b3,1,4.50,EUR,more,and,more\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "line" "broken_line": "export the file again: the line is cut or has another number of fields"
+    "#]],
+    );
+    quarantined(
+        "3,ann,2024-03-03T10:00:00Z,\"tea,b3,1,4.5",
+        expect![[r#"
+        added 2, known 0
+        row 3 "line" "broken_line": "export the file again: the line is cut or has another number of fields"
+    "#]],
+    );
+    // The same event twice, and another event under an identifier that is taken.
+    quarantined(
+        "1,ann,2024-03-01T10:00:00Z,tea,b1,2,4.50,EUR\n",
+        expect![[r#"
+        added 2, known 1
+    "#]],
+    );
+    quarantined(
+        "1,ann,2024-03-01T10:00:00Z,tea,b1,3,6.75,EUR\n",
+        expect![[r#"
+        added 2, known 0
+        row 3 "event_id" "conflicting_duplicate": "two different rows have one event id: name more columns in `event_id`"
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_of_mostly_bad_rows_is_refused_as_a_whole() {
+    let desk = Desk::new();
+    let rows: String = (0..10).map(|id| format!("{id},ann,never,tea,b1,1,1.00,EUR\n")).collect();
+    let output = desk.import("bad.csv", format!("{HEAD}{GOOD}{rows}").as_bytes(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    expect![[r#"error: 10 of 12 rows are bad, mostly `unreadable_time` (bad.csv row 3, field time: "never"; give the mapping's `time` the `format` of this column): nothing was imported. Check the mapping, or pass --allow-bad to keep the good rows"#]].assert_eq(&desk.said(&output.stderr));
+    assert!(!desk.path("store/store.json").exists());
+    desk.good_import_works();
+}
+
+#[test]
+fn what_the_command_line_gets_wrong_is_said() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("good.csv"), format!("{HEAD}{GOOD}")).unwrap();
+    let check = |arguments: &[&str], message: Expect| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_youhui"));
+        let output = command.current_dir(desk.folder.path()).arg("import").args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        message.assert_eq(&desk.said(&output.stderr));
+    };
+    std::fs::write(desk.path("broken.toml"), "[shop\ncurrency = 1").unwrap();
+    std::fs::write(desk.path("unknown.toml"), "[events]\ncustomer = \"c\"\ntime = \"t\"\ncolour = \"x\"\n").unwrap();
+    std::fs::write(desk.path("dollars.toml"), MAPPING.replace("EUR", "USD")).unwrap();
+    check(
+        &["good.csv", "--as", "evnts", "--store", "s"],
+        expect!["error: --as evnts: no such table; write one of events, products, customers, campaigns, exposures, offers"],
+    );
+    check(&["good.csv", "--as", "products:x", "--store", "s"], expect!["error: only events have variants: write --as events:NAME"]);
+    check(
+        &["good.csv", "--as", "events:x", "--store", "s", "--mapping", "mapping.toml"],
+        expect!["error: mapping mapping.toml: it has no [more_events.x] section"],
+    );
+    check(
+        &["good.csv", "--as", "offers", "--store", "s", "--mapping", "mapping.toml"],
+        expect!["error: mapping mapping.toml: it has no [offers] section"],
+    );
+    check(
+        &["gone.csv", "--as", "events", "--store", "s", "--mapping", "mapping.toml"],
+        expect!["error: gone.csv: No such file or directory (os error 2). Check the path"],
+    );
+    check(&[".", "--as", "events", "--store", "s", "--mapping", "mapping.toml"], expect!["error: .: is a folder: name the files in it"]);
+    check(
+        &["good.csv", "--as", "events", "--store", "s", "--mapping", "nowhere.toml"],
+        expect![
+            "error: --mapping nowhere.toml: No such file or directory (os error 2). Give a path, or one of complete-journey, ta-feng, online-retail"
+        ],
+    );
+    check(
+        &["good.csv", "--as", "events", "--store", "s", "--mapping", "broken.toml"],
+        expect![[r#"
+        error: mapping broken.toml: TOML parse error at line 1, column 6
+          |
+        1 | [shop
+          |      ^
+        unclosed table, expected `]`"#]],
+    );
+    check(
+        &["good.csv", "--as", "events", "--store", "s", "--mapping", "unknown.toml"],
+        expect![[r#"
+        error: mapping unknown.toml: TOML parse error at line 4, column 1
+          |
+        4 | colour = "x"
+          | ^^^^^^
+        unknown field `colour`, expected one of `kind`, `customer`, `time`, `product`, `order`, `quantity`, `amount`, `discount`, `vendor_discount`, `cost`, `promotion`, `currency`, `event_id`, `negative_is_refund`, `minor_units`, `exclude`"#]],
+    );
+    check(
+        &["good.csv", "--as", "events", "--store", "good.csv", "--mapping", "mapping.toml"],
+        expect!["error: good.csv: is a file: a store is a folder, name another"],
+    );
+    // Two currencies don't add: a store keeps the one it began with.
+    desk.good_import_works();
+    check(
+        &["good.csv", "--as", "events", "--store", "store", "--mapping", "dollars.toml"],
+        expect!["error: mapping dollars.toml: its currency is USD, the store's is EUR: import it into a store of its own"],
+    );
+}
+
+#[test]
+fn the_same_rows_again_or_in_another_format_change_nothing() {
+    let desk = Desk::new();
+    let added = |output: Output| {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["added"].as_u64().unwrap()
+    };
+    assert_eq!(added(desk.import("one.csv", format!("{HEAD}{GOOD}").as_bytes(), &["--dry-run"])), 2);
+    assert!(!desk.path("store").exists(), "a dry run wrote something");
+    assert_eq!(added(desk.import("one.csv", format!("{HEAD}{GOOD}").as_bytes(), &[])), 2);
+    assert_eq!(added(desk.import("one.csv", format!("{HEAD}{GOOD}").as_bytes(), &[])), 0);
+    let lines = r#"{"id":"1","customer":"ann","time":"2024-03-01T10:00:00Z","sku":"tea","basket":"b1","units":2,"paid":4.5,"currency":"EUR"}
+{"id":"2","customer":"bob","time":"2024-03-02T11:00:00Z","sku":"cup","basket":"b2","units":1,"paid":9,"currency":"EUR"}
+"#;
+    assert_eq!(added(desk.import("one.jsonl", lines.as_bytes(), &[])), 0);
+    assert_eq!(desk.events(), 2);
+}
+
+#[test]
+fn broken_lines_of_json_go_to_quarantine() {
+    let desk = Desk::new();
+    let good =
+        r#"{"id":"1","customer":"ann","time":"2024-03-01T10:00:00Z","sku":"tea","basket":"b1","units":2,"paid":4.5,"currency":"EUR"}"#;
+    let lines = format!("{good}\n{{\"id\": \n[1,2]\nnull\n{}\n", good.replace("\"1\"", "\"2\""));
+    let output = desk.import("rows.jsonl", lines.as_bytes(), &["--allow-bad"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    expect![[r#"5 rows, 2 added, {"broken_line":3}"#]]
+        .assert_eq(&format!("{} rows, {} added, {}", summary["rows"], summary["added"], summary["bad"]));
+}
+
+#[test]
+fn a_store_that_is_damaged_is_left_alone() {
+    let desk = Desk::new();
+    desk.good_import_works();
+    std::fs::write(desk.path("store/store.json"), "{\"format\": 1, \"shop\"").unwrap();
+    let output = desk.command(&desk.path("good.csv"), &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    expect!["error: DESK/store: store.json is damaged (EOF while parsing an object at line 1 column 20): restore it from a backup"]
+        .assert_eq(&desk.said(&output.stderr));
+    std::fs::write(desk.path("store/store.json"), "{\"format\": 99}").unwrap();
+    let output = desk.command(&desk.path("good.csv"), &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    expect!["error: DESK/store: written by a newer Youhui (format 99, this one reads 1): update Youhui"]
+        .assert_eq(&desk.said(&output.stderr));
+}
+
+/// Writes `rows` events as CSV.
+fn large(path: &Path, rows: usize) {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
+    file.write_all(HEAD.as_bytes()).unwrap();
+    for row in 0..rows {
+        let (customer, day, hour) = (row % 9973, 1 + row % 28, row % 24);
+        writeln!(
+            file,
+            "{row},c{customer},2024-{:02}-{day:02}T{hour:02}:00:00Z,s{},b{},1,{}.25,EUR",
+            1 + row % 12,
+            row % 5000,
+            row / 8,
+            row % 90
+        )
+        .unwrap();
+    }
+}
+
+/// Interrupts an import after `milliseconds`; whether it was still at work.
+#[cfg(unix)]
+fn interrupt(desk: &Desk, file: &Path, signal: &str, milliseconds: u64) -> bool {
+    let mut child = desk.command(file, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+    Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+    !child.wait().unwrap().success()
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_import_leaves_the_store_as_it_was_and_can_be_repeated() {
+    let desk = Desk::new();
+    desk.good_import_works();
+    let file = desk.path("large.csv");
+    large(&file, 300_000);
+    // At several moments: while reading, while writing, and near the end.
+    let mut stopped = 0;
+    for (signal, milliseconds) in [("-INT", 30), ("-KILL", 120), ("-INT", 300), ("-KILL", 600), ("-INT", 1000)] {
+        if interrupt(&desk, &file, signal, milliseconds) {
+            stopped += 1;
+            assert_eq!(desk.events(), 2, "an interrupted import changed the store");
+        }
+    }
+    assert!(stopped > 0, "no import was caught at work");
+    let output = desk.command(&file, &[]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Two rows of the large file have the identifiers of the good ones, with another content.
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["rows"], 300_000);
+    assert!(desk.events() >= 299_999 && !desk.has_remains(), "{summary}");
+}
+
+#[test]
+fn two_imports_at_once_do_not_mix() {
+    let desk = Desk::new();
+    let file = desk.path("large.csv");
+    large(&file, 200_000);
+    let children: Vec<_> = (0..3).map(|_| desk.command(&file, &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()).collect();
+    let outputs: Vec<Output> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(outputs.iter().any(|output| output.status.success()));
+    for output in outputs.iter().filter(|output| !output.status.success()) {
+        assert_eq!(output.status.code(), Some(2));
+        assert!(desk.said(&output.stderr).contains("is being written by another import: wait until it ends, then repeat this one"));
+    }
+    assert_eq!(desk.events(), 200_000);
+}
+
+/// A tmpfs of 3 MB needs root; without it the test says so and shows nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_the_import_and_spares_the_store() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("store")).unwrap();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(desk.path("store")).stderr(Stdio::null()).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("NOT TESTED: mounting a tmpfs needs root");
+        return;
+    }
+    let file = desk.path("large.csv");
+    large(&file, 300_000);
+    let full = desk.command(&file, &[]).output().unwrap();
+    let good = desk.import("good.csv", format!("{HEAD}{GOOD}").as_bytes(), &[]);
+    let events = desk.path("store/store.json").exists().then(|| desk.events());
+    Command::new("umount").arg(desk.path("store")).status().unwrap();
+    assert_eq!(full.status.code(), Some(2));
+    let message = desk.said(&full.stderr);
+    assert!(message.contains("Free some space and repeat the command: the store is as it was"), "{message}");
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    assert_eq!(events, Some(2));
+}
+
+/// Ten million rows in bounded memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn slow_ten_million_rows() {
+    let desk = Desk::new();
+    let file = desk.path("large.csv");
+    large(&file, 10_000_000);
+    let mut child = desk.command(&file, &[]).stdout(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with("VmHWM")).and_then(|line| line.split_whitespace().nth(1));
+        peak = line.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).unwrap_or(0).max(peak);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(desk.events(), 10_000_000);
+    eprintln!("peak memory of importing ten million rows: {} MB", peak / 1024);
+    assert!(peak < 2 * 1024 * 1024, "{peak} kB");
+}
