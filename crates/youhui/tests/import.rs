@@ -151,7 +151,7 @@ fn files_that_are_not_what_they_say_are_refused() {
         "binary.csv",
         &[0xff, 0xfe, 0, 0, 0x0a, 0xff, 0x2c, 0x0a],
         expect![
-            "error: DESK/binary.csv: has no column basket, currency, customer, id, paid, sku, time, units; it has ��. Name the right columns in a mapping file (--mapping)"
+            "error: DESK/binary.csv: has no column basket, currency, customer, id, paid, sku, time, units; it has ����. Name the right columns in a mapping file (--mapping)"
         ],
     );
 }
