@@ -81,7 +81,8 @@ pub struct Brief<'a> {
     pub shop: &'a Shop,
     /// Places of the goal's customers among all shoppers.
     pub eligible: Vec<usize>,
-    /// Amounts of the eligible customers' recent baskets, sorted.
+    /// Amounts of the eligible customers' recent baskets, sorted; here and below without what may
+    /// not be promoted.
     pub baskets: Vec<i64>,
     /// Everything they bought recently.
     pub total: Sales,
@@ -112,8 +113,13 @@ impl<'a> Brief<'a> {
     fn count(&mut self, shopper: &Shopper<'_>, middle: Micros) {
         let mut products: BTreeMap<ProductIx, Sales> = BTreeMap::new();
         for basket in &shopper.baskets {
-            self.baskets.push(basket.amount());
-            for line in &basket.lines {
+            let promoted = |line: &&ReplayLine| self.shop.may_promote(line.product);
+            let amount: i64 = basket.lines.iter().filter(promoted).map(|line| line.amount).sum();
+            // A basket of nothing but what may not be promoted sets no threshold.
+            if amount > 0 {
+                self.baskets.push(amount);
+            }
+            for line in basket.lines.iter().filter(promoted) {
                 let sales = products.entry(line.product).or_default();
                 sales.units += line.quantity;
                 sales.amount += line.amount;

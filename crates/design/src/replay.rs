@@ -20,6 +20,9 @@ impl CompiledScope {
     pub fn new(scope: &Scope, catalogue: &Catalogue) -> Self {
         let inside = match scope {
             Scope::All => None,
+            Scope::AllExcept { names } => {
+                Some(catalogue.products().iter().map(|product| !product.category.iter().any(|category| names.contains(category))).collect())
+            }
             Scope::Categories { names } => {
                 Some(catalogue.products().iter().map(|product| product.category.iter().any(|category| names.contains(category))).collect())
             }

@@ -1,7 +1,7 @@
 //! What is true of the whole shop: its catalogue, clock, margin, and how often its shelves are
 //! discounted.
 
-use youhui_commerce::{Catalogue, Currency, EventKind, EventTable, ShopClock};
+use youhui_commerce::{Catalogue, Currency, EventKind, EventTable, ProductIx, ShopClock};
 
 use crate::runner::fold_customers;
 
@@ -17,9 +17,17 @@ pub struct Shop {
     /// Gross margin on the list amount where a line's cost of goods is unknown; an assumption of
     /// the shop's owner, never of ours.
     pub assumed_margin: Option<f64>,
+    /// Categories that no promotion touches: what law or the shop's owner forbids, such as tobacco.
+    pub never_promote: Vec<String>,
 }
 
 impl Shop {
+    /// Whether a promotion may touch a product.
+    pub fn may_promote(&self, product: ProductIx) -> bool {
+        self.never_promote.is_empty()
+            || self.catalogue.get(product).is_none_or(|product| !product.category.iter().any(|name| self.never_promote.contains(name)))
+    }
+
     /// Cost of goods of one line in minor units: as recorded, else from the assumed margin on the
     /// list amount, else unknown.
     pub fn cost_of_goods(&self, table: &EventTable, row: usize) -> Option<i64> {

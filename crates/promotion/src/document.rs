@@ -112,6 +112,11 @@ pub enum Trigger {
 pub enum Scope {
     /// All of them.
     All,
+    /// All but those of these categories: what may not or shall not be promoted, such as tobacco.
+    AllExcept {
+        /// Names of categories.
+        names: Vec<String>,
+    },
     /// Those of these categories, at whatever place of the product's category path.
     Categories {
         /// Names of categories.

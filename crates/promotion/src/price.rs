@@ -151,6 +151,7 @@ impl Scope {
     pub fn covers(&self, line: &BasketLine) -> bool {
         match self {
             Self::All => true,
+            Self::AllExcept { names } => !names.iter().any(|name| line.categories.contains(name)),
             Self::Categories { names } => names.iter().any(|name| line.categories.contains(name)),
             Self::Products { product_ids } => product_ids.contains(&line.product_id),
         }

@@ -15,6 +15,7 @@ pub fn texts(kind: &Kind, scope: &Scope, currency: Currency, product_name: &str)
     };
     let (en_scope, zh_scope) = match scope {
         Scope::All => ("everything".to_owned(), "全场".to_owned()),
+        Scope::AllExcept { names } => (format!("everything but {}", names.join(", ")), format!("全场（{}除外）", names.join("、"))),
         Scope::Categories { names } => (names.join(", "), names.join("、")),
         Scope::Products { .. } => ("selected products".to_owned(), "指定商品".to_owned()),
     };

@@ -164,6 +164,7 @@ fn new_shop(mapping: &Mapping) -> Result<ShopSettings, String> {
         currency: shop.currency,
         time_zone: shop.time_zone.clone(),
         assumed_margin: shop.assumed_margin,
+        never_promote: shop.never_promote.clone(),
         // Without a word of the shop's owner nobody has consented.
         consent_default: consent.map_or("denied".to_owned(), |consent| consent.default.clone()),
         consent_basis: consent.map_or("none given in the mapping's [consent] section".to_owned(), |consent| consent.basis.clone()),

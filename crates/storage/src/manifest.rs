@@ -21,6 +21,9 @@ pub struct ShopSettings {
     pub time_zone: String,
     /// Margin assumed where costs are unknown.
     pub assumed_margin: Option<f64>,
+    /// Categories that no promotion may touch.
+    #[serde(default)]
+    pub never_promote: Vec<String>,
     /// `granted` or `denied`, for customers who said nothing.
     pub consent_default: String,
     /// Why.

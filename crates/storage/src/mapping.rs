@@ -45,6 +45,9 @@ pub struct ShopMapping {
     pub time_zone: String,
     /// Gross margin assumed where a line's cost is unknown, between 0 and 1.
     pub assumed_margin: Option<f64>,
+    /// Categories that no promotion may touch, such as tobacco.
+    #[serde(default)]
+    pub never_promote: Vec<String>,
 }
 
 /// Consent by default.

@@ -33,7 +33,11 @@ impl Draft {
     fn on_everything(brief: &Brief<'_>, kind: Kind, why: String) -> Self {
         Self {
             kind,
-            scope: Scope::All,
+            scope: if brief.shop.never_promote.is_empty() {
+                Scope::All
+            } else {
+                Scope::AllExcept { names: brief.shop.never_promote.clone() }
+            },
             margin: brief.total.margin(),
             unit_price: 0,
             gift_cost: 0,

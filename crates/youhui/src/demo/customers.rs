@@ -110,7 +110,13 @@ pub(crate) fn load(store: &Store) -> Result<Loaded, CliError> {
     let offers = store.load_offers(&catalogue)?;
     let clock = ShopClock::new(zone, TimeWindow { start: first, end });
     Ok(Loaded {
-        shop: Shop { catalogue, clock, currency: settings.currency, assumed_margin: settings.assumed_margin },
+        shop: Shop {
+            catalogue,
+            clock,
+            currency: settings.currency,
+            assumed_margin: settings.assumed_margin,
+            never_promote: settings.never_promote.clone(),
+        },
         buckets,
         campaigns: store.load_campaigns()?,
         exposures: store.load_exposures()?,
