@@ -64,7 +64,7 @@ pub enum LifetimeError {
 }
 
 /// What the customer's orders of the next `horizon_days` are worth today, in the unit of
-/// `monetary`: Σₖ (E[orders by tₖ] − E[orders by tₖ₋₁]) · E[value] · `margin` / (1 + d)^tₖ over
+/// `monetary`: Σₖ (E\[orders by tₖ\] − E\[orders by tₖ₋₁\]) · E\[value\] · `margin` / (1 + d)^tₖ over
 /// periods of 30 days, the last one cut at the horizon (Fader, Hardie & Lee 2005, "RFM and CLV";
 /// `lifetimes` with its monthly rate (1 + d)³⁰ − 1). `daily_discount_rate` d is per day, `margin`
 /// a share of the value. The summaries' unit of time has to be the day.
