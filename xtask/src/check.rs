@@ -24,8 +24,8 @@ pub(crate) fn test(slow: bool) -> Done<()> {
     match (has("nextest"), slow) {
         (true, false) => cargo(&["nextest", "run", "--workspace"], &[]),
         (true, true) => cargo(&["nextest", "run", "--workspace", "--ignore-default-filter"], &[]),
-        (false, false) => cargo(&["test", "--workspace", "--all-targets", "--", "--skip", "slow_"], &[]),
-        (false, true) => cargo(&["test", "--workspace", "--all-targets"], &[]),
+        (false, false) => cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--", "--skip", "slow_"], &[]),
+        (false, true) => cargo(&["test", "--workspace", "--lib", "--bins", "--tests"], &[]),
     }
 }
 
