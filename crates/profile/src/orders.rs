@@ -1,6 +1,6 @@
 //! Order lines to orders: the baskets that thresholds, habits and sequences are made of.
 
-use youhui_commerce::{CustomerEvents, EventKind, EventTable, Micros};
+use youhui_commerce::{CustomerEvents, EventKind, EventTable, Micros, ProductIx};
 
 use crate::sequence::{BasketStep, Sequence};
 use crate::shop::Shop;
@@ -57,14 +57,14 @@ pub fn orders(customer: &CustomerEvents<'_>, shop: &Shop) -> Vec<Order> {
 }
 
 /// The customer's baskets as the sequence encoder reads them: the categories of each, weighted by
-/// their share of the basket's lines. `class` numbers the categories that the encoder knows.
-pub fn purchase_sequence(customer: &CustomerEvents<'_>, shop: &Shop, class: impl Fn(u32) -> Option<u32>) -> Sequence {
+/// their share of the basket's lines. `class` numbers what the encoder knows of a product: its
+/// category, or the product itself.
+pub fn purchase_sequence(customer: &CustomerEvents<'_>, shop: &Shop, class: impl Fn(ProductIx) -> Option<u32>) -> Sequence {
     let table = customer.table;
     let steps = orders(customer, shop)
         .into_iter()
         .filter_map(|order| {
-            let mut classes: Vec<u32> =
-                order.rows.iter().filter_map(|&row| class(shop.catalogue.category_of(table.product[row as usize]))).collect();
+            let mut classes: Vec<u32> = order.rows.iter().filter_map(|&row| class(table.product[row as usize])).collect();
             classes.sort_unstable();
             let lines = classes.len() as f32;
             let mut items: Vec<(u32, f32)> = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
-use youhui_commerce::{Campaign, EventTable, Exposure, Micros, Offer, ShopClock, SubjectId, TimeWindow};
+use youhui_commerce::{Campaign, EventKind, EventTable, Exposure, Micros, Offer, ShopClock, SubjectId, TimeWindow};
 use youhui_privacy::{ConsentLedger, PermittedProfile, Purpose};
 use youhui_profile::lifetime::{BgNbd, GammaGamma, LifetimeError, lifetime_value};
 use youhui_profile::sequence::{Encoder, EncoderConfig, EpochReport, Sequence, SequenceQuality, evaluate};
@@ -12,8 +12,8 @@ use youhui_storage::Store;
 
 use crate::cli::CliError;
 
-/// Categories that the encoder knows, the most bought ones.
-const MOST_CATEGORIES: usize = 500;
+/// Categories (or products) that the encoder knows, the most bought ones.
+const MOST_CLASSES: usize = 500;
 /// Share of the data's span that is learnt from; the rest judges.
 const TRAIN_SHARE: f64 = 0.75;
 /// Days that lie at least between two moments at which customers are embedded.
@@ -73,7 +73,9 @@ pub(crate) struct LifetimeModels {
 #[derive(Debug)]
 pub(crate) struct Learned {
     pub(crate) quality: SequenceQuality,
-    pub(crate) categories: usize,
+    /// What is foreseen: "categories" or "products".
+    pub(crate) word: &'static str,
+    pub(crate) classes: usize,
     pub(crate) best_epoch: usize,
     pub(crate) epochs: usize,
 }
@@ -183,11 +185,11 @@ pub(crate) fn learn(
     progress: &mut dyn FnMut(EpochReport),
 ) -> Result<(Learned, Embedded), String> {
     let span = loaded.span;
-    let class_of = classes(loaded);
+    let classes = Classes::of(loaded);
     let whole: Vec<Sequence> = map_customers(&loaded.buckets, |customer| {
         permitted
             .contains(&customer.subject)
-            .then(|| purchase_sequence(customer, &loaded.shop, |category| class_of.get(category as usize).copied().flatten()))
+            .then(|| purchase_sequence(customer, &loaded.shop, |product| classes.of_product.get(product as usize).copied().flatten()))
     })
     .into_iter()
     .flatten()
@@ -200,13 +202,17 @@ pub(crate) fn learn(
         whole.iter().map(cut).collect()
     };
     let before = until(span.split);
-    let categories = class_of.iter().flatten().count();
     let baskets = before.iter().map(|sequence| sequence.steps.len()).sum();
     let config = EncoderConfig { seed, ..EncoderConfig::for_size(before.len(), baskets) };
-    let found = evaluate(&before, categories, &config, progress).map_err(|error| error.to_string())?;
+    let found = evaluate(&before, classes.count, &config, progress).map_err(|error| error.to_string())?;
     let embedded = Embedded::of(&found.encoder, &before, span, &anchors(loaded), &until);
-    let learned =
-        Learned { quality: found.quality, categories, best_epoch: found.training.best_epoch, epochs: found.training.epochs.len() };
+    let learned = Learned {
+        quality: found.quality,
+        word: classes.word,
+        classes: classes.count,
+        best_epoch: found.training.best_epoch,
+        epochs: found.training.epochs.len(),
+    };
     Ok((learned, embedded))
 }
 
@@ -255,17 +261,56 @@ fn anchors(loaded: &Loaded) -> Vec<Micros> {
     anchors
 }
 
-/// The most bought categories before the split, numbered by falling number of lines; the empty
-/// category teaches nothing and is left out.
-fn classes(loaded: &Loaded) -> Vec<Option<u32>> {
-    let norms = CategoryNorms::of(&loaded.buckets, &loaded.shop, loaded.span.split);
-    let mut order: Vec<usize> = (1..norms.lines.len()).filter(|&category| norms.lines[category] > 0).collect();
-    order.sort_by(|&one, &two| norms.lines[two].cmp(&norms.lines[one]).then(one.cmp(&two)));
-    let mut classes = vec![None; norms.lines.len()];
-    for (class, category) in (0_u32..).zip(order.into_iter().take(MOST_CATEGORIES)) {
-        classes[category] = Some(class);
+/// What the encoder tells apart.
+struct Classes {
+    /// "categories", or "products" for a shop without categories.
+    word: &'static str,
+    of_product: Vec<Option<u32>>,
+    count: usize,
+}
+
+impl Classes {
+    /// The most bought before the split, numbered by falling number of lines; the empty category
+    /// teaches nothing and is left out.
+    fn of(loaded: &Loaded) -> Self {
+        let catalogue = &loaded.shop.catalogue;
+        let products = 0..u32::try_from(catalogue.products().len()).unwrap_or(u32::MAX);
+        let mut lines = CategoryNorms::of(&loaded.buckets, &loaded.shop, loaded.span.split).lines;
+        lines.iter_mut().take(1).for_each(|none| *none = 0);
+        let (categories, count) = most_bought(&lines);
+        if count >= 2 {
+            let of_product = products.map(|product| categories[catalogue.category_of(product) as usize]).collect();
+            return Self { word: "categories", of_product, count };
+        }
+        let (of_product, count) = most_bought(&lines_by_product(loaded));
+        Self { word: "products", of_product, count }
     }
-    classes
+}
+
+fn most_bought(lines: &[u64]) -> (Vec<Option<u32>>, usize) {
+    let mut order: Vec<usize> = (0..lines.len()).filter(|&place| lines[place] > 0).collect();
+    order.sort_by(|&one, &two| lines[two].cmp(&lines[one]).then(one.cmp(&two)));
+    order.truncate(MOST_CLASSES);
+    let mut classes = vec![None; lines.len()];
+    for (class, &place) in (0_u32..).zip(&order) {
+        classes[place] = Some(class);
+    }
+    (classes, order.len())
+}
+
+fn lines_by_product(loaded: &Loaded) -> Vec<u64> {
+    let mut lines = vec![0; loaded.shop.catalogue.products().len()];
+    for table in &loaded.buckets {
+        for ((product, kind), time) in table.product.iter().zip(&table.kind).zip(&table.time) {
+            if *kind == EventKind::Order
+                && *time < loaded.span.split
+                && let Some(count) = lines.get_mut(*product as usize)
+            {
+                *count += 1;
+            }
+        }
+    }
+    lines
 }
 
 /// Puts a customer's parts together.

@@ -128,7 +128,8 @@ fn sequence(run: &Run) -> Value {
     fields.insert("gain_over_popularity".into(), gain(&quality.gain_over_popularity));
     fields.insert("gain_over_own_frequency".into(), gain(&quality.gain_over_own_frequency));
     fields.insert("customers".into(), json!(quality.customers));
-    fields.insert("categories".into(), json!(learned.categories));
+    fields.insert("foresees".into(), json!(learned.word));
+    fields.insert("classes".into(), json!(learned.classes));
     fields.insert("epochs".into(), json!(learned.epochs));
     fields.insert("best_epoch".into(), json!(learned.best_epoch));
     Value::Object(fields)

@@ -246,7 +246,7 @@ fn encoder(run: &Run) -> Markup {
     };
     let quality = &learned.quality;
     charts::intervals(
-        "NDCG@10 of the next basket's categories",
+        "NDCG@10 of the next basket",
         &[
             row("encoder", &quality.encoder, true),
             row("own favourites", &quality.own_frequency, false),
@@ -263,8 +263,9 @@ fn encoder_caption(run: &Run) -> String {
             let quality = &learned.quality;
             let gain = quality.gain_over_own_frequency;
             format!(
-                "How well the {} categories of each customer's held-out last basket are foreseen, {} customers. Hit rate in ten: encoder {:.1} %, own favourites {:.1} %, best sellers {:.1} %. NDCG gained over own favourites: {:.4} ± {:.4} on the same customers.",
-                learned.categories,
+                "How well the {} of each customer's held-out last basket are foreseen among {}, {} customers. Hit rate in ten: encoder {:.1} %, own favourites {:.1} %, best sellers {:.1} %. NDCG gained over own favourites: {:.4} ± {:.4} on the same customers.",
+                learned.word,
+                learned.classes,
                 quality.customers,
                 100.0 * quality.encoder.hit_rate_10.mean,
                 100.0 * quality.own_frequency.hit_rate_10.mean,
