@@ -24,7 +24,7 @@ def imported(source, out):
             pl.all_horizontal(pl.col("household_id", "transaction_timestamp", "product_id", "basket_id").is_not_null()),
             pl.col("quantity") >= 0,
             pl.col("sales_value") >= 0,
-            (pl.col("quantity") > 0) | (pl.col("sales_value") > 0),
+            (pl.col("quantity") > 0) | (minor("sales_value") > 0),
         )
         .select(
             subject="household_id",

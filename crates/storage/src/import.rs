@@ -1,6 +1,7 @@
 //! The import: files in, one new manifest out.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
@@ -257,7 +258,7 @@ fn import_events(
         Merge { known: load::event_ids(&Store { root: run.root.clone(), manifest: run.manifest.clone() })?, ..Merge::default() };
     for file in files {
         let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
-        merge.occurrences.clear();
+        merge.begin_file(source::rows_hint(file));
         std::thread::scope(|scope| -> Result<(), StoreError> {
             let (sender, chunks) = sync_channel(4);
             let wanted = &wanted;
@@ -291,10 +292,26 @@ fn import_events(
     Ok(run.summary.added > 0)
 }
 
+/// What an event turned out to be.
+enum Met {
+    New([u8; 16]),
+    Known,
+    Conflict,
+}
+
+/// A file's number and a count in one word.
+const fn seen_in(file: u32, count: u64) -> u64 {
+    ((file as u64) << 32) | count
+}
+
 #[derive(Default)]
 struct Merge {
+    /// Events that are in the store or came before, each with what tells a repeat from a conflict:
+    /// the content's hash where events are named; where they are known by content, the file and how
+    /// often it has held the row so far ([`seen_in`]). 0 for those of the store.
     known: FxHashMap<[u8; 16], u64>,
-    occurrences: FxHashMap<[u8; 16], u32>,
+    /// Number of the file, from 1.
+    file: u32,
     buckets: [BucketRows; SubjectId::BUCKETS],
     texts: Texts,
     held: usize,
@@ -321,6 +338,56 @@ impl Merge {
         Ok(())
     }
 
+    /// Makes room for a file of about `rows` rows, so that nothing grows step by step.
+    fn begin_file(&mut self, rows: usize) {
+        self.file += 1;
+        let rows = rows.min(MOST_ROWS);
+        self.known.reserve(rows);
+        // Subjects are spread evenly, but for chance.
+        self.buckets.iter_mut().for_each(|bucket| bucket.rows.reserve(rows / SubjectId::BUCKETS));
+    }
+
+    /// An event with an identifier of its own.
+    fn meet_named(&mut self, id: [u8; 16], content: u64) -> Met {
+        match self.known.entry(id) {
+            Entry::Vacant(free) => {
+                free.insert(content);
+                Met::New(id)
+            }
+            Entry::Occupied(there) if *there.get() != 0 && *there.get() != content => Met::Conflict,
+            Entry::Occupied(_) => Met::Known,
+        }
+    }
+
+    /// An event that is known by its content: the k-th of equal rows of one file is the k-th such
+    /// event in any file.
+    fn meet_content(&mut self, base: [u8; 16]) -> Met {
+        let occurrence = match self.known.entry(base) {
+            Entry::Vacant(free) => {
+                free.insert(seen_in(self.file, 1));
+                return Met::New(base);
+            }
+            Entry::Occupied(mut there) => {
+                let (file, seen) = (there.get() >> 32, *there.get() & u64::from(u32::MAX));
+                let before = if file == u64::from(self.file) { seen } else { 0 };
+                there.insert(seen_in(self.file, before + 1));
+                before
+            }
+        };
+        if occurrence == 0 {
+            return Met::Known;
+        }
+        let mut id = base;
+        id.iter_mut().zip(occurrence.to_le_bytes()).for_each(|(byte, extra)| *byte ^= extra);
+        match self.known.entry(id) {
+            Entry::Vacant(free) => {
+                free.insert(0);
+                Met::New(id)
+            }
+            Entry::Occupied(_) => Met::Known,
+        }
+    }
+
     fn take(&mut self, run: &mut Run, file: &str, made: Converted, named: bool) -> Result<(), StoreError> {
         run.summary.rows += made.rows.len() as u64 + made.bad.len() as u64 + made.excluded;
         run.summary.excluded += made.excluded;
@@ -335,27 +402,17 @@ impl Merge {
         let promotions = renumber(&made.promotions, &mut self.texts.promotions);
         let global = |numbers: &[u32], number: u32| if number == NO_TEXT { NO_TEXT } else { numbers[number as usize] };
         for row in made.rows {
-            let mut id = row.id;
-            if !named {
-                // The k-th of equal rows of one file is the k-th such event in any file.
-                let occurrence = self.occurrences.entry(row.id).or_insert(0);
-                *occurrence += 1;
-                for (byte, extra) in id.iter_mut().zip((*occurrence - 1).to_le_bytes()) {
-                    *byte ^= extra;
-                }
-            }
-            match self.known.get(&id) {
-                None => {}
-                Some(&content) if content != 0 && content != row.content => {
-                    run.quarantine.add(file, BadRow::new(row.number, "event_id", "", Rule::ConflictingDuplicate))?;
-                    continue;
-                }
-                Some(_) => {
+            let id = match if named { self.meet_named(row.id, row.content.max(1)) } else { self.meet_content(row.id) } {
+                Met::New(id) => id,
+                Met::Known => {
                     run.summary.known += 1;
                     continue;
                 }
-            }
-            self.known.insert(id, row.content.max(1));
+                Met::Conflict => {
+                    run.quarantine.add(file, BadRow::new(row.number, "event_id", "", Rule::ConflictingDuplicate))?;
+                    continue;
+                }
+            };
             let place = row.customer as usize;
             let subject = *subjects[place].get_or_insert_with(|| run.resolve(&made.customers.texts[place]));
             self.buckets[subject.bucket()].rows.push(StoredRow {
