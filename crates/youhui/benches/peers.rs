@@ -74,13 +74,18 @@ fn main() {
                 same("recency", found.recency);
             }
         }
-        for (place, work) in ["import", "features"].into_iter().enumerate() {
-            if copies == 1 {
-                first[place] = ours[place];
-            }
-            let (seconds, peer, growth) = (ours[place], peers[place], ours[place] / first[place]);
-            let speed = rows as f64 / seconds;
-            println!("{work:<10}{copies:>5}x{rows:>12}{seconds:>10.3}{peer:>10.3}{:>8.2}{speed:>14.0}{growth:>9.2}x", seconds / peer);
+        if copies == 1 {
+            first = ours;
+        }
+        let both = |times: [f64; 2]| times[0] + times[1];
+        let lines = [
+            ("import", ours[0], peers[0], first[0]),
+            ("features", ours[1], peers[1], first[1]),
+            ("both", both(ours), both(peers), both(first)),
+        ];
+        for (work, seconds, peer, first) in lines {
+            let (ratio, speed, growth) = (seconds / peer, rows as f64 / seconds, seconds / first);
+            println!("{work:<10}{copies:>5}x{rows:>12}{seconds:>10.3}{peer:>10.3}{ratio:>8.2}{speed:>14.0}{growth:>9.2}x");
         }
     }
 }
