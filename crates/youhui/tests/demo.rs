@@ -288,6 +288,35 @@ fn who_did_not_consent_is_not_profiled() {
     }
 }
 
+#[test]
+fn tiny_and_odd_shops_get_an_answer() {
+    // (customer, row) of each event, and what each paid.
+    let one_event = vec![(0, 0)];
+    let one_customer = (0..40).map(|row| (0, row)).collect();
+    let one_basket_each = (0..60).map(|row| (row, 0)).collect();
+    let shops: [(&str, Vec<(usize, usize)>, f64); 4] = [
+        ("event", one_event, 5.0),
+        ("customer", one_customer, 5.0),
+        ("baskets", one_basket_each, 5.0),
+        ("free", vec![(1, 1), (2, 9)], 0.0),
+    ];
+    for (name, rows, amount) in shops {
+        let folder = tempfile::tempdir().unwrap();
+        let mut events = "customer,time,sku,basket,paid,cost\n".to_owned();
+        for (customer, row) in rows {
+            let day = 1 + row % 28;
+            writeln!(events, "c{customer},2024-01-{day:02}T10:00:00Z,<script>{row},b{customer}-{row},{amount},1").unwrap();
+        }
+        std::fs::write(folder.path().join("mapping.toml"), MAPPING).unwrap();
+        std::fs::write(folder.path().join("events.csv"), events).unwrap();
+        import(&folder.path().join("store"), "events", &folder.path().join("mapping.toml"), &folder.path().join("events.csv"));
+        let found = demo(&["--store", folder.path().join("store").to_str().unwrap()], &folder.path().join("out"));
+        assert_eq!(found["decision"]["shipped"], "nobody", "{name}");
+        let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+        assert!(!page.contains("NaN") && !page.contains("<script") && !page.contains(">inf"), "{name}");
+    }
+}
+
 /// Needs Python with pip and a package index; fails where they are missing.
 #[test]
 fn slow_demo_on_fetched_data() {

@@ -46,7 +46,11 @@ impl Scale {
         Self { low, high, from, to }
     }
 
+    /// Where a value stands; what lies outside stands at the edge, and no number at the start.
     fn at(&self, value: f64) -> f64 {
+        if value.is_nan() {
+            return self.from;
+        }
         let share = ((value - self.low) / (self.high - self.low)).clamp(-0.02, 1.02);
         self.from + share * (self.to - self.from)
     }
@@ -339,7 +343,7 @@ mod tests {
         ] {
             let text = chart.into_string();
             assert!(text.starts_with("<svg") && !text.contains("<script>"), "{text}");
-            assert!(!text.contains("inf"), "{text}");
+            assert!(!text.contains("inf") && !text.contains("NaN"), "{text}");
         }
     }
 }

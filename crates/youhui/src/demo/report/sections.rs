@@ -239,6 +239,9 @@ fn clipped(text: &str, most: usize) -> String {
 
 fn encoder(run: &Run) -> Markup {
     let Ok(learned) = &run.customers.learned else { return html! {} };
+    if learned.quality.customers < 2 {
+        return html! {};
+    }
     let row = |label: &str, ranking: &Ranking, strong| {
         let Ranking { ndcg_10: ndcg, .. } = ranking;
         let reach = 1.96 * ndcg.std_error;
@@ -259,6 +262,9 @@ fn encoder(run: &Run) -> Markup {
 fn encoder_caption(run: &Run) -> String {
     match &run.customers.learned {
         Err(why) => format!("No encoder was trained: {why}."),
+        Ok(learned) if learned.quality.customers < 2 => {
+            "Too few customers have three baskets: an encoder was trained, and not measured.".to_owned()
+        }
         Ok(learned) => {
             let quality = &learned.quality;
             let gain = quality.gain_over_own_frequency;
