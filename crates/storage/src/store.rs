@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use youhui_commerce::Draw;
+use youhui_commerce::schema::Table;
 use youhui_privacy::IdentityKeys;
 
 use crate::error::StoreError;
@@ -141,7 +142,8 @@ fn owner_only(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes what no manifest names: remains of an import that was interrupted.
+/// Removes what no manifest names: remains of an import that was interrupted. Only names that an
+/// import gives are touched: the folder may hold files of the shop's own.
 pub(crate) fn clean(root: &Path, manifest: &Manifest) {
     let named: BTreeSet<&str> =
         manifest.events.iter().chain(manifest.tables.values()).chain(&manifest.identity).map(|segment| segment.name.as_str()).collect();
@@ -149,10 +151,9 @@ pub(crate) fn clean(root: &Path, manifest: &Manifest) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let ours = name.ends_with(".staged") || name.ends_with(".parquet") || name.starts_with("events-");
-        if ours && !named.contains(name) {
+        let path = entry.path();
+        if is_ours(name, path.is_dir()) && !named.contains(name) {
             // Best effort: what stays is not part of the store.
-            let path = entry.path();
             if path.is_dir() {
                 std::fs::remove_dir_all(path).ok()
             } else {
@@ -160,4 +161,19 @@ pub(crate) fn clean(root: &Path, manifest: &Manifest) {
             };
         }
     }
+}
+
+/// Whether an import gives this name: `events-000001` to a folder, `products-000001.parquet` to a
+/// file, with six digits or more.
+fn is_ours(name: &str, folder: bool) -> bool {
+    let numbered = |name: &str, prefix: &str| {
+        let number = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+        number.is_some_and(|number| number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    if folder {
+        return numbered(name, Table::Events.name());
+    }
+    let file = name.strip_suffix(".parquet");
+    name == "store.staged"
+        || file.is_some_and(|file| numbered(file, "identity") || Table::ALL.iter().any(|table| numbered(file, table.name())))
 }

@@ -74,7 +74,7 @@ impl Desk {
         let manifest = std::fs::read_to_string(self.path("store/store.json")).unwrap();
         let names = std::fs::read_dir(self.path("store")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut remains =
-            names.filter(|name| (name.starts_with("events-") || name.ends_with(".staged")) && !manifest.contains(name.as_str()));
+            names.filter(|name| (name.starts_with("events-0") || name == "store.staged") && !manifest.contains(name.as_str()));
         remains.next().is_some()
     }
 
@@ -381,6 +381,27 @@ fn a_store_that_is_damaged_is_left_alone() {
     assert_eq!(output.status.code(), Some(2));
     expect!["error: DESK/store: written by a newer Youhui (format 99, this one reads 1): update Youhui"]
         .assert_eq(&desk.said(&output.stderr));
+}
+
+/// `--store .` beside the shop's own files: cleaning up after interrupted imports is no reason to
+/// touch what an import did not write.
+#[test]
+fn files_of_the_shop_in_the_folder_of_the_store_stay() {
+    let desk = Desk::new();
+    desk.good_import_works();
+    let own = ["store/mine.parquet", "store/events-january.csv", "store/events-2024.parquet", "store/notes.staged"];
+    own.iter().for_each(|name| std::fs::write(desk.path(name), "ours").unwrap());
+    std::fs::create_dir(desk.path("store/events-2024")).unwrap();
+    // What an interrupted import leaves behind.
+    std::fs::create_dir(desk.path("store/events-000099")).unwrap();
+    std::fs::write(desk.path("store/events-000099/bucket-00.parquet"), "cut").unwrap();
+    let remains = ["store/identity-000099.parquet", "store/products-000099.parquet", "store/store.staged"];
+    remains.iter().for_each(|name| std::fs::write(desk.path(name), "cut").unwrap());
+    desk.good_import_works();
+    own.iter().for_each(|name| assert!(desk.path(name).exists(), "{name} was removed"));
+    assert!(desk.path("store/events-2024").exists());
+    remains.iter().for_each(|name| assert!(!desk.path(name).exists(), "{name} stays"));
+    assert!(!desk.path("store/events-000099").exists());
 }
 
 /// Writes `rows` events as CSV.
