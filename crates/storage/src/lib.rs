@@ -13,6 +13,7 @@ mod manifest;
 mod mapping;
 mod parquet_io;
 mod quarantine;
+mod quotes;
 mod reference;
 mod source;
 mod store;

@@ -12,9 +12,12 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::StoreError;
 use crate::quarantine::{BadRow, Rule};
+use crate::quotes::{LONGEST_ROW, Watched};
 
 /// Rows of one batch.
 const BATCH: usize = 65_536;
+/// Bytes of text of one batch: with fewer rows, if these are long.
+const BATCH_BYTES: usize = 64 << 20;
 
 /// A part of a file: columns, the numbers of their rows, and the lines that were none.
 pub(crate) struct Chunk {
@@ -29,10 +32,15 @@ pub(crate) struct Chunk {
 /// # Errors
 /// `Io`, or `Format` for an empty, cut or unreadable file, or a missing column.
 pub(crate) fn read(path: &Path, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    let mut file = File::open(path).map_err(StoreError::io(path))?;
-    if file.metadata().map_err(StoreError::io(path))?.is_dir() {
+    let kind = std::fs::metadata(path).map_err(StoreError::io(path))?.file_type();
+    if kind.is_dir() {
         return Err(StoreError::format(path, "is a folder: name the files in it"));
     }
+    if !kind.is_file() {
+        // It can't be read from its start twice.
+        return Err(StoreError::format(path, "is a pipe or a device: save it as a file and import that"));
+    }
+    let mut file = File::open(path).map_err(StoreError::io(path))?;
     let mut head = [0_u8; 4];
     let got = read_head(&mut file, &mut head).map_err(StoreError::io(path))?;
     file.rewind().map_err(StoreError::io(path))?;
@@ -40,12 +48,30 @@ pub(crate) fn read(path: &Path, wanted: &[String], each: &mut dyn FnMut(Chunk) -
     if got == 0 {
         return Err(StoreError::format(path, "is empty: export it again"));
     }
-    match extension.as_str() {
-        _ if &head == b"PAR1" => parquet(path, file, wanted, each),
-        "parquet" => Err(StoreError::format(path, "is not a Parquet file, whatever its name says: export it again")),
-        "jsonl" | "ndjson" => json_lines(path, file, wanted, each),
-        _ if head[0] == b'{' => json_lines(path, file, wanted, each),
+    if let Some(message) = another_form(head) {
+        return Err(StoreError::format(path, message));
+    }
+    match (extension.as_str(), head) {
+        (_, PARQUET) => parquet(path, file, wanted, each),
+        ("parquet", _) => Err(StoreError::format(path, "is not a Parquet file, whatever its name says: export it again")),
+        ("jsonl" | "ndjson" | "json", [b'[', ..]) => {
+            Err(StoreError::format(path, "is a list of JSON, not lines of JSON: write one object a line (jq -c '.[]')"))
+        }
+        ("jsonl" | "ndjson" | "json", _) | (_, [b'{', ..] | [0xef, 0xbb, 0xbf, b'{']) => json_lines(path, file, wanted, each),
         _ => csv(path, file, wanted, each),
+    }
+}
+
+const PARQUET: [u8; 4] = *b"PAR1";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Known by its first bytes, and nothing that can be read.
+const fn another_form(head: [u8; 4]) -> Option<&'static str> {
+    match head {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16 text: save it as UTF-8"),
+        [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd] => Some("is compressed: unpack it first"),
+        [b'P', b'K', 3, 4] => Some("is a zip archive or a spreadsheet: unpack it, or save the sheet as CSV"),
+        _ => None,
     }
 }
 
@@ -61,6 +87,9 @@ fn read_head(file: &mut File, head: &mut [u8; 4]) -> std::io::Result<usize> {
 }
 
 fn check_columns(path: &Path, present: &[String], wanted: &[String]) -> Result<(), StoreError> {
+    if let Some(twice) = wanted.iter().find(|column| present.iter().filter(|name| name == column).count() > 1) {
+        return Err(StoreError::format(path, format!("has two columns named {twice}: rename one of them")));
+    }
     let missing: Vec<&str> = wanted.iter().filter(|column| !present.contains(column)).map(String::as_str).collect();
     if missing.is_empty() {
         return Ok(());
@@ -77,6 +106,10 @@ fn check_columns(path: &Path, present: &[String], wanted: &[String]) -> Result<(
 pub(crate) fn rows_hint(path: &Path) -> usize {
     // A line of events is rarely shorter.
     const LINE: u64 = 60;
+    // To open a pipe is to wait for its other end.
+    if !std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return 0;
+    }
     let Ok(file) = File::open(path) else { return 0 };
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let rows = ParquetRecordBatchReaderBuilder::try_new(file)
@@ -96,6 +129,13 @@ fn parquet(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chun
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(StoreError::parquet(path))?;
     let present: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
     check_columns(path, &present, wanted)?;
+    for field in builder.schema().fields().iter().filter(|field| wanted.contains(field.name())) {
+        let kind = field.data_type();
+        if kind.is_nested() || !arrow_cast::can_cast_types(kind, &DataType::Utf8) {
+            let kind = printable(&kind.to_string());
+            return Err(StoreError::format(path, format!("column {} holds {kind}, not one value a row: flatten it", field.name())));
+        }
+    }
     let roots = wanted.iter().filter_map(|column| present.iter().position(|name| name == column));
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
     let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(StoreError::parquet(path))?;
@@ -107,43 +147,66 @@ fn parquet(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chun
         each(Chunk { batch, numbers: (row + 1..=row + size).collect(), broken: vec![] })?;
         row += size;
     }
-    Ok(())
+    if row == 0 { Err(no_row(path)) } else { Ok(()) }
 }
 
 fn csv(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
     let mut input = BufReader::with_capacity(1 << 20, file);
     let start = input.fill_buf().map_err(StoreError::io(path))?;
-    let skip = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let skip = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     let first_line = start[skip..].split(|&byte| byte == b'\n').next().unwrap_or(&[]);
     let count = |delimiter: u8| first_line.iter().filter(|&&byte| byte == delimiter).count();
     let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|&delimiter| (count(delimiter), delimiter == b',')).unwrap_or(b',');
     input.consume(skip);
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
-    let broken_file = |error: csv::Error| match error.into_kind() {
-        csv::ErrorKind::Io(source) => StoreError::Io { path: path.to_owned(), source },
-        other => StoreError::format(path, format!("is not CSV ({other:?}): export it again")),
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(Watched::new(input, delimiter));
+    let header = match reader.byte_headers() {
+        Ok(header) => header.clone(),
+        Err(error) => return Err(broken_file(path, "its header", reader.get_ref().problem(), error)),
     };
-    let header = reader.byte_headers().map_err(broken_file)?.clone();
+    if header.iter().all(<[u8]>::is_empty) {
+        return Err(no_row(path));
+    }
     let present: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-    check_columns(path, &present, wanted)?;
+    check_columns(path, &present, wanted).map_err(|error| match header.iter().all(|name| std::str::from_utf8(name).is_ok()) {
+        true => error,
+        false => StoreError::format(path, "is not UTF-8 text: save it as UTF-8"),
+    })?;
     let places: Vec<usize> = wanted.iter().filter_map(|column| present.iter().position(|name| name == column)).collect();
     let mut rows = TextRows::new(wanted);
     let mut record = csv::ByteRecord::new();
     let mut number = 0;
-    while reader.read_byte_record(&mut record).map_err(broken_file)? {
-        number += 1;
-        let cell = |place: &usize| record.get(*place).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        if record.len() == header.len() && places.iter().all(|place| cell(place).is_some()) {
-            rows.push(number, places.iter().map(cell));
-        } else {
-            let found = format!("{} fields, the header has {}", record.len(), header.len());
-            rows.broken.push(BadRow::new(number, "line", &found, Rule::BrokenLine));
+    loop {
+        match reader.read_byte_record(&mut record) {
+            Ok(true) => number += 1,
+            Ok(false) => break,
+            Err(error) => return Err(broken_file(path, &format!("row {}", number + 1), reader.get_ref().problem(), error)),
         }
-        if rows.len() >= BATCH {
+        let cell = |place: &usize| record.get(*place).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let broken = if reader.get_ref().is_cut() {
+            Some(("line", "a quote that is not closed".to_owned()))
+        } else if record.len() != header.len() {
+            Some(("line", format!("{} fields, the header has {}", record.len(), header.len())))
+        } else {
+            let unreadable = places.iter().find(|place| cell(place).is_none());
+            unreadable.map(|place| (present[*place].as_str(), "not UTF-8".to_owned()))
+        };
+        match broken {
+            None => rows.push(number, places.iter().map(cell)),
+            Some((field, found)) => rows.broken.push(BadRow::new(number, field, &found, Rule::BrokenLine)),
+        }
+        if rows.is_full() {
             each(rows.take(path)?)?;
         }
     }
     finish(path, rows, number, each)
+}
+
+fn broken_file(path: &Path, place: &str, problem: Option<&'static str>, error: csv::Error) -> StoreError {
+    match (problem, error.into_kind()) {
+        (Some(problem), _) => StoreError::format(path, format!("{place} {problem}")),
+        (None, csv::ErrorKind::Io(source)) => StoreError::Io { path: path.to_owned(), source },
+        (None, other) => StoreError::format(path, format!("is not CSV ({other:?}): export it again")),
+    }
 }
 
 fn json_lines(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
@@ -154,8 +217,14 @@ fn json_lines(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(C
     let mut present = std::collections::BTreeSet::new();
     loop {
         line.clear();
-        if input.read_until(b'\n', &mut line).map_err(StoreError::io(path))? == 0 {
+        if input.by_ref().take(LONGEST_ROW as u64 + 1).read_until(b'\n', &mut line).map_err(StoreError::io(path))? == 0 {
             break;
+        }
+        if line.len() > LONGEST_ROW {
+            return Err(StoreError::format(path, format!("row {} is longer than 64 MB: write one object a line", number + 1)));
+        }
+        if number == 0 && line.starts_with(BYTE_ORDER_MARK) {
+            line.drain(..BYTE_ORDER_MARK.len());
         }
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
@@ -172,7 +241,7 @@ fn json_lines(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(C
             }
             Err(error) => rows.broken.push(BadRow::new(number, "line", &error.to_string(), Rule::BrokenLine)),
         }
-        if rows.len() >= BATCH {
+        if rows.is_full() {
             each(rows.take(path)?)?;
         }
     }
@@ -186,9 +255,13 @@ fn json_lines(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(C
 
 fn finish(path: &Path, mut rows: TextRows, number: u64, each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
     if number == 0 {
-        return Err(StoreError::format(path, "has a header and no row: export it again"));
+        return Err(no_row(path));
     }
     each(rows.take(path)?)
+}
+
+fn no_row(path: &Path) -> StoreError {
+    StoreError::format(path, "has no row: export it again")
 }
 
 /// A JSON value as the text a CSV file would have.
@@ -206,30 +279,34 @@ struct TextRows {
     cells: Vec<Vec<Option<String>>>,
     numbers: Vec<u64>,
     broken: Vec<BadRow>,
+    bytes: usize,
     any_good: bool,
 }
 
 impl TextRows {
     fn new(names: &[String]) -> Self {
-        Self { names: names.to_vec(), cells: vec![vec![]; names.len()], numbers: vec![], broken: vec![], any_good: false }
+        Self { names: names.to_vec(), cells: vec![vec![]; names.len()], numbers: vec![], broken: vec![], bytes: 0, any_good: false }
     }
 
     fn push<'a>(&mut self, number: u64, cells: impl Iterator<Item = Option<&'a str>>) {
         self.any_good = true;
         self.numbers.push(number);
         for (column, cell) in self.cells.iter_mut().zip(cells) {
+            self.bytes += cell.map_or(0, str::len);
             column.push(cell.filter(|text| !text.trim().is_empty()).map(str::to_owned));
         }
     }
 
-    fn len(&self) -> usize {
-        self.numbers.len() + self.broken.len()
+    /// Time to pass them on. A column of text holds 2 GB and no more.
+    fn is_full(&self) -> bool {
+        self.numbers.len() + self.broken.len() >= BATCH || self.bytes >= BATCH_BYTES
     }
 
     fn take(&mut self, path: &Path) -> Result<Chunk, StoreError> {
         let fields: Vec<Field> = self.names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
         let columns = self.cells.iter_mut().map(|column| Arc::new(StringArray::from(std::mem::take(column))) as ArrayRef).collect();
         let numbers = std::mem::take(&mut self.numbers);
+        self.bytes = 0;
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(numbers.len()));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
             .map_err(|error| StoreError::format(path, error.to_string()))?;
