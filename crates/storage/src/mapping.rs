@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use youhui_commerce::Currency;
+use youhui_commerce::{Currency, EventKind, parse_minor};
 
 use crate::error::StoreError;
 
@@ -62,7 +62,11 @@ pub struct ConsentMapping {
 
 /// Where a field comes from.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "write a column's name, or one of { sum = [\"A\", \"B\"] }, { product = [\"COUNT\", \"PRICE\"] }, { join = [\"A\", \"B\"] }, { constant = \"VALUE\" }"
+)]
 pub enum Source {
     /// A column.
     Column(String),
@@ -90,7 +94,7 @@ pub enum Source {
 
 /// Where a time comes from.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write a column's name, or { column = \"A\" } with format, zone or plus_days")]
 pub enum TimeSource {
     /// A column: a timestamp (UTC where it has no zone), or text in RFC 3339.
     Column(String),
@@ -255,7 +259,43 @@ impl Mapping {
         {
             return Err(error(format!("consent.default is {:?}: write \"granted\" or \"denied\"", consent.default)));
         }
+        mapping.check_sources().map_err(error)?;
         Ok(mapping)
+    }
+
+    /// What can be known to be wrong before a file is read, where the message can name the key.
+    fn check_sources(&self) -> Result<(), String> {
+        let decimals = self.shop.as_ref().map_or(2, |shop| shop.currency.decimals());
+        let variants = self.more_events.iter().map(|(name, events)| (format!("more_events.{name}"), events));
+        for (section, events) in self.events.iter().map(|events| ("events".to_owned(), events)).chain(variants) {
+            let at = |key: &str| format!("{section}.{key}");
+            events.time.check(&at("time"))?;
+            for (key, source) in [("kind", &events.kind), ("order", &events.order)] {
+                source.iter().try_for_each(|source| source.check(&at(key)))?;
+            }
+            if let Some(Source::Constant { constant }) = &events.kind
+                && EventKind::from_name(constant).is_none()
+            {
+                return Err(format!("{} {constant:?} is no kind of event: write one that `youhui schema events` lists", at("kind")));
+            }
+            let money = [&events.amount, &events.discount, &events.vendor_discount, &events.cost];
+            for (key, source) in ["amount", "discount", "vendor_discount", "cost"].into_iter().zip(money) {
+                source.iter().try_for_each(|source| source.check(&at(key)))?;
+                if let Some(Source::Constant { constant }) = source {
+                    let decimals = if events.minor_units { 0 } else { decimals };
+                    parse_minor(constant, decimals).map_err(|error| format!("{}: {error}", at(key)))?;
+                }
+            }
+            if events.event_id.as_ref().is_some_and(Vec::is_empty) {
+                return Err(format!("{} names no column: leave it out to know events by their content", at("event_id")));
+            }
+        }
+        if let Some(campaigns) = &self.campaigns {
+            campaigns.start.check("campaigns.start")?;
+            campaigns.end.check("campaigns.end")?;
+        }
+        let products = self.products.iter().flat_map(|products| [("products.name", &products.name), ("products.brand", &products.brand)]);
+        products.filter_map(|(key, source)| Some((key, source.as_ref()?))).try_for_each(|(key, source)| source.check(key))
     }
 
     /// The mapping of files that use our own column names, with amounts in major units.
@@ -317,6 +357,13 @@ impl Source {
             Self::Constant { .. } => vec![],
         }
     }
+
+    fn check(&self, key: &str) -> Result<(), String> {
+        match self {
+            Self::Sum { sum: columns } | Self::Join { join: columns } if columns.is_empty() => Err(format!("{key} names no column")),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl TimeSource {
@@ -325,5 +372,18 @@ impl TimeSource {
             Self::Column(column) => TimeDetails { column: column.clone(), format: None, zone: None, plus_days: 0 },
             Self::Detailed(details) => details.clone(),
         }
+    }
+
+    fn check(&self, key: &str) -> Result<(), String> {
+        /// A hundred years.
+        const MOST_DAYS: u64 = 36_525;
+        let Self::Detailed(details) = self else { return Ok(()) };
+        if let Some(zone) = details.zone.as_ref().filter(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
+            return Err(format!("{key}.zone {zone:?} is not an IANA time zone such as Asia/Shanghai"));
+        }
+        if details.plus_days.unsigned_abs() > MOST_DAYS {
+            return Err(format!("{key}.plus_days is {}: it must be within {MOST_DAYS} days", details.plus_days));
+        }
+        Ok(())
     }
 }
