@@ -22,7 +22,7 @@ const MOST_MONEY: f64 = 1e15;
 /// free afterwards. What can't be cast stays as it is and reads as absent.
 pub(crate) fn normalised(batch: &RecordBatch) -> RecordBatch {
     let cast = |array: &ArrayRef| match array.data_type() {
-        kind if kind.is_integer() => arrow_cast::cast(array, &DataType::Int64),
+        kind if kind.is_integer() => whole_numbers(array),
         DataType::Float16 | DataType::Float32 => arrow_cast::cast(array, &DataType::Float64),
         DataType::Float64 | DataType::Utf8 => Ok(array.clone()),
         DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => {
@@ -41,6 +41,12 @@ pub(crate) fn normalised(batch: &RecordBatch) -> RecordBatch {
     RecordBatch::try_new(std::sync::Arc::new(Schema::new(fields)), columns).unwrap_or_else(|_| batch.clone())
 }
 
+/// As 64 signed bits, or as text where an identifier has more: nothing becomes empty on the way.
+fn whole_numbers(array: &ArrayRef) -> Result<ArrayRef, arrow_schema::ArrowError> {
+    let exact = arrow_cast::CastOptions { safe: false, ..arrow_cast::CastOptions::default() };
+    arrow_cast::cast_with_options(array, &DataType::Int64, &exact).or_else(|_| arrow_cast::cast(array, &DataType::Utf8))
+}
+
 /// One column in the form it is read fastest.
 pub(crate) enum Column {
     Int(Int64Array),
@@ -56,7 +62,10 @@ impl Column {
         let cast = |to: &DataType| arrow_cast::cast(array, to).ok();
         let text = |array: ArrayRef| Self::Text(array.as_string::<i32>().clone());
         match array.data_type() {
-            kind if kind.is_integer() => cast(&DataType::Int64).map(|array| Self::Int(array.as_primitive::<Int64Type>().clone())),
+            kind if kind.is_integer() => whole_numbers(array).ok().map(|array| match array.as_primitive_opt::<Int64Type>() {
+                Some(numbers) => Self::Int(numbers.clone()),
+                None => text(array),
+            }),
             DataType::Float16 | DataType::Float32 | DataType::Float64 => {
                 cast(&DataType::Float64).map(|array| Self::Float(array.as_primitive::<Float64Type>().clone()))
             }
@@ -187,6 +196,20 @@ impl MoneyColumns {
     }
 }
 
+impl MoneyColumns {
+    /// The cells as they stood, for messages.
+    pub(crate) fn raw(&self, row: usize) -> String {
+        let texts = |columns: &[Column]| -> Vec<String> {
+            columns.iter().map(|column| if column.is_null(row) { String::new() } else { column.text(row, str::to_owned) }).collect()
+        };
+        match self {
+            Self::Constant(amount) => amount.to_string(),
+            Self::Sum(columns) => texts(columns).join(" + "),
+            Self::Product(both) => texts(both.as_slice()).join(" × "),
+        }
+    }
+}
+
 /// A text field.
 pub(crate) enum TextColumns {
     Columns(Vec<Column>),
@@ -238,7 +261,7 @@ impl TimeColumn {
             column: Column::of(batch, &details.column)?,
             format: details.format.clone(),
             zone,
-            plus: details.plus_days * TimeWindow::DAY,
+            plus: details.plus_days.checked_mul(TimeWindow::DAY)?,
             last: std::cell::RefCell::new((String::new(), 0)),
         })
     }

@@ -65,6 +65,8 @@ fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ". Free some space and repeat the command: the store is as it was",
         io::ErrorKind::NotFound => ". Check the path",
         io::ErrorKind::PermissionDenied => ". Check who owns it",
+        io::ErrorKind::ReadOnlyFilesystem => ". Choose a folder that can be written",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => ". A part of this path is a file: choose another",
         _ => "",
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct EventContext<'a> {
 pub(crate) struct Interner {
     numbers: FxHashMap<Box<str>, u32>,
     pub(crate) texts: Vec<Box<str>>,
+    /// Length of all texts.
+    pub(crate) bytes: usize,
     last: (String, u32),
 }
 
@@ -39,6 +41,7 @@ impl Interner {
                 let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
                 self.numbers.insert(text.into(), number);
                 self.texts.push(text.into());
+                self.bytes += text.len();
                 number
             }
         };
@@ -192,6 +195,10 @@ impl<'a> Reader<'a> {
         if self.customer.is_null(row) {
             return Err(("customer", String::new(), Rule::Missing));
         }
+        if self.event_id.as_ref().is_some_and(|columns| columns.iter().all(|column| column.is_null(row))) {
+            // All such rows would be one event.
+            return Err(("event_id", String::new(), Rule::Missing));
+        }
         let time = match self.time.at(row, self.context.now) {
             Ok(Some(time)) => time,
             Ok(None) => return Err(("time", String::new(), Rule::Missing)),
@@ -204,7 +211,7 @@ impl<'a> Reader<'a> {
         }
         let money = |field: &'static str, columns: &Option<MoneyColumns>| match columns {
             None => Ok(None),
-            Some(columns) => columns.at(row, self.decimals).map_err(|rule| (field, String::new(), rule)),
+            Some(columns) => columns.at(row, self.decimals).map_err(|rule| (field, columns.raw(row), rule)),
         };
         let bought = matches!(kind, EventKind::Order | EventKind::Refund);
         let (mut quantity, mut kind) = (self.quantity(row)?, kind);
@@ -212,8 +219,11 @@ impl<'a> Reader<'a> {
         if bought && self.amount.is_some() && amount.is_none() {
             return Err(("amount", String::new(), Rule::Missing));
         }
-        if quantity < 0 && self.context.mapping.negative_is_refund && kind == EventKind::Order {
-            (kind, quantity, amount) = (EventKind::Refund, -quantity, amount.map(i64::abs));
+        // Of a return, every amount has the sign of its quantity.
+        let returned = quantity < 0 && self.context.mapping.negative_is_refund && kind == EventKind::Order;
+        let signed = |amount: i64| if returned { amount.abs() } else { amount };
+        if returned {
+            (kind, quantity, amount) = (EventKind::Refund, -quantity, amount.map(signed));
         }
         let amount = amount.unwrap_or(0);
         if quantity < 0 {
@@ -225,12 +235,13 @@ impl<'a> Reader<'a> {
         if bought && quantity == 0 && amount == 0 {
             return Err(("quantity", "0".into(), Rule::NothingBought));
         }
-        let given = |field: &'static str, columns: &Option<MoneyColumns>| match money(field, columns)? {
+        let given = |field: &'static str, columns: &Option<MoneyColumns>| match money(field, columns)?.map(signed) {
             Some(given) if given < 0 => Err((field, given.to_string(), Rule::NegativeAmount)),
-            given => Ok(given.unwrap_or(0)),
+            given => Ok(given),
         };
-        let (discount, vendor_discount) = (given("discount", &self.discount)?, given("vendor_discount", &self.vendor_discount)?);
-        let cost = money("cost", &self.cost)?.unwrap_or(EventTable::NO_COST);
+        let discount = given("discount", &self.discount)?.unwrap_or(0);
+        let vendor_discount = given("vendor_discount", &self.vendor_discount)?.unwrap_or(0);
+        let cost = given("cost", &self.cost)?.unwrap_or(EventTable::NO_COST);
         let customer = short("customer", &self.customer, row, &mut made.customers)?;
         let product = optional("product", self.product.as_ref(), row, &mut made.products)?;
         let promotion = optional("promotion", self.promotion.as_ref(), row, &mut made.promotions)?;
@@ -268,16 +279,21 @@ impl<'a> Reader<'a> {
 
     /// Hashes what names the event, and all of it.
     fn name(&self, row: usize, event: &mut EventRow, made: &Converted) {
+        /// Appends a text and its end: a 0 byte within it must not look like one.
+        fn part(text: &str, to: &mut Vec<u8>) {
+            // No text has the byte 255.
+            to.extend(text.bytes().map(|byte| if byte == 0 { 0xff } else { byte }));
+            to.push(0);
+        }
         let mut content = Vec::with_capacity(160);
         let text = |interner: &Interner, number: u32| interner.texts.get(number as usize).cloned().unwrap_or_default();
-        for part in [
+        for text in [
             text(&made.customers, event.customer),
             text(&made.products, event.product),
             text(&made.orders, event.order),
             text(&made.promotions, event.promotion),
         ] {
-            content.extend_from_slice(part.as_bytes());
-            content.push(0);
+            part(&text, &mut content);
         }
         content.push(event.kind as u8);
         for number in [event.time, event.quantity, event.amount, event.discount, event.vendor_discount, event.cost] {
@@ -291,10 +307,10 @@ impl<'a> Reader<'a> {
                 content.clear();
                 content.push(event.kind as u8);
                 for column in columns {
-                    if !column.is_null(row) {
-                        column.text(row, |text| content.extend_from_slice(text.as_bytes()));
+                    match column.is_null(row) {
+                        true => content.push(0),
+                        false => column.text(row, |text| part(text, &mut content)),
                     }
-                    content.push(0);
                 }
                 *blake3::keyed_hash(&self.context.key, &content).as_bytes()
             }

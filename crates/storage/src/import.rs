@@ -24,6 +24,8 @@ use crate::{parquet_io, reference};
 
 /// Rows held in memory before they are written: bounds memory whatever the file's size.
 const MOST_ROWS: usize = 3_000_000;
+/// Bytes of text that these rows may point at. A column of text holds 2 GB and no more.
+const MOST_TEXT: usize = 512 << 20;
 
 /// How to import.
 #[derive(Debug, Clone)]
@@ -97,6 +99,9 @@ pub fn import(
         let (theirs, ours) = (shop.currency, manifest.shop.currency);
         return Err(mapping_error(format!("its currency is {theirs}, the store's is {ours}: import it into a store of its own")));
     }
+    if let Some(path) = &options.quarantine {
+        Quarantine::check(path)?;
+    }
     if !options.dry_run {
         clean(root, &manifest);
     }
@@ -104,16 +109,21 @@ pub fn import(
         None => Chance::System,
         Some(seed) => Chance::Seeded(Draw::seeded(seed).fork(&format!("identity {}", manifest.next))),
     };
-    let keys = keys(root, &mut chance, !options.dry_run)?;
+    let keys = keys(root, &mut chance, !exists, !options.dry_run)?;
     let event_key = keys.event;
     let identity = load::identity_rows(root, &manifest)?;
     let vault =
         IdentityVault::new(keys, identity).map_err(|error| StoreError::NotAStore { path: root.to_owned(), message: error.to_string() })?;
     let number = manifest.next;
     let quarantine = options.quarantine.clone().unwrap_or_else(|| {
-        let folder = if options.dry_run { std::env::temp_dir() } else { root.join("quarantine") };
-        folder.join(format!("{number:06}-{}.quarantine.jsonl", options.table.name()))
+        let name = format!("{number:06}-{}.quarantine.jsonl", options.table.name());
+        match options.dry_run {
+            // The folder is everybody's: others may dry-run too.
+            true => std::env::temp_dir().join(format!("youhui-{}-{name}", std::process::id())),
+            false => root.join("quarantine").join(name),
+        }
     });
+    let before = manifest.clone();
     let mut run = Run {
         root: root.to_owned(),
         manifest,
@@ -136,22 +146,21 @@ pub fn import(
         }
         _ => reference::import(&mut run, files, mapping, progress),
     };
-    let changed = match result.and_then(|changed| run.check_share_of_bad().map(|()| changed)) {
-        Ok(changed) => changed,
-        Err(error) => {
-            // The manifest on disk still names the old files only.
-            if let (Ok(old), false) = (Manifest::read(root), options.dry_run) {
-                clean(root, &old);
-            }
-            return Err(error);
-        }
-    };
     run.summary.new_customers = (run.vault.rows().len() - known_customers) as u64;
-    if changed && !options.dry_run {
-        run.commit()?;
+    if let Err(error) = result.and_then(|changed| run.finish(changed, exists)) {
+        // Whatever was written gives its space back. A manifest on disk names what belongs to it.
+        match Manifest::read(root) {
+            _ if options.dry_run => {}
+            Ok(there) => clean(root, &there),
+            Err(_) if Manifest::path(root).exists() => {}
+            Err(_) => clean(root, &before),
+        }
+        if options.quarantine.is_none() && !matches!(error, StoreError::MostlyBad { .. }) {
+            // Half a file: the import, once repeated, says it all again.
+            run.quarantine.remove();
+        }
+        return Err(error);
     }
-    run.summary.quarantine = run.quarantine.finish()?;
-    run.summary.bad = run.quarantine.counts.clone();
     Ok(run.summary)
 }
 
@@ -200,6 +209,22 @@ impl Run {
         Err(StoreError::MostlyBad { bad, rows, rule, example })
     }
 
+    /// Makes the import part of the store, last of all.
+    fn finish(&mut self, changed: bool, exists: bool) -> Result<(), StoreError> {
+        self.check_share_of_bad()?;
+        self.summary.quarantine = self.quarantine.finish()?;
+        self.summary.bad = self.quarantine.counts.clone();
+        if self.options.dry_run {
+            return Ok(());
+        }
+        if !changed && exists && self.quarantine.total() > 0 {
+            // Its bad rows keep their file: the next import takes another number.
+            self.manifest.take_number();
+            return self.manifest.commit(&self.root);
+        }
+        if changed { self.commit() } else { Ok(()) }
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         if self.vault.has_grown() {
             let name = format!("identity-{:06}.parquet", self.manifest.take_number());
@@ -242,6 +267,12 @@ pub(crate) struct Texts {
     pub(crate) products: Interner,
     pub(crate) orders: Interner,
     pub(crate) promotions: Interner,
+}
+
+impl Texts {
+    const fn bytes(&self) -> usize {
+        self.products.bytes + self.orders.bytes + self.promotions.bytes
+    }
 }
 
 fn import_events(
@@ -332,7 +363,7 @@ impl Merge {
             self.take(run, file, made, context.mapping.event_id.is_some())?;
             progress(run.summary.rows);
         }
-        if self.held >= MOST_ROWS {
+        if self.held >= MOST_ROWS || self.texts.bytes() >= MOST_TEXT {
             self.flush(run)?;
         }
         Ok(())
@@ -439,6 +470,7 @@ impl Merge {
     fn flush(&mut self, run: &mut Run) -> Result<(), StoreError> {
         if self.held == 0 || run.options.dry_run {
             self.buckets = Default::default();
+            self.texts = Texts::default();
             self.held = 0;
             return Ok(());
         }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -72,7 +72,7 @@ impl Rule {
             Self::TooLarge => "check the unit: the number is beyond anything a shop sells",
             Self::NegativeQuantity => "if negative means returned, set `negative_is_refund = true` in the mapping",
             Self::NothingBought => "a line without units and money is no order: leave it out of the export",
-            Self::NegativeAmount => "record money paid back as a `refund` event with a positive amount",
+            Self::NegativeAmount => "an amount is not below 0; record money paid back as a `refund` event with a positive amount",
             Self::OtherCurrency => "a store has one currency: import these rows into a store of their own",
             Self::UnreadableTime => "give the mapping's `time` the `format` of this column",
             Self::Future => "check the clock or the time zone that wrote it",
@@ -80,7 +80,7 @@ impl Rule {
             Self::ConflictingDuplicate => "two different rows have one event id: name more columns in `event_id`",
             Self::UnknownKind => "use one of the kinds that `youhui schema events` lists",
             Self::TooLong => "the field holds more than an identifier: check which column the mapping names",
-            Self::BrokenLine => "export the file again: the line is cut or has another number of fields",
+            Self::BrokenLine => "export the file again, as UTF-8: the line is cut, has another number of fields or another encoding",
         }
     }
 }
@@ -123,6 +123,26 @@ impl Quarantine {
         Self { path, file: None, counts: BTreeMap::new(), examples: BTreeMap::new() }
     }
 
+    /// Refuses a path of the user's choice that would overwrite something else, such as the file that
+    /// is being imported.
+    pub(crate) fn check(path: &Path) -> Result<(), StoreError> {
+        let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+        if metadata.is_dir() {
+            return Err(StoreError::format(path, "is a folder: name a file for bad rows (--quarantine)"));
+        }
+        if !metadata.is_file() || metadata.len() == 0 {
+            return Ok(());
+        }
+        let mut line = Vec::new();
+        let mut start = BufReader::new(File::open(path).map_err(StoreError::io(path))?).take(1 << 16);
+        start.read_until(b'\n', &mut line).map_err(StoreError::io(path))?;
+        let row = serde_json::from_slice::<serde_json::Value>(&line).unwrap_or_default();
+        match row.get("rule").and(row.get("remedy")) {
+            Some(_) => Ok(()),
+            None => Err(StoreError::format(path, "is there already and holds no bad rows: name another file (--quarantine)")),
+        }
+    }
+
     pub(crate) fn add(&mut self, file: &str, mut bad: BadRow) -> Result<(), StoreError> {
         bad.file = file.to_owned();
         *self.counts.entry(bad.rule.name()).or_default() += 1;
@@ -144,6 +164,14 @@ impl Quarantine {
 
     pub(crate) fn total(&self) -> u64 {
         self.counts.values().sum()
+    }
+
+    /// Removes what this import has written.
+    pub(crate) fn remove(&mut self) {
+        if self.file.take().is_some() {
+            // Best effort: there is an error already.
+            std::fs::remove_file(&self.path).ok();
+        }
     }
 
     /// Writes what is buffered; the path, where there is a bad row at all.

@@ -44,7 +44,9 @@ pub(crate) fn import(run: &mut Run, files: &[PathBuf], mapping: &Mapping, progre
                 let text = |source: &Option<Source>| source.as_ref().map_or(Some(String::new()), |source| text(batch, source, row));
                 let number = |field: &'static str, name: &Option<String>| match name.as_ref().and_then(|name| Column::of(batch, name)) {
                     Some(column) if !column.is_null(row) => {
-                        column.money(row, decimals).map(Some).map_err(|rule| (field, column.text(row, str::to_owned), rule))
+                        let amount =
+                            column.money(row, decimals).and_then(|amount| if amount < 0 { Err(Rule::NegativeAmount) } else { Ok(amount) });
+                        amount.map(Some).map_err(|rule| (field, column.text(row, str::to_owned), rule))
                     }
                     _ => Ok(None),
                 };

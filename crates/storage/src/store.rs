@@ -102,8 +102,8 @@ struct KeyFile {
     event: String,
 }
 
-/// The keys of the store in `root`; new ones where there are none. With `keep` they are written.
-pub(crate) fn keys(root: &Path, chance: &mut Chance, keep: bool) -> Result<IdentityKeys, StoreError> {
+/// The keys of the store in `root`; of a `new` store, new ones. With `keep` they are written.
+pub(crate) fn keys(root: &Path, chance: &mut Chance, new: bool, keep: bool) -> Result<IdentityKeys, StoreError> {
     let path = root.join("keys").join("identity.json");
     if path.exists() {
         let text = std::fs::read_to_string(&path).map_err(StoreError::io(&path))?;
@@ -117,6 +117,10 @@ pub(crate) fn keys(root: &Path, chance: &mut Chance, keep: bool) -> Result<Ident
             sealing: key(&file.sealing)?,
             event: key(&file.event)?,
         });
+    }
+    if !new {
+        let message = "the key file is gone: restore it from a backup. With new keys every customer and event would be taken for a new one";
+        return Err(StoreError::format(&path, message));
     }
     let keys = IdentityKeys::generate(|| chance.bytes32());
     if keep {
