@@ -292,9 +292,9 @@ fn who_did_not_consent_is_not_profiled() {
 fn tiny_and_odd_shops_get_an_answer() {
     // (customer, row) of each event, and what each paid.
     let one_event = vec![(0, 0)];
-    let one_customer = (0..40).map(|row| (0, row)).collect();
-    let one_basket_each = (0..60).map(|row| (row, 0)).collect();
-    let shops: [(&str, Vec<(usize, usize)>, f64); 4] = [
+    let one_customer: Vec<(usize, usize)> = (0..40).map(|row| (0, row)).collect();
+    let one_basket_each: Vec<(usize, usize)> = (0..60).map(|row| (row, 0)).collect();
+    let shops = [
         ("event", one_event, 5.0),
         ("customer", one_customer, 5.0),
         ("baskets", one_basket_each, 5.0),
