@@ -88,7 +88,7 @@ impl Column {
     pub(crate) fn text<T>(&self, row: usize, with: impl FnOnce(&str) -> T) -> T {
         match self {
             Self::Text(array) => with(array.value(row).trim()),
-            Self::Int(array) => with(&array.value(row).to_string()),
+            Self::Int(array) => with(itoa::Buffer::new().format(array.value(row))),
             Self::Float(array) => with(&array.value(row).to_string()),
             Self::Time(array) => with(&array.value(row).to_string()),
         }

@@ -110,13 +110,13 @@ pub(crate) fn convert(chunk: Chunk, context: &EventContext<'_>) -> Converted {
         return made;
     };
     made.rows.reserve(numbers.len());
-    let mut buffer = String::new();
+    let (mut buffer, mut content) = (String::new(), Vec::new());
     for (row, &number) in numbers.iter().enumerate() {
         if reader.excluded(row) {
             made.excluded += 1;
             continue;
         }
-        match reader.row(row, number, &mut made, &mut buffer) {
+        match reader.row(row, number, &mut made, &mut buffer, &mut content) {
             Ok(event) => made.rows.push(event),
             Err((field, value, rule)) => made.bad.push(BadRow::new(number, field, &value, rule)),
         }
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn row(&self, row: usize, number: u64, made: &mut Converted, buffer: &mut String) -> Result<EventRow, Problem> {
+    fn row(&self, row: usize, number: u64, made: &mut Converted, buffer: &mut String, content: &mut Vec<u8>) -> Result<EventRow, Problem> {
         let kind = self.kind(row, buffer)?;
         if self.customer.is_null(row) {
             return Err(("customer", String::new(), Rule::Missing));
@@ -273,33 +273,30 @@ impl<'a> Reader<'a> {
             vendor_discount,
             cost,
         };
-        self.name(row, &mut event, made);
+        self.name(row, &mut event, made, content);
         Ok(event)
     }
 
     /// Hashes what names the event, and all of it.
-    fn name(&self, row: usize, event: &mut EventRow, made: &Converted) {
-        /// Appends a text and its end: a 0 byte within it must not look like one.
-        fn part(text: &str, to: &mut Vec<u8>) {
-            // No text has the byte 255.
-            to.extend(text.bytes().map(|byte| if byte == 0 { 0xff } else { byte }));
-            to.push(0);
-        }
-        let mut content = Vec::with_capacity(160);
-        let text = |interner: &Interner, number: u32| interner.texts.get(number as usize).cloned().unwrap_or_default();
-        for text in [
-            text(&made.customers, event.customer),
-            text(&made.products, event.product),
-            text(&made.orders, event.order),
-            text(&made.promotions, event.promotion),
+    fn name(&self, row: usize, event: &mut EventRow, made: &Converted, content: &mut Vec<u8>) {
+        content.clear();
+        for (interner, number) in [
+            (&made.customers, event.customer),
+            (&made.products, event.product),
+            (&made.orders, event.order),
+            (&made.promotions, event.promotion),
         ] {
-            part(&text, &mut content);
+            push_text(interner.texts.get(number as usize).map_or("", |text| text), content);
         }
         content.push(event.kind as u8);
-        for number in [event.time, event.quantity, event.amount, event.discount, event.vendor_discount, event.cost] {
-            content.extend_from_slice(&number.to_le_bytes());
+        // Most fields are small: what a hash takes in one block is hashed in half the time.
+        for number in [event.time, event.quantity, event.amount, event.discount, event.vendor_discount] {
+            push_number(number, content);
         }
-        let hash = *blake3::keyed_hash(&self.context.key, &content).as_bytes();
+        if event.cost != EventTable::NO_COST {
+            push_number(event.cost, content);
+        }
+        let hash = *blake3::keyed_hash(&self.context.key, content).as_bytes();
         event.content = u64::from_le_bytes([hash[16], hash[17], hash[18], hash[19], hash[20], hash[21], hash[22], hash[23]]);
         let named = match &self.event_id {
             None => hash,
@@ -309,10 +306,10 @@ impl<'a> Reader<'a> {
                 for column in columns {
                     match column.is_null(row) {
                         true => content.push(0),
-                        false => column.text(row, |text| part(text, &mut content)),
+                        false => column.text(row, |text| push_text(text, content)),
                     }
                 }
-                *blake3::keyed_hash(&self.context.key, &content).as_bytes()
+                *blake3::keyed_hash(&self.context.key, content).as_bytes()
             }
         };
         event.id.copy_from_slice(&named[..16]);
@@ -334,6 +331,26 @@ impl<'a> Reader<'a> {
             Some(column) => column.units(row).map_err(|rule| ("quantity", column.text(row, str::to_owned), rule)),
         }
     }
+}
+
+/// Appends a text and its end: a 0 byte within it must not look like one.
+fn push_text(text: &str, to: &mut Vec<u8>) {
+    let start = to.len();
+    to.extend_from_slice(text.as_bytes());
+    // No text has the byte 255.
+    to[start..].iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = 0xff);
+    to.push(0);
+}
+
+/// Appends a number in as many bytes as it needs, with its end: seven bits a byte, lowest first,
+/// the highest bit where more follow (LEB128), the sign in the lowest bit.
+fn push_number(number: i64, to: &mut Vec<u8>) {
+    let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
+    while rest >= 0x80 {
+        to.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    to.push(rest as u8);
 }
 
 fn short(field: &'static str, column: &Column, row: usize, interner: &mut Interner) -> Result<u32, Problem> {

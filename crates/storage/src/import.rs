@@ -24,8 +24,13 @@ use crate::{parquet_io, reference};
 
 /// Rows held in memory before they are written: bounds memory whatever the file's size.
 const MOST_ROWS: usize = 3_000_000;
+/// Ids of events that memory is reserved for before they are there: 16 times 25 MB.
+const MOST_IDS: usize = 16_000_000;
 /// Bytes of text that these rows may point at. A column of text holds 2 GB and no more.
 const MOST_TEXT: usize = 512 << 20;
+
+/// Chunks converted at once.
+const GROUP: usize = 4;
 
 /// How to import.
 #[derive(Debug, Clone)]
@@ -301,12 +306,13 @@ fn import_events(
                 };
                 source::read(file, wanted, &mut send)
             });
-            let mut waiting = Vec::new();
+            let (mut waiting, mut converted) = (Vec::new(), Vec::new());
             let mut merged = Ok(());
             for chunk in &chunks {
                 waiting.push(chunk);
-                if waiting.len() >= 4 {
-                    merged = merge.chunks(run, &name, std::mem::take(&mut waiting), &context, progress);
+                if waiting.len() >= GROUP {
+                    let chunks = std::mem::take(&mut waiting);
+                    merged = merge.chunks(run, &name, chunks, &mut converted, &context, progress);
                     if merged.is_err() {
                         break;
                     }
@@ -316,7 +322,8 @@ fn import_events(
             let read = reader.join().unwrap_or_else(|_| Err(StoreError::format(file, "could not be read")));
             merged?;
             read?;
-            merge.chunks(run, &name, waiting, &context, progress)
+            merge.chunks(run, &name, waiting, &mut converted, &context, progress)?;
+            merge.chunks(run, &name, vec![], &mut converted, &context, progress)
         })?;
     }
     merge.flush(run)?;
@@ -349,20 +356,30 @@ struct Merge {
 }
 
 impl Merge {
-    /// Converts chunks on threads and takes them in, in the order of the file.
+    /// Converts chunks on threads and meanwhile takes in those converted before, in the order of
+    /// the file.
     fn chunks(
         &mut self,
         run: &mut Run,
         file: &str,
         chunks: Vec<source::Chunk>,
+        converted: &mut Vec<Converted>,
         context: &EventContext<'_>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<(), StoreError> {
-        let converted: Vec<Converted> = chunks.into_par_iter().map(|chunk| events::convert(chunk, context)).collect();
-        for made in converted {
-            self.take(run, file, made, context.mapping.event_id.is_some())?;
-            progress(run.summary.rows);
-        }
+        let before = std::mem::take(converted);
+        let mut taken = Ok(());
+        rayon::join(
+            || {
+                taken = before.into_iter().try_for_each(|made| {
+                    self.take(run, file, made, context.mapping.event_id.is_some())?;
+                    progress(run.summary.rows);
+                    Ok(())
+                });
+            },
+            || *converted = chunks.into_par_iter().map(|chunk| events::convert(chunk, context)).collect(),
+        );
+        taken?;
         if self.held >= MOST_ROWS || self.texts.bytes() >= MOST_TEXT {
             self.flush(run)?;
         }
@@ -372,8 +389,9 @@ impl Merge {
     /// Makes room for a file of about `rows` rows, so that nothing grows step by step.
     fn begin_file(&mut self, rows: usize) {
         self.file += 1;
+        // A file may say what it likes about its size.
+        self.known.reserve(rows.min(MOST_IDS));
         let rows = rows.min(MOST_ROWS);
-        self.known.reserve(rows);
         // Subjects are spread evenly, but for chance.
         self.buckets.iter_mut().for_each(|bucket| bucket.rows.reserve(rows / SubjectId::BUCKETS));
     }
@@ -484,7 +502,8 @@ impl Merge {
             .filter(|(_, bucket)| !bucket.rows.is_empty())
             .try_for_each(|(number, bucket)| load::write_bucket(&folder.join(format!("bucket-{number:02}.parquet")), bucket, texts))?;
         run.manifest.events.push(Segment { name, rows: self.held as u64 });
-        self.buckets = Default::default();
+        // The next rows go where these were.
+        self.buckets.iter_mut().for_each(|bucket| bucket.rows.clear());
         self.texts = Texts::default();
         self.held = 0;
         Ok(())
