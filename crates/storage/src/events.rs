@@ -1,7 +1,10 @@
 //! One chunk of a foreign file to event rows, columns at a time.
 
+use std::hash::BuildHasher;
+
 use arrow_array::RecordBatch;
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
 use youhui_commerce::{EventKind, EventTable, Micros};
 
 use crate::columns::{Column, LONGEST, MoneyColumns, TextColumns, TimeColumn};
@@ -19,37 +22,65 @@ pub(crate) struct EventContext<'a> {
     pub(crate) now: Micros,
 }
 
-/// Texts of a chunk, numbered in order of appearance.
+/// Texts, numbered in order of appearance and kept one after the other: most are short, and there
+/// are many.
 #[derive(Default)]
 pub(crate) struct Interner {
-    numbers: FxHashMap<Box<str>, u32>,
-    pub(crate) texts: Vec<Box<str>>,
-    /// Length of all texts.
-    pub(crate) bytes: usize,
-    last: (String, u32),
+    numbers: HashTable<u32>,
+    all: String,
+    /// Where each text ends in `all`.
+    ends: Vec<usize>,
+    last: u32,
 }
 
 impl Interner {
     pub(crate) fn number(&mut self, text: &str) -> u32 {
         // Neighbours are often equal: the lines of one order.
-        if !self.texts.is_empty() && self.last.0 == text {
-            return self.last.1;
+        if self.get(self.last) == Some(text) {
+            return self.last;
         }
-        let number = match self.numbers.get(text) {
+        let hash = |text: &str| FxBuildHasher.hash_one(text);
+        let found = self.numbers.find(hash(text), |&number| slice(&self.all, &self.ends, number) == Some(text));
+        self.last = match found {
             Some(&number) => number,
             None => {
-                let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-                self.numbers.insert(text.into(), number);
-                self.texts.push(text.into());
-                self.bytes += text.len();
+                // Fewer than there are rows in memory.
+                let number = u32::try_from(self.ends.len()).unwrap_or(NO_TEXT);
+                self.all.push_str(text);
+                self.ends.push(self.all.len());
+                let rehash = |&number: &u32| hash(slice(&self.all, &self.ends, number).unwrap_or(""));
+                self.numbers.insert_unique(hash(text), number, rehash);
                 number
             }
         };
-        self.last.0.clear();
-        self.last.0.push_str(text);
-        self.last.1 = number;
-        number
+        self.last
     }
+
+    /// The text of a number; `None` for [`NO_TEXT`].
+    pub(crate) fn get(&self, number: u32) -> Option<&str> {
+        slice(&self.all, &self.ends, number)
+    }
+
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(&start, &end)| &self.all[start..end])
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Length of all texts.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.all.len()
+    }
+}
+
+fn slice<'a>(all: &'a str, ends: &[usize], number: u32) -> Option<&'a str> {
+    let number = number as usize;
+    let end = *ends.get(number)?;
+    let start = if number == 0 { 0 } else { ends[number - 1] };
+    Some(&all[start..end])
 }
 
 /// Marks a text that the event doesn't have.
@@ -68,7 +99,7 @@ pub(crate) struct EventRow {
     pub(crate) product: u32,
     pub(crate) order: u32,
     pub(crate) promotion: u32,
-    pub(crate) quantity: i64,
+    pub(crate) quantity: i32,
     pub(crate) amount: i64,
     pub(crate) discount: i64,
     pub(crate) vendor_discount: i64,
@@ -286,11 +317,11 @@ impl<'a> Reader<'a> {
             (&made.orders, event.order),
             (&made.promotions, event.promotion),
         ] {
-            push_text(interner.texts.get(number as usize).map_or("", |text| text), content);
+            push_text(interner.get(number).unwrap_or(""), content);
         }
         content.push(event.kind as u8);
         // Most fields are small: what a hash takes in one block is hashed in half the time.
-        for number in [event.time, event.quantity, event.amount, event.discount, event.vendor_discount] {
+        for number in [event.time, event.quantity.into(), event.amount, event.discount, event.vendor_discount] {
             push_number(number, content);
         }
         if event.cost != EventTable::NO_COST {
@@ -324,11 +355,14 @@ impl<'a> Reader<'a> {
         EventKind::from_name(buffer).ok_or_else(|| ("kind", buffer.clone(), Rule::UnknownKind))
     }
 
-    fn quantity(&self, row: usize) -> Result<i64, Problem> {
+    fn quantity(&self, row: usize) -> Result<i32, Problem> {
         match &self.quantity {
             None => Ok(1),
             Some(column) if column.is_null(row) => Err(("quantity", String::new(), Rule::Missing)),
-            Some(column) => column.units(row).map_err(|rule| ("quantity", column.text(row, str::to_owned), rule)),
+            Some(column) => column
+                .units(row)
+                .and_then(|units| i32::try_from(units).map_err(|_| Rule::TooLarge))
+                .map_err(|rule| ("quantity", column.text(row, str::to_owned), rule)),
         }
     }
 }

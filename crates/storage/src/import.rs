@@ -252,31 +252,42 @@ pub(crate) struct BucketRows {
 /// One event on its way into a bucket's file.
 #[derive(Clone, Copy)]
 pub(crate) struct StoredRow {
-    pub(crate) subject: SubjectId,
     pub(crate) time: Micros,
     pub(crate) id: [u8; 16],
-    pub(crate) kind: EventKind,
+    /// Place in [`Names::subjects`].
+    pub(crate) subject: u32,
     pub(crate) product: u32,
     pub(crate) order: u32,
     pub(crate) promotion: u32,
-    pub(crate) quantity: i64,
+    pub(crate) kind: EventKind,
+    pub(crate) quantity: i32,
     pub(crate) amount: i64,
     pub(crate) discount: i64,
     pub(crate) vendor_discount: i64,
     pub(crate) cost: i64,
 }
 
-/// Texts of the rows in memory.
+/// What the rows in memory point at.
 #[derive(Default)]
-pub(crate) struct Texts {
+pub(crate) struct Names {
+    pub(crate) subjects: Vec<SubjectId>,
+    numbers: FxHashMap<SubjectId, u32>,
     pub(crate) products: Interner,
     pub(crate) orders: Interner,
     pub(crate) promotions: Interner,
 }
 
-impl Texts {
+impl Names {
     const fn bytes(&self) -> usize {
-        self.products.bytes + self.orders.bytes + self.promotions.bytes
+        self.products.bytes() + self.orders.bytes() + self.promotions.bytes()
+    }
+
+    fn subject(&mut self, subject: SubjectId) -> u32 {
+        *self.numbers.entry(subject).or_insert_with(|| {
+            self.subjects.push(subject);
+            // Fewer than there are rows in memory.
+            u32::try_from(self.subjects.len() - 1).unwrap_or(u32::MAX)
+        })
     }
 }
 
@@ -351,7 +362,7 @@ struct Merge {
     /// Number of the file, from 1.
     file: u32,
     buckets: [BucketRows; SubjectId::BUCKETS],
-    texts: Texts,
+    names: Names,
     held: usize,
 }
 
@@ -380,7 +391,7 @@ impl Merge {
             || *converted = chunks.into_par_iter().map(|chunk| events::convert(chunk, context)).collect(),
         );
         taken?;
-        if self.held >= MOST_ROWS || self.texts.bytes() >= MOST_TEXT {
+        if self.held >= MOST_ROWS || self.names.bytes() >= MOST_TEXT {
             self.flush(run)?;
         }
         Ok(())
@@ -444,11 +455,11 @@ impl Merge {
             run.quarantine.add(file, bad)?;
         }
         // A customer becomes a customer with the first good row, not with a bad one.
-        let mut subjects: Vec<Option<SubjectId>> = vec![None; made.customers.texts.len()];
-        let renumber = |from: &Interner, to: &mut Interner| -> Vec<u32> { from.texts.iter().map(|text| to.number(text)).collect() };
-        let products = renumber(&made.products, &mut self.texts.products);
-        let orders = renumber(&made.orders, &mut self.texts.orders);
-        let promotions = renumber(&made.promotions, &mut self.texts.promotions);
+        let mut subjects: Vec<Option<(u32, usize)>> = vec![None; made.customers.len()];
+        let renumber = |from: &Interner, to: &mut Interner| -> Vec<u32> { from.texts().map(|text| to.number(text)).collect() };
+        let products = renumber(&made.products, &mut self.names.products);
+        let orders = renumber(&made.orders, &mut self.names.orders);
+        let promotions = renumber(&made.promotions, &mut self.names.promotions);
         let global = |numbers: &[u32], number: u32| if number == NO_TEXT { NO_TEXT } else { numbers[number as usize] };
         for row in made.rows {
             let id = match if named { self.meet_named(row.id, row.content.max(1)) } else { self.meet_content(row.id) } {
@@ -463,11 +474,14 @@ impl Merge {
                 }
             };
             let place = row.customer as usize;
-            let subject = *subjects[place].get_or_insert_with(|| run.resolve(&made.customers.texts[place]));
-            self.buckets[subject.bucket()].rows.push(StoredRow {
-                subject,
+            let (subject, bucket) = *subjects[place].get_or_insert_with(|| {
+                let subject = run.resolve(made.customers.get(row.customer).unwrap_or(""));
+                (self.names.subject(subject), subject.bucket())
+            });
+            self.buckets[bucket].rows.push(StoredRow {
                 time: row.time,
                 id,
+                subject,
                 kind: row.kind,
                 product: global(&products, row.product),
                 order: global(&orders, row.order),
@@ -488,23 +502,23 @@ impl Merge {
     fn flush(&mut self, run: &mut Run) -> Result<(), StoreError> {
         if self.held == 0 || run.options.dry_run {
             self.buckets = Default::default();
-            self.texts = Texts::default();
+            self.names = Names::default();
             self.held = 0;
             return Ok(());
         }
         let name = format!("events-{:06}", run.manifest.take_number());
         let folder = run.root.join(&name);
         std::fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
-        let texts = &self.texts;
+        let names = &self.names;
         self.buckets
             .par_iter_mut()
             .enumerate()
             .filter(|(_, bucket)| !bucket.rows.is_empty())
-            .try_for_each(|(number, bucket)| load::write_bucket(&folder.join(format!("bucket-{number:02}.parquet")), bucket, texts))?;
+            .try_for_each(|(number, bucket)| load::write_bucket(&folder.join(format!("bucket-{number:02}.parquet")), bucket, names))?;
         run.manifest.events.push(Segment { name, rows: self.held as u64 });
         // The next rows go where these were.
         self.buckets.iter_mut().for_each(|bucket| bucket.rows.clear());
-        self.texts = Texts::default();
+        self.names = Names::default();
         self.held = 0;
         Ok(())
     }

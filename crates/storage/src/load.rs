@@ -19,8 +19,8 @@ use youhui_commerce::{Campaign, Catalogue, EventKind, EventTable, Exposure, Offe
 use youhui_privacy::{ConsentLedger, IdentityRow, Purpose, Status};
 
 use crate::error::StoreError;
-use crate::events::NO_TEXT;
-use crate::import::{BucketRows, StoredRow, Texts};
+use crate::events::{Interner, NO_TEXT};
+use crate::import::{BucketRows, Names, StoredRow};
 use crate::manifest::Manifest;
 use crate::parquet_io;
 use crate::store::Store;
@@ -312,40 +312,61 @@ fn resorted(table: &EventTable) -> EventTable {
     }
 }
 
-/// Writes the rows of one bucket, sorted.
-pub(crate) fn write_bucket(path: &Path, bucket: &mut BucketRows, texts: &Texts) -> Result<(), StoreError> {
-    let rows = &mut bucket.rows;
-    rows.sort_unstable_by_key(|row| (row.subject, row.time, row.id));
-    let numbers = |of: fn(&StoredRow) -> i64| Arc::new(rows.iter().map(of).collect::<Int64Array>()) as ArrayRef;
-    let ids = |of: fn(&StoredRow) -> [u8; 16]| fixed(rows.iter().map(of), rows.len());
+/// Writes the rows of one bucket, sorted by subject, time and id.
+pub(crate) fn write_bucket(path: &Path, bucket: &BucketRows, names: &Names) -> Result<(), StoreError> {
+    let rows = &sorted(&bucket.rows, names);
+    let numbers = |of: fn(&StoredRow) -> i64| Arc::new(Int64Array::from_iter_values(rows.iter().map(of))) as ArrayRef;
     let kinds = Int32Array::from_iter_values(rows.iter().map(|row| i32::from(row.kind as u8)));
-    let names = StringArray::from_iter_values(EventKind::ALL.iter().map(|kind| kind.name()));
+    let kind_names = StringArray::from_iter_values(EventKind::ALL.iter().map(|kind| kind.name()));
     let columns: Vec<ArrayRef> = vec![
-        ids(|row| row.id),
-        ids(|row| *row.subject.as_bytes()),
+        fixed(rows.iter().map(|row| row.id), rows.len()),
+        fixed(rows.iter().map(|row| *names.subjects[row.subject as usize].as_bytes()), rows.len()),
         Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.time)).with_timezone("UTC")),
-        Arc::new(DictionaryArray::new(kinds, Arc::new(names))),
-        encoded(rows.iter().map(|row| row.product), &texts.products.texts),
-        encoded(rows.iter().map(|row| row.order), &texts.orders.texts),
-        numbers(|row| row.quantity),
+        Arc::new(DictionaryArray::new(kinds, Arc::new(kind_names))),
+        encoded(rows.iter().map(|row| row.product), &names.products),
+        encoded(rows.iter().map(|row| row.order), &names.orders),
+        numbers(|row| row.quantity.into()),
         numbers(|row| row.amount),
         numbers(|row| row.discount),
         numbers(|row| row.vendor_discount),
         Arc::new(rows.iter().map(|row| (row.cost != EventTable::NO_COST).then_some(row.cost)).collect::<Int64Array>()),
-        encoded(rows.iter().map(|row| row.promotion), &texts.promotions.texts),
+        encoded(rows.iter().map(|row| row.promotion), &names.promotions),
     ];
     parquet_io::write_new(path, &batch(Table::Events.schema(), columns))
 }
 
+/// Sorts short keys, for rows are long, and subjects by their rank, for they are compared often.
+fn sorted(rows: &[StoredRow], names: &Names) -> Vec<StoredRow> {
+    let mut ranks: FxHashMap<u32, u32> = rows.iter().map(|row| (row.subject, 0)).collect();
+    let mut subjects: Vec<u32> = ranks.keys().copied().collect();
+    subjects.sort_unstable_by_key(|&subject| names.subjects[subject as usize]);
+    for (rank, subject) in (0..).zip(subjects) {
+        ranks.insert(subject, rank);
+    }
+    let [mut last, mut rank] = [NO_TEXT, 0];
+    let key = |(place, row): (usize, &StoredRow)| {
+        if row.subject != last {
+            (last, rank) = (row.subject, ranks[&row.subject]);
+        }
+        // Accepted times are after 1970, so their bits are in their order.
+        let time = row.time.cast_unsigned();
+        let id = u32::from_be_bytes([row.id[0], row.id[1], row.id[2], row.id[3]]);
+        (u128::from(rank) << 96 | u128::from(time) << 32 | u128::from(id), place)
+    };
+    let mut keys: Vec<(u128, usize)> = rows.iter().enumerate().map(key).collect();
+    keys.sort_unstable_by(|(first, place), (second, other)| first.cmp(second).then_with(|| rows[*place].id.cmp(&rows[*other].id)));
+    keys.into_iter().map(|(_, place)| rows[place]).collect()
+}
+
 /// A dictionary column of those texts that occur, numbered as they first do.
-fn encoded(numbers: impl Iterator<Item = u32>, texts: &[Box<str>]) -> ArrayRef {
+fn encoded(numbers: impl Iterator<Item = u32>, texts: &Interner) -> ArrayRef {
     let mut local: FxHashMap<u32, i32> = FxHashMap::default();
     let mut values: Vec<&str> = Vec::new();
     let keys: Int32Array = numbers
         .map(|number| {
             (number != NO_TEXT).then(|| {
                 *local.entry(number).or_insert_with(|| {
-                    values.push(&texts[number as usize]);
+                    values.push(texts.get(number).unwrap_or(""));
                     i32::try_from(values.len() - 1).unwrap_or(i32::MAX)
                 })
             })

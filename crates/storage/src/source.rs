@@ -15,7 +15,7 @@ use crate::quarantine::{BadRow, Rule};
 use crate::quotes::{LONGEST_ROW, Watched};
 
 /// Rows of one batch.
-const BATCH: usize = 65_536;
+const BATCH: usize = 16_384;
 /// Bytes of text of one batch: with fewer rows, if these are long.
 const BATCH_BYTES: usize = 64 << 20;
 
