@@ -87,7 +87,7 @@ impl StoreError {
         move |error| match error {
             parquet::errors::ParquetError::External(inner) => match inner.downcast::<io::Error>() {
                 Ok(source) => Self::Io { path, source: *source },
-                Err(other) => Self::Format { path, message: other.to_string() },
+                Err(other) => Self::Format { path, message: format!("not a readable Parquet file ({other}): export it again") },
             },
             other => {
                 let text = other.to_string();

@@ -380,11 +380,14 @@ fn push_text(text: &str, to: &mut Vec<u8>) {
 /// the highest bit where more follow (LEB128), the sign in the lowest bit.
 fn push_number(number: i64, to: &mut Vec<u8>) {
     let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
-    while rest >= 0x80 {
-        to.push(rest as u8 | 0x80);
+    loop {
+        let [low, ..] = rest.to_le_bytes();
         rest >>= 7;
+        if rest == 0 {
+            return to.push(low);
+        }
+        to.push(low | 0x80);
     }
-    to.push(rest as u8);
 }
 
 fn short(field: &'static str, column: &Column, row: usize, interner: &mut Interner) -> Result<u32, Problem> {

@@ -30,7 +30,7 @@ const MOST_IDS: usize = 16_000_000;
 const MOST_TEXT: usize = 512 << 20;
 
 /// Chunks converted at once.
-const GROUP: usize = 4;
+const GROUP: usize = 8;
 
 /// How to import.
 #[derive(Debug, Clone)]
@@ -307,7 +307,7 @@ fn import_events(
         let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
         merge.begin_file(source::rows_hint(file));
         std::thread::scope(|scope| -> Result<(), StoreError> {
-            let (sender, chunks) = sync_channel(4);
+            let (sender, chunks) = sync_channel(GROUP);
             let wanted = &wanted;
             let reader = scope.spawn(move || {
                 let mut send = |chunk| {

@@ -69,13 +69,26 @@ pub(crate) fn write_new(path: &Path, batch: &RecordBatch) -> Result<(), StoreErr
 /// Reads the named columns of a file of ours.
 pub(crate) fn read(path: &Path, columns: Option<&[&str]>) -> Result<Vec<RecordBatch>, StoreError> {
     let file = File::open(path).map_err(StoreError::io(path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(StoreError::parquet(path))?;
-    let mask = match columns {
-        None => parquet::arrow::ProjectionMask::all(),
-        Some(columns) => parquet::arrow::ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
+    let damaged = |what: String| StoreError::format(path, format!("damaged ({what}): restore it from a backup"));
+    let work = || -> Result<_, StoreError> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(error.to_string()))?;
+        let mask = match columns {
+            None => parquet::arrow::ProjectionMask::all(),
+            Some(columns) => parquet::arrow::ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied()),
+        };
+        let reader = builder.with_projection(mask).with_batch_size(65_536).build().map_err(|error| damaged(error.to_string()))?;
+        reader.map(|batch| batch.map_err(|error| damaged(error.to_string()))).collect()
     };
-    let reader = builder.with_projection(mask).with_batch_size(65_536).build().map_err(StoreError::parquet(path))?;
-    reader.map(|batch| batch.map_err(|error| StoreError::format(path, format!("damaged ({error}): restore it from a backup")))).collect()
+    without_panic(work).map_err(damaged)?
+}
+
+/// What `work` gives, or the message it panicked with: some damage the Parquet reader finds too late
+/// for an error of its own. Nothing of the reader is used after that.
+pub(crate) fn without_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("unreadable").to_owned()
+    })
 }
 
 #[cfg(unix)]

@@ -11,6 +11,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::StoreError;
+use crate::parquet_io::without_panic;
 use crate::quarantine::{BadRow, Rule};
 use crate::quotes::{LONGEST_ROW, Watched};
 
@@ -112,8 +113,10 @@ pub(crate) fn rows_hint(path: &Path) -> usize {
     }
     let Ok(file) = File::open(path) else { return 0 };
     let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let rows = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_or(length / LINE, |builder| u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0));
+    let rows = match without_panic(|| ParquetRecordBatchReaderBuilder::try_new(file)) {
+        Ok(Ok(builder)) => u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0),
+        _ => length / LINE,
+    };
     usize::try_from(rows).unwrap_or(0)
 }
 
@@ -126,7 +129,10 @@ fn printable(text: &str) -> String {
 }
 
 fn parquet(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(StoreError::parquet(path))?;
+    let damaged = |row: u64, what: String| StoreError::format(path, format!("is cut or damaged after row {row} ({what}): export it again"));
+    let builder = without_panic(|| ParquetRecordBatchReaderBuilder::try_new(file))
+        .map_err(|what| damaged(0, what))?
+        .map_err(StoreError::parquet(path))?;
     let present: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
     check_columns(path, &present, wanted)?;
     for field in builder.schema().fields().iter().filter(|field| wanted.contains(field.name())) {
@@ -138,11 +144,10 @@ fn parquet(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chun
     }
     let roots = wanted.iter().filter_map(|column| present.iter().position(|name| name == column));
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(StoreError::parquet(path))?;
+    let mut reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(StoreError::parquet(path))?;
     let mut row = 0;
-    for batch in reader {
-        let batch =
-            batch.map_err(|error| StoreError::format(path, format!("is cut or damaged after row {row} ({error}): export it again")))?;
+    while let Some(batch) = without_panic(|| reader.next()).map_err(|what| damaged(row, what))? {
+        let batch = batch.map_err(|error| damaged(row, error.to_string()))?;
         let size = batch.num_rows() as u64;
         each(Chunk { batch, numbers: (row + 1..=row + size).collect(), broken: vec![] })?;
         row += size;
