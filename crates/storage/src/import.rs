@@ -23,7 +23,7 @@ use crate::store::{Chance, Store, WriteLock, clean, keys};
 use crate::{parquet_io, reference};
 
 /// Rows held in memory before they are written: bounds memory whatever the file's size.
-const MOST_ROWS: usize = 3_000_000;
+const MOST_ROWS: usize = 1_500_000;
 /// Ids of events that memory is reserved for before they are there: 16 times 25 MB.
 const MOST_IDS: usize = 16_000_000;
 /// Bytes of text that these rows may point at. A column of text holds 2 GB and no more.
