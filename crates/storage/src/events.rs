@@ -89,16 +89,24 @@ pub(crate) const NO_TEXT: u32 = u32::MAX;
 /// One good row.
 pub(crate) struct EventRow {
     pub(crate) number: u64,
-    /// The first half of a keyed hash of what names the event …
-    pub(crate) id: [u8; 16],
-    /// … and one of all its fields, to tell a repeat from a conflict.
+    /// A keyed hash of all its fields, to tell a repeat from a conflict.
     pub(crate) content: u64,
-    pub(crate) customer: u32,
+    /// Its texts are still those of the chunk, and its subject the number of its customer there.
+    pub(crate) event: StoredRow,
+}
+
+/// One event on its way into a bucket's file. Its texts are numbers in an [`Interner`].
+#[derive(Clone, Copy)]
+pub(crate) struct StoredRow {
     pub(crate) time: Micros,
-    pub(crate) kind: EventKind,
+    /// The first half of a keyed hash of what names the event.
+    pub(crate) id: [u8; 16],
+    /// Place in [`crate::import::Names::subjects`].
+    pub(crate) subject: u32,
     pub(crate) product: u32,
     pub(crate) order: u32,
     pub(crate) promotion: u32,
+    pub(crate) kind: EventKind,
     pub(crate) quantity: i32,
     pub(crate) amount: i64,
     pub(crate) discount: i64,
@@ -287,16 +295,14 @@ impl<'a> Reader<'a> {
                 }
             }
         };
-        let mut event = EventRow {
-            number,
-            id: [0; 16],
-            content: 0,
-            customer,
+        let mut event = StoredRow {
             time,
-            kind,
+            id: [0; 16],
+            subject: customer,
             product,
             order,
             promotion,
+            kind,
             // Money without units, such as a weighed good rounded down, is one unit.
             quantity: if bought { quantity.max(1) } else { quantity },
             amount,
@@ -304,15 +310,16 @@ impl<'a> Reader<'a> {
             vendor_discount,
             cost,
         };
-        self.name(row, &mut event, made, content);
-        Ok(event)
+        let hash;
+        (event.id, hash) = self.name(row, &event, made, content);
+        Ok(EventRow { number, content: hash, event })
     }
 
     /// Hashes what names the event, and all of it.
-    fn name(&self, row: usize, event: &mut EventRow, made: &Converted, content: &mut Vec<u8>) {
+    fn name(&self, row: usize, event: &StoredRow, made: &Converted, content: &mut Vec<u8>) -> ([u8; 16], u64) {
         content.clear();
         for (interner, number) in [
-            (&made.customers, event.customer),
+            (&made.customers, event.subject),
             (&made.products, event.product),
             (&made.orders, event.order),
             (&made.promotions, event.promotion),
@@ -328,7 +335,6 @@ impl<'a> Reader<'a> {
             push_number(event.cost, content);
         }
         let hash = *blake3::keyed_hash(&self.context.key, content).as_bytes();
-        event.content = u64::from_le_bytes([hash[16], hash[17], hash[18], hash[19], hash[20], hash[21], hash[22], hash[23]]);
         let named = match &self.event_id {
             None => hash,
             Some(columns) => {
@@ -343,7 +349,7 @@ impl<'a> Reader<'a> {
                 *blake3::keyed_hash(&self.context.key, content).as_bytes()
             }
         };
-        event.id.copy_from_slice(&named[..16]);
+        (halves(named).0, u64::from_be_bytes(halves(hash).1))
     }
 
     fn kind(&self, row: usize, buffer: &mut String) -> Result<EventKind, Problem> {
@@ -365,6 +371,11 @@ impl<'a> Reader<'a> {
                 .map_err(|rule| ("quantity", column.text(row, str::to_owned), rule)),
         }
     }
+}
+
+/// The first 16 bytes, and the next 8.
+fn halves(hash: [u8; 32]) -> ([u8; 16], [u8; 8]) {
+    (std::array::from_fn(|place| hash[place]), std::array::from_fn(|place| hash[16 + place]))
 }
 
 /// Appends a text and its end: a 0 byte within it must not look like one.

@@ -9,11 +9,11 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use youhui_commerce::schema::Table;
-use youhui_commerce::{Draw, EventKind, Micros, SubjectId};
+use youhui_commerce::{Draw, Micros, SubjectId};
 use youhui_privacy::IdentityVault;
 
 use crate::error::StoreError;
-use crate::events::{self, Converted, EventContext, Interner, NO_TEXT};
+use crate::events::{self, Converted, EventContext, EventRow, Interner, NO_TEXT, StoredRow};
 use crate::load;
 use crate::manifest::{Manifest, Segment, ShopSettings};
 use crate::mapping::{EventsMapping, Mapping};
@@ -249,24 +249,6 @@ pub(crate) struct BucketRows {
     pub(crate) rows: Vec<StoredRow>,
 }
 
-/// One event on its way into a bucket's file.
-#[derive(Clone, Copy)]
-pub(crate) struct StoredRow {
-    pub(crate) time: Micros,
-    pub(crate) id: [u8; 16],
-    /// Place in [`Names::subjects`].
-    pub(crate) subject: u32,
-    pub(crate) product: u32,
-    pub(crate) order: u32,
-    pub(crate) promotion: u32,
-    pub(crate) kind: EventKind,
-    pub(crate) quantity: i32,
-    pub(crate) amount: i64,
-    pub(crate) discount: i64,
-    pub(crate) vendor_discount: i64,
-    pub(crate) cost: i64,
-}
-
 /// What the rows in memory point at.
 #[derive(Default)]
 pub(crate) struct Names {
@@ -461,36 +443,30 @@ impl Merge {
         let orders = renumber(&made.orders, &mut self.names.orders);
         let promotions = renumber(&made.promotions, &mut self.names.promotions);
         let global = |numbers: &[u32], number: u32| if number == NO_TEXT { NO_TEXT } else { numbers[number as usize] };
-        for row in made.rows {
-            let id = match if named { self.meet_named(row.id, row.content.max(1)) } else { self.meet_content(row.id) } {
+        for EventRow { number, content, event } in made.rows {
+            let id = match if named { self.meet_named(event.id, content.max(1)) } else { self.meet_content(event.id) } {
                 Met::New(id) => id,
                 Met::Known => {
                     run.summary.known += 1;
                     continue;
                 }
                 Met::Conflict => {
-                    run.quarantine.add(file, BadRow::new(row.number, "event_id", "", Rule::ConflictingDuplicate))?;
+                    run.quarantine.add(file, BadRow::new(number, "event_id", "", Rule::ConflictingDuplicate))?;
                     continue;
                 }
             };
-            let place = row.customer as usize;
+            let place = event.subject as usize;
             let (subject, bucket) = *subjects[place].get_or_insert_with(|| {
-                let subject = run.resolve(made.customers.get(row.customer).unwrap_or(""));
+                let subject = run.resolve(made.customers.get(event.subject).unwrap_or(""));
                 (self.names.subject(subject), subject.bucket())
             });
             self.buckets[bucket].rows.push(StoredRow {
-                time: row.time,
                 id,
                 subject,
-                kind: row.kind,
-                product: global(&products, row.product),
-                order: global(&orders, row.order),
-                promotion: global(&promotions, row.promotion),
-                quantity: row.quantity,
-                amount: row.amount,
-                discount: row.discount,
-                vendor_discount: row.vendor_discount,
-                cost: row.cost,
+                product: global(&products, event.product),
+                order: global(&orders, event.order),
+                promotion: global(&promotions, event.promotion),
+                ..event
             });
             run.summary.added += 1;
             self.held += 1;

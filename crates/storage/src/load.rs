@@ -19,8 +19,8 @@ use youhui_commerce::{Campaign, Catalogue, EventKind, EventTable, Exposure, Offe
 use youhui_privacy::{ConsentLedger, IdentityRow, Purpose, Status};
 
 use crate::error::StoreError;
-use crate::events::{Interner, NO_TEXT};
-use crate::import::{BucketRows, Names, StoredRow};
+use crate::events::{Interner, NO_TEXT, StoredRow};
+use crate::import::{BucketRows, Names};
 use crate::manifest::Manifest;
 use crate::parquet_io;
 use crate::store::Store;
