@@ -1,8 +1,13 @@
 //! Money: integer minor units and a currency. Two currencies don't add, rounding is explicit, and
 //! parts always sum to the whole (invariant 3).
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +35,7 @@ impl Currency {
     /// The three letters.
     pub fn code(&self) -> &str {
         // Constructed from ASCII letters only.
-        std::str::from_utf8(&self.0).unwrap_or("???")
+        core::str::from_utf8(&self.0).unwrap_or("???")
     }
 
     /// The sign people write before an amount, or the code and a space where there is none.
@@ -170,7 +175,7 @@ pub fn parse_minor(text: &str, decimals: u32) -> Result<i64, MoneyError> {
     }
     let overflow = || MoneyError::Overflow(text.to_owned());
     let mut amount: i64 = 0;
-    let places = fraction.bytes().chain(std::iter::repeat(b'0')).take(decimals as usize);
+    let places = fraction.bytes().chain(core::iter::repeat(b'0')).take(decimals as usize);
     for digit in whole.bytes().chain(places) {
         amount = amount.checked_mul(10).and_then(|amount| amount.checked_add(i64::from(digit - b'0'))).ok_or_else(overflow)?;
     }

@@ -1,6 +1,8 @@
 //! Time: microseconds in UTC, and the shop's own clock for days, weekdays and hours.
 
+#[cfg(feature = "std")]
 use jiff::Timestamp;
+#[cfg(feature = "std")]
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,7 @@ impl TimeWindow {
     }
 }
 
+#[cfg(feature = "std")]
 /// The shop's own clock: turns UTC into the local hour and weekday that habits are made of.
 #[derive(Debug, Clone)]
 pub struct ShopClock {
@@ -41,8 +44,10 @@ pub struct ShopClock {
     first_hour: i64,
 }
 
+#[cfg(feature = "std")]
 const HOUR: i64 = 3_600_000_000;
 
+#[cfg(feature = "std")]
 impl ShopClock {
     /// A clock of `zone` that is fast inside `window` and right outside too.
     pub fn new(zone: TimeZone, window: TimeWindow) -> Self {
@@ -84,7 +89,7 @@ impl ShopClock {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
 

@@ -5,7 +5,7 @@
 //! version imports: until then `delivery` publishes nothing.
 
 use serde::Serialize;
-use youhui_promotion::{Kind, Promotion};
+use youhui_promotion::{Condition, Effect, Off, Promotion};
 
 /// What is known of the scope that a promotion works on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,7 +71,7 @@ pub fn clear(promotion: Promotion, economics: &Economics) -> Result<Cleared<Prom
     if let Some(problem) = promotion.problems().first() {
         return Err(Refusal::Document { problem: problem.to_string() });
     }
-    let depth = deepest_cut(&promotion.kind, economics);
+    let depth = deepest_cut(&promotion, economics);
     // Of each unit of amount `margin` is contribution; `depth` of it is given away.
     let left = if depth < 1.0 { (economics.margin - depth) / (1.0 - depth) } else { -1.0 };
     if left < economics.floor {
@@ -81,30 +81,46 @@ pub fn clear(promotion: Promotion, economics: &Economics) -> Result<Cleared<Prom
 }
 
 /// The largest share of an amount in scope that the promotion can give away: just at a threshold.
-fn deepest_cut(kind: &Kind, economics: &Economics) -> f64 {
+/// What this version does not design is taken to give everything.
+fn deepest_cut(promotion: &Promotion, economics: &Economics) -> f64 {
     let share = |part: i64, whole: i64| if whole > 0 { part as f64 / whole as f64 } else { 1.0 };
-    match kind {
-        Kind::PercentOff { basis_points, .. } => f64::from(*basis_points) / 10_000.0,
-        Kind::SpendAndSave { tiers } => tiers.iter().map(|tier| share(tier.save, tier.spend)).fold(0.0, f64::max),
-        Kind::FixedCoupon { amount, minimum_spend } => share(*amount, *minimum_spend),
-        Kind::ItemPrice { unit_price, .. } => share(economics.unit_price - unit_price, economics.unit_price),
-        Kind::Gift { minimum_spend, .. } => share(economics.gift_cost, *minimum_spend),
-    }
+    let minimum = promotion.conditions.iter().find_map(|condition| match condition {
+        Condition::SpendAtLeast { amount, .. } => Some(*amount),
+        _ => None,
+    });
+    let of_tier = |from: i64, off: Off| match off {
+        Off::Amount(amount) => share(amount, from),
+        Off::BasisPoints(basis_points) => f64::from(basis_points) / 10_000.0,
+        Off::Price(_) | Off::UnitPrice(_) => 1.0,
+    };
+    let of_effect = |effect: &Effect| match effect {
+        Effect::PercentOff(off) => f64::from(off.basis_points) / 10_000.0,
+        Effect::SpendAndSave(save) => save.tiers.iter().map(|tier| of_tier(tier.from, tier.off)).fold(0.0, f64::max),
+        Effect::AmountOff(off) => share(off.amount, minimum.unwrap_or(0)),
+        Effect::ItemPrice(item) => share(economics.unit_price - item.unit_price, economics.unit_price),
+        Effect::Gift(_) => share(economics.gift_cost, minimum.unwrap_or(0)),
+        _ => 1.0,
+    };
+    promotion.effects.iter().map(of_effect).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use youhui_promotion::{PercentOff, SpendAndSave};
 
     use super::*;
-    use crate::mechanics::tests::document;
+
+    fn document(effect: impl Into<Effect>) -> Promotion {
+        Promotion::new("p", "CNY".parse().unwrap(), effect.into())
+    }
 
     proptest! {
         #[test]
         fn what_is_cleared_keeps_its_floor(margin in 0.0_f64..0.9, floor in 0.0_f64..0.3, basis_points in 1_u32..10_000) {
             let economics = Economics { margin, unit_price: 0, gift_cost: 0, floor };
             let depth = f64::from(basis_points) / 10_000.0;
-            match clear(document(Kind::PercentOff { basis_points, cap: None }), &economics) {
+            match clear(document(PercentOff { basis_points, ..PercentOff::default() }), &economics) {
                 // A hundred in goods: what is left after the cut over what is paid.
                 Ok(_) => prop_assert!((margin - depth) / (1.0 - depth) >= floor),
                 Err(_) => prop_assert!(depth >= 1.0 || (margin - depth) / (1.0 - depth) < floor),
@@ -115,6 +131,6 @@ mod tests {
     #[test]
     fn a_wrong_document_is_not_cleared() {
         let economics = Economics { margin: 0.9, unit_price: 0, gift_cost: 0, floor: 0.0 };
-        assert!(matches!(clear(document(Kind::SpendAndSave { tiers: vec![] }), &economics), Err(Refusal::Document { .. })));
+        assert!(matches!(clear(document(SpendAndSave::default()), &economics), Err(Refusal::Document { .. })));
     }
 }

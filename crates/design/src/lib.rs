@@ -9,9 +9,10 @@ mod goal;
 mod mechanics;
 mod propose;
 mod replay;
+mod texts;
 
 pub use brief::{Brief, ReplayBasket, ReplayLine, Shopper};
 pub use clear::{Cleared, Economics, Refusal, clear};
 pub use goal::Goal;
 pub use propose::{Candidate, Figures, Proposal, Settings, propose};
-pub use replay::{CompiledScope, Replayed, replay};
+pub use replay::{CompiledScope, Replay, Replayed};

@@ -4,13 +4,14 @@ use rayon::prelude::*;
 use serde::Serialize;
 use youhui_commerce::{Micros, Money, TimeWindow};
 use youhui_profile::Shop;
-use youhui_promotion::{Audience, Limits, Promotion, SCHEMA_VERSION, Schedule, Trigger, texts};
+use youhui_promotion::{Audience, Basis, Condition, Effect, Limits, Promotion, Schedule, Scope, When};
 
 use crate::brief::{Brief, Shopper};
 use crate::clear::{Cleared, Economics, clear};
 use crate::goal::Goal;
 use crate::mechanics::{Draft, drafts};
-use crate::replay::{CompiledScope, Replayed, replay};
+use crate::replay::{CompiledScope, Replay, Replayed};
+use crate::texts::texts;
 
 /// How candidates are made.
 #[derive(Debug, Clone)]
@@ -91,26 +92,29 @@ fn candidate(
 ) -> Result<Candidate, (String, String)> {
     let goal = brief.goal;
     let window = schedule(goal, settings.as_of);
+    let name = name_of(&draft.effect, draft.minimum_spend);
+    let promotion_id = format!("{}-{}-{:02}", goal.name(), name.replace('_', "-"), number + 1);
+    let conditions =
+        draft.minimum_spend.map(|amount| Condition::SpendAtLeast { amount, basis: Basis::Remaining, scope: draft.scope.clone() });
     let promotion = Promotion {
-        schema_version: SCHEMA_VERSION,
-        promotion_id: format!("{}-{}-{:02}", goal.name(), draft.kind.name().replace('_', "-"), number + 1),
-        version: 1,
-        currency: brief.currency(),
-        trigger: Trigger::Automatic,
-        audience: Audience { goal: goal.name().to_owned(), rule: audience_rule(brief, &draft) },
-        schedule: Schedule { window, time_zone: settings.time_zone.clone() },
-        limits: Limits { per_customer: Some(1), budget: None },
-        texts: texts(&draft.kind, &draft.scope, brief.currency(), &draft.product_name),
-        disclosures: vec![],
-        scope: draft.scope.clone(),
-        kind: draft.kind.clone(),
+        conditions: conditions.into_iter().collect(),
+        audience: Audience { goal: goal.name().to_owned(), rule: audience_rule(brief, &draft), groups: vec![] },
+        schedule: Schedule {
+            starts: Some(When::from_micros(window.start)),
+            ends: Some(When::from_micros(window.end)),
+            time_zone: Some(settings.time_zone.clone()),
+            ..Schedule::default()
+        },
+        limits: Limits { per_customer: Some(1), ..Limits::default() },
+        texts: texts(&draft.effect, &draft.scope, draft.minimum_spend, brief.currency(), &draft.product_name),
+        ..Promotion::new(promotion_id, brief.currency(), scoped(draft.effect.clone(), &draft.scope))
     };
     let title = promotion.texts.get("en").map_or(String::new(), |text| format!("{}: {}", goal.name(), text.condition));
     let economics =
         Economics { margin: draft.margin, unit_price: draft.unit_price, gift_cost: draft.gift_cost, floor: settings.margin_floor };
     let promotion = clear(promotion, &economics).map_err(|refusal| (title, refusal.to_string()))?;
     let catalogue = &brief.shop.catalogue;
-    let scope = CompiledScope::new(&draft.scope, catalogue);
+    let replay = Replay::new(promotion.get(), CompiledScope::new(&draft.scope, catalogue), draft.gift_cost);
     let is_newcomer = |place: usize| {
         draft.newcomers_of.is_none_or(|category| !shoppers[place].features.categories.iter().any(|(bought, _)| *bought == category))
     };
@@ -118,7 +122,7 @@ fn candidate(
         .eligible
         .iter()
         .filter(|&&place| is_newcomer(place))
-        .map(|&place| (place, replay(promotion.get(), &scope, draft.gift_cost, &shoppers[place], settings.as_of, catalogue)))
+        .map(|&place| (place, replay.of(&shoppers[place], settings.as_of)))
         .collect();
     let customers = audience.len();
     let mean = |of: fn(&Replayed) -> f64| audience.iter().map(|(_, replayed)| of(replayed)).sum::<f64>() / customers.max(1) as f64;
@@ -133,6 +137,27 @@ fn candidate(
         100.0 * draft.margin
     );
     Ok(Candidate { promotion, reason, figures, audience })
+}
+
+/// The effect on the units of a scope.
+fn scoped(effect: Effect, scope: &Scope) -> Effect {
+    let scope = scope.clone();
+    match effect {
+        Effect::PercentOff(off) => Effect::PercentOff(youhui_promotion::PercentOff { scope, ..off }),
+        Effect::SpendAndSave(save) => Effect::SpendAndSave(youhui_promotion::SpendAndSave { scope, ..save }),
+        Effect::AmountOff(off) => Effect::AmountOff(youhui_promotion::AmountOff { scope, ..off }),
+        Effect::ItemPrice(item) => Effect::ItemPrice(youhui_promotion::ItemPrice { scope, ..item }),
+        Effect::Gift(gift) => Effect::Gift(youhui_promotion::Gift { scope, ..gift }),
+        other => other,
+    }
+}
+
+/// What people call it: an amount off from a spend on is a coupon.
+fn name_of(effect: &Effect, minimum_spend: Option<i64>) -> &'static str {
+    match effect {
+        Effect::AmountOff(_) if minimum_spend.is_some() => "fixed_coupon",
+        other => other.name(),
+    }
 }
 
 fn audience_rule(brief: &Brief<'_>, draft: &Draft) -> String {

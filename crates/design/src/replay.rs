@@ -2,7 +2,7 @@
 //! to the customer, and the money that it costs even if it changes nothing.
 
 use youhui_commerce::{Catalogue, Micros, TimeWindow};
-use youhui_promotion::{Basket, BasketLine, Kind, Promotion, Scope, price_kind};
+use youhui_promotion::{Basket, Condition, Context, Effect, Line, Name, Promotion, Promotions, Schedule, Scope};
 
 use crate::brief::Shopper;
 
@@ -18,18 +18,15 @@ pub struct CompiledScope {
 impl CompiledScope {
     /// Looks the scope's names up once.
     pub fn new(scope: &Scope, catalogue: &Catalogue) -> Self {
-        let inside = match scope {
-            Scope::All => None,
-            Scope::AllExcept { names } => {
-                Some(catalogue.products().iter().map(|product| !product.category.iter().any(|category| names.contains(category))).collect())
-            }
-            Scope::Categories { names } => {
-                Some(catalogue.products().iter().map(|product| product.category.iter().any(|category| names.contains(category))).collect())
-            }
-            Scope::Products { product_ids } => {
-                Some(catalogue.products().iter().map(|product| product_ids.contains(&product.product_id)).collect())
-            }
+        let covers = |product: &youhui_commerce::Product| {
+            (scope.products.is_empty() || scope.products.contains(&product.product_id))
+                && (scope.categories.is_empty() || product.category.iter().any(|category| scope.categories.contains(category)))
         };
+        let excepted = |product: &youhui_commerce::Product| {
+            scope.except.as_ref().is_some_and(|except| product.category.iter().any(|category| except.categories.contains(category)))
+        };
+        let inside =
+            (!scope.is_everything()).then(|| catalogue.products().iter().map(|product| covers(product) && !excepted(product)).collect());
         Self { inside }
     }
 
@@ -52,54 +49,93 @@ pub struct Replayed {
     pub reach: f64,
 }
 
-/// Prices the shopper's baskets of the 84 days before `as_of` under a promotion that can be used
-/// once in 28 days: of each such period the first basket that it applies to counts.
-pub fn replay(
-    promotion: &Promotion,
-    scope: &CompiledScope,
+/// A promotion made ready to be replayed.
+#[derive(Debug)]
+pub struct Replay {
+    set: Promotions,
+    scope: CompiledScope,
     gift_cost: i64,
-    shopper: &Shopper<'_>,
-    as_of: Micros,
-    catalogue: &Catalogue,
-) -> Replayed {
-    let (mut saving, mut cost, mut applied) = (0, 0, 0_u32);
-    let (mut inside, mut whole) = (0_i64, 0_i64);
-    let mut used = [false; 3];
-    for basket in &shopper.baskets {
-        let covered: Vec<bool> = basket.lines.iter().map(|line| scope.covers(line.product)).collect();
-        whole += basket.amount();
-        inside += basket.lines.iter().zip(&covered).map(|(line, covered)| if *covered { line.amount } else { 0 }).sum::<i64>();
-        let named = matches!(promotion.kind, Kind::ItemPrice { .. });
-        if named && !covered.contains(&true) {
-            continue;
-        }
-        let line = |line: &crate::brief::ReplayLine| BasketLine {
-            // Only an item price looks at the name.
-            product_id: if named {
-                catalogue.get(line.product).map_or(String::new(), |product| product.product_id.clone())
-            } else {
-                String::new()
-            },
-            categories: vec![],
-            quantity: line.quantity.max(1),
-            amount: line.amount.max(0),
+    /// Whether it works on single units, whose number then matters.
+    by_unit: bool,
+    currency: youhui_commerce::Currency,
+    names: Vec<Name>,
+    context: Context,
+}
+
+impl Replay {
+    /// Makes a cleared promotion ready. What decides is its effect: when it runs, and for whom, is
+    /// left aside, and its scope is `scope`.
+    pub fn new(promotion: &Promotion, scope: CompiledScope, gift_cost: i64) -> Self {
+        let everything = |effect: &Effect| match effect.clone() {
+            Effect::PercentOff(off) => youhui_promotion::PercentOff { scope: Scope::everything(), ..off }.into(),
+            Effect::SpendAndSave(save) => youhui_promotion::SpendAndSave { scope: Scope::everything(), ..save }.into(),
+            Effect::AmountOff(off) => youhui_promotion::AmountOff { scope: Scope::everything(), ..off }.into(),
+            Effect::ItemPrice(item) => youhui_promotion::ItemPrice { scope: Scope::everything(), ..item }.into(),
+            Effect::Gift(gift) => youhui_promotion::Gift { scope: Scope::everything(), ..gift }.into(),
+            other => other,
         };
-        let priced = price_kind(&promotion.kind, &covered, &Basket { lines: basket.lines.iter().map(line).collect() });
-        if let Ok(priced) = priced {
+        let threshold = |condition: &Condition| match condition {
+            Condition::SpendAtLeast { amount, basis, .. } => {
+                Some(Condition::SpendAtLeast { amount: *amount, basis: *basis, scope: Scope::everything() })
+            }
+            _ => None,
+        };
+        let replayed = Promotion {
+            effects: promotion.effects.iter().map(everything).collect(),
+            conditions: promotion.conditions.iter().filter_map(threshold).collect(),
+            schedule: Schedule::default(),
+            ..promotion.clone()
+        };
+        Self {
+            // What was cleared is valid; were it not, it would save nothing.
+            set: Promotions::new([replayed]).unwrap_or_default(),
+            scope,
+            gift_cost,
+            by_unit: matches!(promotion.effects.as_slice(), [Effect::ItemPrice(_)]),
+            currency: promotion.currency,
+            names: (0..1000).map(|line: u32| line.to_string().into()).collect(),
+            context: Context { detail: youhui_promotion::Detail::Near, ..Context::default() },
+        }
+    }
+
+    /// Prices the shopper's baskets of the 84 days before `as_of` under a promotion that can be used
+    /// once in 28 days: of each such period the first basket that it applies to counts.
+    pub fn of(&self, shopper: &Shopper<'_>, as_of: Micros) -> Replayed {
+        let (mut saving, mut cost, mut applied) = (0, 0, 0_u32);
+        let (mut inside, mut whole) = (0_i64, 0_i64);
+        let mut used = [false; 3];
+        for basket in &shopper.baskets {
+            whole += basket.amount();
+            let covered = basket.lines.iter().filter(|line| self.scope.covers(line.product));
+            inside += covered.clone().map(|line| line.amount).sum::<i64>();
+            let lines: Vec<Line> = covered.zip(&self.names).map(|(line, name)| self.line(line, name)).collect();
+            if lines.is_empty() {
+                continue;
+            }
+            let Ok(priced) = self.set.price(&Basket::new(self.currency, lines), &self.context) else { continue };
+            if priced.applied.is_empty() {
+                continue;
+            }
             applied += 1;
             let period = usize::try_from((as_of - basket.time) / PERIOD).unwrap_or(3);
             if let Some(first) = used.get_mut(period).filter(|used| !**used) {
                 *first = true;
-                let value = priced.gift.as_ref().map_or(priced.amount, |(_, value)| *value);
-                saving += value;
-                cost += if priced.gift.is_some() { gift_cost } else { priced.amount };
+                let value: i64 = priced.gifts.iter().map(|gift| gift.quantity * gift.value).sum();
+                saving += priced.discount + value;
+                cost += priced.discount + if priced.gifts.is_empty() { 0 } else { self.gift_cost };
             }
         }
+        Replayed {
+            saving: saving as f64 / 3.0,
+            cost: cost as f64 / 3.0,
+            affinity: if whole > 0 { inside as f64 / whole as f64 } else { 0.0 },
+            reach: if shopper.baskets.is_empty() { 0.0 } else { f64::from(applied) / shopper.baskets.len() as f64 },
+        }
     }
-    Replayed {
-        saving: saving as f64 / 3.0,
-        cost: cost as f64 / 3.0,
-        affinity: if whole > 0 { inside as f64 / whole as f64 } else { 0.0 },
-        reach: if shopper.baskets.is_empty() { 0.0 } else { f64::from(applied) / shopper.baskets.len() as f64 },
+
+    /// A line of the past: what was paid for it is known, and a unit's price only on average.
+    fn line(&self, line: &crate::brief::ReplayLine, name: &Name) -> Line {
+        let (quantity, amount) = (line.quantity.max(1), line.amount.max(0));
+        if self.by_unit { Line::new(name.clone(), quantity, amount / quantity) } else { Line::new(name.clone(), 1, amount) }
     }
 }

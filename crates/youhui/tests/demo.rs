@@ -75,8 +75,8 @@ fn check_files(out: &Path, found: &Value) {
     let promotions: Value = serde_json::from_slice(&std::fs::read(out.join("promotions.json")).unwrap()).unwrap();
     let candidates = promotions["candidates"].as_array().unwrap();
     assert_eq!(candidates.len() as u64, found["candidates"].as_u64().unwrap());
-    for kind in ["percent_off", "spend_and_save", "fixed_coupon", "item_price", "gift"] {
-        assert!(candidates.iter().any(|candidate| candidate["promotion"]["kind"]["type"] == kind), "no {kind}");
+    for kind in ["percent_off", "spend_and_save", "amount_off", "item_price", "gift"] {
+        assert!(candidates.iter().any(|candidate| candidate["promotion"]["effects"][0]["kind"] == kind), "no {kind}");
     }
     for candidate in candidates {
         let promotion: youhui_promotion::Promotion = serde_json::from_value(candidate["promotion"].clone()).unwrap();

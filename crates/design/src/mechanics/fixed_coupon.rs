@@ -1,7 +1,7 @@
 //! A coupon of a fixed amount: simple to tell, and its cost is known before it is used.
 
 use youhui_commerce::Money;
-use youhui_promotion::Kind;
+use youhui_promotion::AmountOff;
 
 use super::Draft;
 use crate::brief::{Brief, round_amount};
@@ -24,7 +24,7 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
             let half = (minor / 2).max(1);
             let amount = (youhui_profile::shop::to_minor(minimum_spend as f64 * share / half as f64) * half).max(half);
             let why = format!("from {} on, the {percent}th percentile of the audience's baskets", money(minimum_spend));
-            Draft::on_everything(brief, Kind::FixedCoupon { amount, minimum_spend }, why)
+            Draft::on_everything(brief, AmountOff { amount, ..AmountOff::default() }, why).from_spend(minimum_spend)
         })
         .collect()
 }

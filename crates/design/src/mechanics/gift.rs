@@ -1,7 +1,7 @@
 //! A gift from a stretched basket on: something that many like and that costs the shop little.
 
 use youhui_commerce::Money;
-use youhui_promotion::Kind;
+use youhui_promotion::Gift;
 
 use super::Draft;
 use crate::brief::{Brief, round_amount};
@@ -23,8 +23,9 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
                 sales.customers,
                 money(gift_cost)
             );
-            let kind = Kind::Gift { product_id: product.product_id.clone(), value, minimum_spend };
-            Some(Draft { gift_cost, product_name: product.name.clone(), ..Draft::on_everything(brief, kind, why) })
+            let gift = Gift { product_id: product.product_id.as_str().into(), value, ..Gift::default() };
+            let draft = Draft::on_everything(brief, gift, why).from_spend(minimum_spend);
+            Some(Draft { gift_cost, product_name: product.name.clone(), ..draft })
         })
         .into_iter()
         .collect()

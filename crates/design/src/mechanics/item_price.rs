@@ -1,7 +1,7 @@
 //! A limited-time price for one product that earns well, or for one that sells ever less.
 
 use youhui_commerce::Money;
-use youhui_promotion::{Kind, Scope};
+use youhui_promotion::{ItemPrice, Most, Scope};
 
 use super::Draft;
 use crate::brief::{Brief, Sales};
@@ -28,12 +28,13 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
             let unit_price = price_tag(sales.unit_price() as f64 * (1.0 - depth), minor);
             let why =
                 format!("{} customers of the audience bought it in 12 weeks, at {} on average", sales.customers, money(sales.unit_price()));
+            let most = Most { units: Some(2), ..Most::default() };
             Some(Draft {
-                scope: Scope::Products { product_ids: vec![product.product_id.clone()] },
+                scope: Scope::products([&*product.product_id]),
                 margin: sales.margin(),
                 unit_price: sales.unit_price(),
                 product_name: product.name.clone(),
-                ..Draft::on_everything(brief, Kind::ItemPrice { product_id: product.product_id.clone(), unit_price, most_units: 2 }, why)
+                ..Draft::on_everything(brief, ItemPrice { unit_price, most, ..ItemPrice::default() }, why)
             })
         })
         .collect()

@@ -6,15 +6,18 @@ mod item_price;
 mod percent_off;
 mod spend_and_save;
 
-use youhui_promotion::{Kind, Scope};
+use youhui_promotion::{Effect, Scope};
 
 use crate::brief::Brief;
 
 /// A promotion that a mechanic suggests, before it is cleared.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
-    pub(crate) kind: Kind,
+    /// What it gives; the scope of it is `scope`.
+    pub(crate) effect: Effect,
     pub(crate) scope: Scope,
+    /// From so much spent in scope on.
+    pub(crate) minimum_spend: Option<i64>,
     /// Margin of the scope.
     pub(crate) margin: f64,
     /// Mean price of a unit, for item prices.
@@ -30,14 +33,12 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    fn on_everything(brief: &Brief<'_>, kind: Kind, why: String) -> Self {
+    fn on_everything(brief: &Brief<'_>, effect: impl Into<Effect>, why: String) -> Self {
+        let never = &brief.shop.never_promote;
         Self {
-            kind,
-            scope: if brief.shop.never_promote.is_empty() {
-                Scope::All
-            } else {
-                Scope::AllExcept { names: brief.shop.never_promote.clone() }
-            },
+            effect: effect.into(),
+            scope: if never.is_empty() { Scope::everything() } else { Scope::all_but_categories(never) },
+            minimum_spend: None,
             margin: brief.total.margin(),
             unit_price: 0,
             gift_cost: 0,
@@ -47,10 +48,14 @@ impl Draft {
         }
     }
 
-    fn on_category(brief: &Brief<'_>, category: u32, kind: Kind, why: String) -> Self {
-        let names = brief.shop.catalogue.categories().get(category as usize).cloned().into_iter().collect();
+    fn on_category(brief: &Brief<'_>, category: u32, effect: impl Into<Effect>, why: String) -> Self {
+        let names = brief.shop.catalogue.categories().get(category as usize);
         let margin = brief.categories.get(&category).map_or(0.0, crate::brief::Sales::margin);
-        Self { scope: Scope::Categories { names }, margin, ..Self::on_everything(brief, kind, why) }
+        Self { scope: Scope::categories(names), margin, ..Self::on_everything(brief, effect, why) }
+    }
+
+    fn from_spend(self, minimum_spend: i64) -> Self {
+        Self { minimum_spend: Some(minimum_spend), ..self }
     }
 }
 
@@ -60,31 +65,4 @@ pub(crate) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
         .into_iter()
         .flat_map(|mechanic| mechanic(brief))
         .collect()
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use std::collections::BTreeMap;
-
-    use youhui_commerce::TimeWindow;
-    use youhui_promotion::{Audience, Limits, Promotion, SCHEMA_VERSION, Schedule, Trigger};
-
-    use super::*;
-
-    pub(crate) fn document(kind: Kind) -> Promotion {
-        Promotion {
-            schema_version: SCHEMA_VERSION,
-            promotion_id: "p".into(),
-            version: 1,
-            currency: "CNY".parse().unwrap(),
-            kind,
-            trigger: Trigger::Automatic,
-            scope: Scope::All,
-            audience: Audience { goal: "retain".into(), rule: String::new() },
-            schedule: Schedule { window: TimeWindow { start: 0, end: 1 }, time_zone: "UTC".into() },
-            limits: Limits { per_customer: Some(1), budget: None },
-            texts: BTreeMap::new(),
-            disclosures: vec![],
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Percent off: on everything for goals about customers, on a category for goals about goods.
 
 use youhui_commerce::Money;
-use youhui_promotion::Kind;
+use youhui_promotion::PercentOff;
 
 use super::Draft;
 use crate::brief::Brief;
@@ -26,7 +26,7 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
             })
             .map(|(basis_points, category, why)| Draft {
                 newcomers_of: Some(category),
-                ..Draft::on_category(brief, category, Kind::PercentOff { basis_points, cap: None }, why)
+                ..Draft::on_category(brief, category, PercentOff { basis_points, ..PercentOff::default() }, why)
             })
             .collect(),
         Goal::Clearance => falling_categories(brief)
@@ -37,7 +37,7 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
                     sales.recent_units,
                     sales.units - sales.recent_units
                 );
-                Draft::on_category(brief, category, Kind::PercentOff { basis_points: 1500, cap: None }, why)
+                Draft::on_category(brief, category, PercentOff { basis_points: 1500, ..PercentOff::default() }, why)
             })
             .collect(),
         _ => DEPTHS
@@ -53,7 +53,7 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
                     money(brief.basket(50)),
                     money(brief.basket(90))
                 );
-                Draft::on_everything(brief, Kind::PercentOff { basis_points, cap: Some(cap) }, why)
+                Draft::on_everything(brief, PercentOff { basis_points, cap: Some(cap), ..PercentOff::default() }, why)
             })
             .collect(),
     }

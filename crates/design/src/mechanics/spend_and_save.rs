@@ -2,7 +2,7 @@
 //! little and few get it for what they buy anyway.
 
 use youhui_commerce::Money;
-use youhui_promotion::{Kind, Tier};
+use youhui_promotion::{Off, SpendAndSave, Tier};
 
 use super::Draft;
 use crate::brief::{Brief, round_amount};
@@ -18,9 +18,9 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
         .filter_map(|&(first, second, share)| {
             let spend = [first, second].map(|percent| round_amount(brief.basket(percent) as f64, minor));
             let save = [spend[0] as f64 * share, spend[1] as f64 * share * 1.1].map(|amount| whole(amount, minor));
-            let mut tiers = vec![Tier { spend: spend[0], save: save[0] }];
+            let mut tiers = vec![Tier { from: spend[0], off: Off::Amount(save[0]) }];
             if spend[1] > spend[0] && save[1] > save[0] {
-                tiers.push(Tier { spend: spend[1], save: save[1] });
+                tiers.push(Tier { from: spend[1], off: Off::Amount(save[1]) });
             }
             let why = format!(
                 "{} is near the {first}th and {} near the {second}th percentile of the audience's baskets (median {})",
@@ -28,7 +28,7 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
                 money(spend[1]),
                 money(brief.basket(50))
             );
-            (save[0] > 0).then(|| Draft::on_everything(brief, Kind::SpendAndSave { tiers }, why))
+            (save[0] > 0).then(|| Draft::on_everything(brief, SpendAndSave { tiers, ..SpendAndSave::default() }, why))
         })
         .collect()
 }

@@ -301,8 +301,8 @@ pub(super) fn offers(run: &Run) -> Markup {
                 @let promotion = candidate.promotion.get();
                 article class="offer" {
                     header {
-                        b { (promotion.texts.get("en").map_or("", |text| text.title.as_str())) }
-                        span lang="zh-CN" { (promotion.texts.get("zh-CN").map_or("", |text| text.title.as_str())) }
+                        b { (promotion.texts.get("en").map_or("", |text| &*text.title)) }
+                        span lang="zh-CN" { (promotion.texts.get("zh-CN").map_or("", |text| &*text.title)) }
                     }
                     div {
                         p { b { (promotion.audience.goal) } ": " (promotion.texts.get("en").map_or("", |text| text.condition.as_str())) }

@@ -1,0 +1,70 @@
+//! An amount off each unit of every full group.
+
+use serde::{Deserialize, Serialize};
+
+use super::Mechanic;
+use crate::answer::Reason;
+use crate::document::{Pick, Problems, Scope, is_default};
+use crate::prelude::*;
+use crate::pricing::{Outcome, View, ordered, take};
+use crate::set::LineSet;
+
+/// An amount off each unit of every full group, in the order of the basket. Units beyond the last
+/// full group keep their price.
+///
+/// ¥2 off each of every six bottles at ¥10, on eight: ¥12 off.
+///
+/// ```
+/// # use youhui_promotion::*;
+/// # let yuan = "CNY".parse().unwrap();
+/// let rule = PerFullGroup { group_size: 6, unit_amount: 200, ..PerFullGroup::default() };
+/// let basket = Basket::new(yuan, [Line::new("bottle", 8, 1000)]);
+/// let set = Promotions::new([Promotion::new("six", yuan, rule.into())]).unwrap();
+/// assert_eq!(set.price(&basket, &Context::default()).unwrap().total, 6800);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PerFullGroup {
+    /// Units of a group.
+    pub group_size: i64,
+    /// Off each of them.
+    pub unit_amount: i64,
+    /// Which units first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pick: Pick,
+    /// Most groups; as many as there are if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_times: Option<i64>,
+    /// On which units.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scope: Scope,
+}
+
+impl Mechanic for PerFullGroup {
+    fn scopes(&self, visit: &mut dyn FnMut(&Scope)) {
+        visit(&self.scope);
+    }
+
+    fn problems(&self, at: &str, problems: &mut Problems) {
+        problems.units(self.group_size, 1, format!("{at}/group_size"));
+        problems.amount(self.unit_amount, 1, format!("{at}/unit_amount"));
+        problems.units(self.most_times.unwrap_or(1), 1, format!("{at}/most_times"));
+        problems.scope(&self.scope, &format!("{at}/scope"));
+    }
+
+    fn apply(&self, view: &View<'_>, lines: &[LineSet]) -> Result<Outcome, Reason> {
+        let mut portions = view.some(&lines[0])?;
+        let groups = view.groups(&portions, self.group_size, self.most_times)?;
+        view.sort(&mut portions, self.pick);
+        let taken = take(&portions, (groups * self.group_size).min(view.units_left)).0;
+        let cuts = taken.iter().map(|portion| view.cut(portion, self.unit_amount)).collect();
+        Ok(Outcome { cuts: ordered(cuts), each: true, ..Outcome::default() })
+    }
+
+    fn ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
+        let portions = view.whole(&lines[0]);
+        let groups = view.groups(&portions, self.group_size, self.most_times).unwrap_or(0);
+        view.dearest(&portions, groups * self.group_size)
+    }
+}

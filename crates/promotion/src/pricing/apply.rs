@@ -1,0 +1,334 @@
+//! What one promotion does to the state of pricing.
+
+use super::eligible::{budget_left, units_left};
+use super::runs::{Cut, Run, Share, cut, runs_of};
+use super::split::{Part, split};
+use super::view::{NextStep, Outcome, View};
+use super::{Active, Pricing};
+use crate::answer::{Reason, Step, Target};
+use crate::document::{BudgetEnd, Choice, Each, Layer, Split, Within};
+use crate::mechanics::Effect;
+use crate::prelude::*;
+use crate::set::LineSet;
+use crate::{Basket, Detail, Name};
+
+/// What promotions have done so far.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) runs: Vec<Run>,
+    /// What is left to pay for shipping.
+    pub(crate) shipping: i64,
+    /// What the customer has gained: money off, gifts at their value, money back.
+    pub(crate) benefit: i64,
+    pub(crate) done: Vec<Done>,
+    /// (active, why it did nothing).
+    pub(crate) missed: Vec<(usize, Reason)>,
+    /// (active, product, how many more, at what price).
+    pub(crate) add_ons: Vec<(usize, Name, i64, i64)>,
+    /// The active after which nothing applies.
+    pub(crate) stopped: Option<usize>,
+    /// Lines of groups that exclude by line: (group, active, its lines).
+    pub(crate) assigned: Vec<(usize, usize, LineSet)>,
+    pub(crate) trace: Vec<Step>,
+    layer: Layer,
+}
+
+/// What one promotion did.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Done {
+    pub(crate) active: usize,
+    pub(crate) shares: Vec<Share>,
+    pub(crate) shipping: i64,
+    pub(crate) gifts: Vec<(Name, i64, i64)>,
+    pub(crate) points: i64,
+    pub(crate) cashback: i64,
+    pub(crate) each: bool,
+    pub(crate) next: Option<NextStep>,
+}
+
+impl Done {
+    /// Taken off goods and shipping.
+    pub(crate) fn amount(&self) -> i64 {
+        self.shares.iter().map(|share| share.units * share.each).sum::<i64>() + self.shipping
+    }
+
+    fn gains(&self) -> i64 {
+        let gifts = self.gifts.iter().fold(0_i64, |sum, (_, quantity, value)| sum.saturating_add(quantity.saturating_mul(*value)));
+        self.amount().saturating_add(self.cashback).saturating_add(gifts)
+    }
+
+    fn gives_nothing(&self) -> bool {
+        self.amount() == 0 && self.gifts.is_empty() && self.points == 0 && self.cashback == 0
+    }
+}
+
+impl State {
+    pub(crate) fn new(basket: &Basket) -> Self {
+        Self {
+            runs: runs_of(basket),
+            shipping: basket.shipping.as_ref().map_or(0, |shipment| shipment.amount),
+            benefit: 0,
+            done: Vec::new(),
+            missed: Vec::new(),
+            add_ons: Vec::new(),
+            stopped: None,
+            assigned: Vec::new(),
+            trace: Vec::new(),
+            layer: Layer::Catalogue,
+        }
+    }
+
+    /// A promotion begins: shares are of the prices now, and above the catalogue layer the prices
+    /// on the shelf stand.
+    fn begin(&mut self, layer: Layer) {
+        let leaves_catalogue = self.layer == Layer::Catalogue && layer > Layer::Catalogue;
+        for run in &mut self.runs {
+            run.before = run.price;
+            if leaves_catalogue {
+                run.catalogue = run.price;
+            }
+        }
+        self.layer = layer;
+    }
+
+    pub(crate) fn has_done(&self, active: usize) -> bool {
+        self.done.iter().any(|done| done.active == active)
+    }
+}
+
+impl Pricing<'_> {
+    pub(crate) fn view<'s>(&'s self, active: &Active<'_>, state: &'s State, only: Option<&'s LineSet>, units_left: i64) -> View<'s> {
+        View {
+            basket: self.basket,
+            runs: &state.runs,
+            skips_discounted: active.rule.promotion.stacking.skips_discounted,
+            only,
+            shipping: state.shipping,
+            units_left,
+        }
+    }
+
+    /// Applies a promotion to the state, or notes why it does nothing; whether it applied.
+    pub(crate) fn attempt(&self, state: &mut State, place: usize) -> bool {
+        let active = &self.actives[place];
+        let only = self.own_lines(state, place);
+        match self.try_apply(state, active, only.as_ref()) {
+            Ok(done) => {
+                state.benefit += done.gains();
+                if active.rule.promotion.stacking.combine == crate::document::Combine::StopAfter {
+                    state.stopped = Some(place);
+                }
+                self.note_lines(state, place, &done);
+                self.trace(state, active, Ok(&done));
+                state.done.push(Done { active: place, ..done });
+                true
+            }
+            Err(reason) => {
+                self.trace(state, active, Err(&reason));
+                state.missed.push((place, reason));
+                false
+            }
+        }
+    }
+
+    fn try_apply(&self, state: &mut State, active: &Active<'_>, only: Option<&LineSet>) -> Result<Done, Reason> {
+        let promotion = &*active.rule.promotion;
+        state.begin(promotion.stacking.layer);
+        let budget = budget_left(active.rule, active.used);
+        // Of several effects, or where a budget may refuse it all, the state may have to come back.
+        let saved = (promotion.effects.len() > 1 || budget < i64::MAX).then(|| (state.runs.clone(), state.shipping));
+        let mut done = Done { each: true, ..Done::default() };
+        let mut units = units_left(active.rule, active.used);
+        let found = match self.parts(promotion.each.as_ref(), only) {
+            None => self.try_effects(state, active, only, &mut units, &mut done),
+            Some(parts) => {
+                let found = parts.iter().map(|part| self.try_effects(state, active, Some(part), &mut units, &mut done));
+                // One part that gets something is enough; else the first says why not.
+                found.reduce(Result::or).unwrap_or(Err(Reason::NothingInScope))
+            }
+        };
+        let result = self.within_budget(state, active, done, budget, saved.as_ref());
+        let mut reason = found.err().unwrap_or(Reason::NoReduction);
+        match result {
+            Ok(done) if !done.gives_nothing() => return Ok(done),
+            Ok(_) => {}
+            Err(why) => reason = why,
+        }
+        if let Some((runs, shipping)) = saved {
+            (state.runs, state.shipping) = (runs, shipping);
+        }
+        if reason == Reason::NoReduction && state.add_ons.last().is_some_and(|add_on| self.actives[add_on.0].number == active.number) {
+            reason = Reason::AddOnNotTaken;
+        }
+        Err(reason)
+    }
+
+    /// Checks the conditions and does what the effects say to the lines of `only`.
+    fn try_effects(
+        &self,
+        state: &mut State,
+        active: &Active<'_>,
+        only: Option<&LineSet>,
+        units: &mut i64,
+        done: &mut Done,
+    ) -> Result<(), Reason> {
+        let promotion = &*active.rule.promotion;
+        self.check(&promotion.conditions, &self.view(active, state, only, *units), active.condition_lines())?;
+        let (mut reason, mut lines) = (None, active.effect_lines());
+        for effect in &promotion.effects {
+            let (own, rest) = lines.split_at(scopes_of(effect));
+            lines = rest;
+            match effect.mechanic().apply(&self.view(active, state, only, *units), own) {
+                Ok(outcome) => *units -= self.take(state, active, outcome, done),
+                // Of several effects some may find nothing.
+                Err(why) => reason = Some(why),
+            }
+        }
+        reason.map_or(Ok(()), Err)
+    }
+
+    /// The lines that a promotion looks at separately; `None` for all together.
+    fn parts(&self, each: Option<&Each>, only: Option<&LineSet>) -> Option<Vec<LineSet>> {
+        let each = each?;
+        let lines = &self.basket.lines;
+        let key = |place: usize| -> Option<(usize, &str)> {
+            let line = &lines[place];
+            match each {
+                Each::Shop => Some((0, line.shop.as_deref().unwrap_or_default())),
+                Each::Product => Some((0, &*line.product_id)),
+                Each::Line => Some((place, "")),
+                Each::Attribute(name) => Some((0, line.attributes.get(name)?.as_str())),
+            }
+        };
+        let mut places: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
+        for place in (0..lines.len()).filter(|place| only.is_none_or(|only| u32::try_from(*place).is_ok_and(|line| only.contains(line)))) {
+            if let Some(key) = key(place) {
+                places.entry(key).or_default().push(place);
+            }
+        }
+        Some(places.values().map(|places| LineSet::of(lines.len(), |line| places.binary_search(&line).is_ok())).collect())
+    }
+
+    /// Does what an effect says; how many units became cheaper.
+    fn take(&self, state: &mut State, active: &Active<'_>, outcome: Outcome, done: &mut Done) -> i64 {
+        let consumes = active.rule.promotion.stacking.consumes_units;
+        let noted = done.shares.len();
+        cut(&mut state.runs, &outcome.cuts, consumes, &mut done.shares);
+        state.shipping -= outcome.shipping;
+        done.shipping += outcome.shipping;
+        done.points = done.points.saturating_add(outcome.points);
+        done.cashback = done.cashback.saturating_add(outcome.cashback);
+        done.each &= outcome.each;
+        done.next = done.next.or(outcome.next);
+        let given = outcome.gift.as_ref().map_or(0, |(_, quantity, _)| *quantity);
+        done.gifts.extend(outcome.gift);
+        if let Some((product, quantity, price)) = outcome.add_on {
+            let place = self.actives.iter().position(|other| other.number == active.number).unwrap_or(0);
+            state.add_ons.push((place, product, quantity, price));
+        }
+        given + done.shares[noted..].iter().map(|share| share.units).sum::<i64>()
+    }
+
+    /// What of it the budget allows.
+    fn within_budget(
+        &self,
+        state: &mut State,
+        active: &Active<'_>,
+        done: Done,
+        budget: i64,
+        saved: Option<&(Vec<Run>, i64)>,
+    ) -> Result<Done, Reason> {
+        let spends = done.amount().saturating_add(done.cashback);
+        if spends <= budget {
+            return Ok(done);
+        }
+        if active.rule.promotion.limits.budget_end == BudgetEnd::Refuse {
+            return Err(Reason::BudgetSpent);
+        }
+        let Some((runs, shipping)) = saved else { return Err(Reason::BudgetSpent) };
+        let fits = done.cashback.min(budget);
+        let off_shipping = done.shipping.min(budget - fits);
+        let goods = budget - fits - off_shipping;
+        (state.runs, state.shipping) = (runs.clone(), shipping - off_shipping);
+        // Each unit gets its part of what it would have got.
+        let parts: Vec<Part> = done.shares.iter().map(|share| Part { units: share.units, weight: share.each, room: share.each }).collect();
+        let run_of = |share: &Share| {
+            let holds = |run: &Run| run.line == share.line && (run.first..run.first + run.units).contains(&share.first);
+            runs.iter().position(holds).unwrap_or(0)
+        };
+        let mut cuts = Vec::new();
+        for (share, given) in done.shares.iter().zip(split(goods, &parts, Split::default())) {
+            cuts.push(Cut { run: run_of(share), units: given.extra, each: given.each + 1 });
+            cuts.push(Cut { run: run_of(share), units: share.units - given.extra, each: given.each });
+        }
+        let mut shares = Vec::new();
+        cut(&mut state.runs, &super::ordered(cuts), active.rule.promotion.stacking.consumes_units, &mut shares);
+        Ok(Done { shares, shipping: off_shipping, cashback: fits, ..done })
+    }
+
+    /// Of a group that excludes by line: the lines that an active may work on; `None` for all.
+    fn own_lines(&self, state: &State, place: usize) -> Option<LineSet> {
+        let group = self.actives[place].rule.group?;
+        let of = &self.set.groups[group];
+        if of.within == Within::Basket || of.policy == Choice::Accumulate {
+            return None;
+        }
+        let count = self.basket.lines.len();
+        let line = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
+        if of.policy == Choice::Largest {
+            let mine = |other: &&(usize, usize, LineSet)| other.0 == group && other.1 == place;
+            return Some(state.assigned.iter().find(mine).map_or_else(|| LineSet::of(count, |_| false), |(_, _, lines)| lines.clone()));
+        }
+        let taken: Vec<&LineSet> = state.assigned.iter().filter(|other| other.0 == group).map(|(_, _, lines)| lines).collect();
+        Some(LineSet::of(count, |at| !taken.iter().any(|lines| lines.contains(line(at)))))
+    }
+
+    /// Of a group whose first member keeps a line: which lines these are.
+    fn note_lines(&self, state: &mut State, place: usize, done: &Done) {
+        let Some(group) = self.actives[place].rule.group else { return };
+        let of = &self.set.groups[group];
+        if of.within == Within::Line && of.policy == Choice::First {
+            let lines = LineSet::of(self.basket.lines.len(), |line| done.shares.iter().any(|share| share.line as usize == line));
+            state.assigned.push((group, place, lines));
+        }
+    }
+
+    fn trace(&self, state: &mut State, active: &Active<'_>, found: Result<&Done, &Reason>) {
+        if self.context.detail != Detail::Trace {
+            return;
+        }
+        let money = |amount: i64| youhui_commerce::Money::new(amount, self.basket.currency).to_string();
+        let kinds: Vec<&str> = active.rule.promotion.effects.iter().map(Effect::name).collect();
+        let did = match found {
+            Err(reason) => format!("{}: nothing, as {reason}", kinds.join(" and ")),
+            Ok(done) => {
+                let mut by: BTreeMap<Target, i64> = BTreeMap::new();
+                done.shares.iter().for_each(|share| *by.entry(Target::Line(share.line)).or_default() += share.units * share.each);
+                by.insert(Target::Shipping, done.shipping);
+                let parts: Vec<String> =
+                    by.iter().filter(|(_, amount)| **amount > 0).map(|(path, amount)| format!("{path} {}", money(*amount))).collect();
+                let mut did = format!("{}: {} off", kinds.join(" and "), money(done.amount()));
+                if !parts.is_empty() {
+                    did.push_str(&format!(" ({})", parts.join(", ")));
+                }
+                done.gifts.iter().for_each(|(product, quantity, _)| did.push_str(&format!("; {quantity} × {product} as a gift")));
+                if done.points > 0 {
+                    did.push_str(&format!("; {} points", done.points));
+                }
+                if done.cashback > 0 {
+                    did.push_str(&format!("; {} back later", money(done.cashback)));
+                }
+                did
+            }
+        };
+        let goods = state.runs.iter().map(|run| run.units * run.price).sum();
+        state.trace.push(Step { promotion_id: active.rule.promotion.promotion_id.clone(), did, goods, shipping: state.shipping });
+    }
+}
+
+/// How many scopes an effect has.
+pub(crate) fn scopes_of(effect: &Effect) -> usize {
+    let mut count = 0;
+    effect.mechanic().scopes(&mut |_| count += 1);
+    count
+}

@@ -1,0 +1,251 @@
+//! From the last state to the answer.
+
+use super::apply::{Done, State};
+use super::eligible::entered_code;
+use super::runs::Run;
+use super::view::{Missing, View};
+use super::{Active, Pricing};
+use crate::answer::{
+    AddOn, Allocation, Applied, BestDeal, GiftLine, Hint, Method, Priced, PricedLine, Reason, Rejected, ShopShare, Target, UnitPrice,
+    UnitShare,
+};
+use crate::document::{Condition, RoundingMode, Trigger, round};
+use crate::prelude::*;
+use crate::set::UNKNOWN;
+use crate::{Detail, Name};
+
+impl Pricing<'_> {
+    pub(crate) fn finish(&self, state: State, best_deal: Option<BestDeal>) -> Priced {
+        let lines = self.lines(&state.runs);
+        let sum = |of: fn(&PricedLine) -> i64| lines.iter().map(of).sum::<i64>();
+        let [subtotal, goods, tax_of_lines] = [sum(|line| line.subtotal), sum(|line| line.total), sum(|line| line.tax)];
+        let shipment = self.basket.shipping.as_ref();
+        let shipping = shipment.map_or(0, |shipment| shipment.amount);
+        let included = self.basket.prices_include_tax;
+        let tax = tax_of_lines + shipment.map_or(0, |shipment| tax(state.shipping, shipment.tax_basis_points, included));
+        let id = |place: usize| self.actives[place].rule.promotion.promotion_id.clone();
+        let mut priced = Priced {
+            currency: self.basket.currency,
+            subtotal,
+            discount: subtotal - goods,
+            shipping,
+            shipping_discount: shipping - state.shipping,
+            tax,
+            total: goods + state.shipping + if included { 0 } else { tax },
+            lines,
+            gifts: Vec::new(),
+            add_ons: state
+                .add_ons
+                .iter()
+                .map(|(place, product, quantity, price)| AddOn {
+                    promotion_id: id(*place),
+                    product_id: product.clone(),
+                    quantity: *quantity,
+                    unit_price: *price,
+                })
+                .collect(),
+            points: state.done.iter().fold(0, |sum: i64, done| sum.saturating_add(done.points)),
+            cashback: state.done.iter().fold(0, |sum: i64, done| sum.saturating_add(done.cashback)),
+            applied: Vec::with_capacity(state.done.len()),
+            rejected: Vec::new(),
+            hints: self.hints(&state),
+            best_deal,
+            trace: Vec::new(),
+        };
+        for (priority, done) in (1_u32..).zip(&state.done) {
+            let gift = |(product, quantity, value): &(Name, i64, i64)| GiftLine {
+                promotion_id: id(done.active),
+                product_id: product.clone(),
+                quantity: *quantity,
+                unit_price: 0,
+                value: *value,
+            };
+            priced.gifts.extend(done.gifts.iter().map(gift));
+            priced.applied.push(self.applied(priority, done));
+        }
+        priced.rejected = self.rejected(&state);
+        priced.trace = state.trace;
+        priced
+    }
+
+    fn lines(&self, runs: &[Run]) -> Vec<PricedLine> {
+        let mut runs = runs.iter().peekable();
+        let mut lines = Vec::with_capacity(self.basket.lines.len());
+        for (place, line) in (0_u32..).zip(&self.basket.lines) {
+            let (mut units, mut total): (Vec<UnitPrice>, i64) = (Vec::with_capacity(1), 0);
+            while let Some(Run { units: quantity, price, .. }) = runs.next_if(|run| run.line == place) {
+                total += quantity * price;
+                match units.last_mut() {
+                    Some(last) if last.unit_price == *price => last.quantity += quantity,
+                    _ => units.push(UnitPrice { quantity: *quantity, unit_price: *price }),
+                }
+            }
+            let subtotal = line.quantity * line.unit_price;
+            lines.push(PricedLine {
+                line_id: line.line_id.clone(),
+                product_id: line.product_id.clone(),
+                quantity: line.quantity,
+                subtotal,
+                discount: subtotal - total,
+                total,
+                tax: tax(total, line.tax_basis_points, self.basket.prices_include_tax),
+                units,
+            });
+        }
+        lines
+    }
+
+    fn applied(&self, priority: u32, done: &Done) -> Applied {
+        let rule = self.actives[done.active].rule;
+        let mut units: Vec<UnitShare> = Vec::with_capacity(done.shares.len());
+        units.extend(done.shares.iter().map(|share| UnitShare {
+            line: share.line,
+            first: share.first,
+            quantity: share.units,
+            amount: share.each,
+        }));
+        // Several effects note their shares one after the other.
+        if rule.promotion.effects.len() > 1 {
+            units.sort_by_key(|share| (share.line, share.first));
+        }
+        let mut allocations: Vec<Allocation> = Vec::with_capacity(units.len() + usize::from(done.shipping > 0));
+        for share in &units {
+            let (path, amount) = (Target::Line(share.line), share.quantity * share.amount);
+            match allocations.last_mut() {
+                Some(last) if last.path == path => last.amount += amount,
+                _ => allocations.push(Allocation { path, amount }),
+            }
+        }
+        let shops = self.shops(&allocations);
+        if done.shipping > 0 {
+            allocations.push(Allocation { path: Target::Shipping, amount: done.shipping });
+        }
+        Applied {
+            promotion_id: rule.promotion.promotion_id.clone(),
+            code: entered_code(self, self.basket, rule).map(str::to_owned),
+            title: rule.promotion.title().clone(),
+            amount: done.amount(),
+            automatic: rule.promotion.trigger == Trigger::Automatic,
+            method: if done.each { Method::Each } else { Method::Across },
+            priority,
+            allocations,
+            units,
+            shops,
+        }
+    }
+
+    fn shops(&self, allocations: &[Allocation]) -> Vec<ShopShare> {
+        if self.basket.lines.iter().all(|line| line.shop.is_none()) {
+            return Vec::new();
+        }
+        let mut shops: BTreeMap<Name, i64> = BTreeMap::new();
+        for allocation in allocations {
+            if let Target::Line(line) = allocation.path {
+                let shop = self.basket.lines[line as usize].shop.clone().unwrap_or_default();
+                *shops.entry(shop).or_default() += allocation.amount;
+            }
+        }
+        shops.into_iter().map(|(shop, amount)| ShopShare { shop, amount }).collect()
+    }
+
+    fn rejected(&self, state: &State) -> Vec<Rejected> {
+        let missed = state.missed.iter().map(|(place, reason)| (self.actives[*place].number, reason.clone()));
+        let mut found: Vec<(u32, Reason)> = missed.chain(self.barred.iter().cloned()).collect();
+        if self.context.detail >= Detail::Every {
+            self.add_untouched(&mut found);
+        }
+        found.sort_unstable_by_key(|(number, _)| *number);
+        found.dedup_by_key(|(number, _)| *number);
+        let say = |(number, reason): (u32, Reason)| {
+            let rule = &self.set.rules[number as usize];
+            let code = if rule.codes.is_empty() { None } else { entered_code(self, self.basket, rule).map(str::to_owned) };
+            Rejected { promotion_id: Some(rule.promotion.promotion_id.clone()), code, reason }
+        };
+        let mut rejected: Vec<Rejected> = found.into_iter().map(say).collect();
+        for (code, number) in self.basket.codes.iter().zip(&self.facts.codes) {
+            if *number == UNKNOWN {
+                rejected.push(Rejected { promotion_id: None, code: Some(code.trim().to_owned()), reason: Reason::CodeUnknown });
+            }
+        }
+        rejected
+    }
+
+    /// Those that the index did not even find, with what a basket of this kind lacks for them.
+    fn add_untouched(&self, found: &mut Vec<(u32, Reason)>) {
+        let count = self.set.rules.len();
+        if self.actives.len() + self.barred.len() == count {
+            return;
+        }
+        let mut touched = vec![false; count];
+        self.actives.iter().for_each(|active| touched[active.number as usize] = true);
+        self.barred.iter().for_each(|(number, _)| touched[*number as usize] = true);
+        let begin = self.begin();
+        for (number, rule) in (0_u32..).zip(&self.set.rules) {
+            if touched[number as usize] {
+                continue;
+            }
+            let used = self.used(rule);
+            let reason = self.eligible(rule, used).and_then(|()| {
+                if rule.promotion.conditions.is_empty() {
+                    return Ok(());
+                }
+                let active = Active { rule, number, lines: self.lines_of(rule), used };
+                self.check(&rule.promotion.conditions, &self.view(&active, &begin, None, i64::MAX), active.condition_lines())
+            });
+            found.push((number, reason.err().unwrap_or(Reason::NothingInScope)));
+        }
+    }
+
+    /// What more would give more, the nearest first.
+    fn hints(&self, state: &State) -> Vec<Hint> {
+        let mut hints = Vec::new();
+        let mut say = |place: usize, missing: Missing, saves: Option<i64>| {
+            let (missing_amount, missing_units) = match missing {
+                Missing::Spend(amount) => (Some(amount), None),
+                Missing::Units(units) => (None, Some(units)),
+            };
+            let promotion_id = self.actives[place].rule.promotion.promotion_id.clone();
+            hints.push(Hint { promotion_id, currency: self.basket.currency, missing_amount, missing_units, saves });
+        };
+        for done in &state.done {
+            if let Some(next) = done.next {
+                say(done.active, next.missing, Some(next.saves));
+            }
+        }
+        for (place, reason) in &state.missed {
+            match reason {
+                Reason::SpendMissing { missing } => say(*place, Missing::Spend(*missing), self.would_save(&self.actives[*place], *missing)),
+                Reason::UnitsMissing { missing } => say(*place, Missing::Units(*missing), None),
+                _ => {}
+            }
+        }
+        hints.sort_by_key(|hint| (hint.missing_units.is_some(), hint.missing_amount.or(hint.missing_units)));
+        hints
+    }
+
+    /// What a promotion would give at the spend that it asks for.
+    fn would_save(&self, active: &Active<'_>, missing: i64) -> Option<i64> {
+        let promotion = &*active.rule.promotion;
+        let [effect] = promotion.effects.as_slice() else { return None };
+        let begin = self.begin();
+        let view: View<'_> = self.view(active, &begin, None, i64::MAX);
+        let asked = promotion.conditions.iter().find_map(|condition| match condition {
+            Condition::SpendAtLeast { amount, .. } => Some(*amount),
+            _ => None,
+        });
+        // Without such a condition the effect itself has the threshold.
+        let spend =
+            asked.unwrap_or_else(|| active.effect_lines().first().map_or(0, |lines| view.cost(&view.whole(lines))).saturating_add(missing));
+        effect.mechanic().saves_at(spend).filter(|saves| *saves > 0)
+    }
+}
+
+/// Tax on an amount, half a minor unit up.
+fn tax(amount: i64, basis_points: u32, included: bool) -> i64 {
+    if basis_points == 0 {
+        return 0;
+    }
+    let share = i128::from(basis_points);
+    let whole = if included { 10_000 + share } else { 10_000 };
+    round(i128::from(amount) * share, whole, crate::document::Rounding { mode: RoundingMode::HalfUp, ..Default::default() })
+}

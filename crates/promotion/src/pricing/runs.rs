@@ -1,0 +1,106 @@
+//! The state of pricing: the units of each line in runs that cost the same, cut one promotion after
+//! another.
+//!
+//! A run stands for any number of equal units, so cost grows with lines and not with units. Units
+//! keep their order: a run is a range of the units of its line.
+
+use crate::Basket;
+use crate::prelude::*;
+
+/// Equal units of one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) line: u32,
+    /// The first of its units, counted from 0 within the line.
+    pub(crate) first: i64,
+    pub(crate) units: i64,
+    /// Price of a unit before any promotion …
+    pub(crate) original: i64,
+    /// … after the catalogue layer …
+    pub(crate) catalogue: i64,
+    /// … before the promotion that is being applied …
+    pub(crate) before: i64,
+    /// … and now.
+    pub(crate) price: i64,
+    pub(crate) floor: i64,
+    /// A promotion keeps it for itself.
+    pub(crate) consumed: bool,
+}
+
+impl Run {
+    /// How much less a unit can cost yet.
+    pub(crate) const fn room(&self) -> i64 {
+        if self.price > self.floor { self.price - self.floor } else { 0 }
+    }
+}
+
+/// So many units of a run cost so much less. Zero marks units that only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) run: usize,
+    pub(crate) units: i64,
+    pub(crate) each: i64,
+}
+
+/// What was taken off which units of which line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) line: u32,
+    pub(crate) first: i64,
+    pub(crate) units: i64,
+    pub(crate) each: i64,
+}
+
+pub(crate) fn runs_of(basket: &Basket) -> Vec<Run> {
+    let run = |(line, of): (u32, &crate::Line)| Run {
+        line,
+        first: 0,
+        units: of.quantity,
+        original: of.unit_price,
+        catalogue: of.unit_price,
+        before: of.unit_price,
+        price: of.unit_price,
+        floor: of.unit_price_floor,
+        consumed: false,
+    };
+    (0_u32..).zip(&basket.lines).map(run).collect()
+}
+
+/// Takes cuts, which stand in the order of runs, and notes each in `shares`. Of a run the first
+/// units are cut first.
+pub(crate) fn cut(runs: &mut Vec<Run>, cuts: &[Cut], consume: bool, shares: &mut Vec<Share>) {
+    let mut note = |run: &Run, units: i64, each: i64| {
+        if each > 0 {
+            shares.push(Share { line: run.line, first: run.first, units, each });
+        }
+    };
+    // Mostly whole runs are cut, and nothing has to move.
+    if cuts.windows(2).all(|pair| pair[0].run < pair[1].run) && cuts.iter().all(|cut| cut.units == runs[cut.run].units) {
+        for cut in cuts {
+            let run = &mut runs[cut.run];
+            note(run, cut.units, cut.each);
+            run.price -= cut.each;
+            run.consumed |= consume;
+        }
+        return;
+    }
+    let mut made = Vec::with_capacity(runs.len() + cuts.len());
+    let mut cuts = cuts.iter().peekable();
+    for (place, run) in runs.iter().enumerate() {
+        let mut left = *run;
+        while let Some(cut) = cuts.next_if(|cut| cut.run == place) {
+            // Units that were cut may be counted once more.
+            let units = cut.units.min(left.units);
+            if units > 0 {
+                note(&left, units, cut.each);
+                made.push(Run { units, price: left.price - cut.each, consumed: left.consumed || consume, ..left });
+                left.first += units;
+                left.units -= units;
+            }
+        }
+        if left.units > 0 {
+            made.push(left);
+        }
+    }
+    *runs = made;
+}

@@ -1,0 +1,294 @@
+//! What one promotion sees of the basket, and the operations that mechanics are made of.
+
+use super::runs::{Cut, Run};
+use super::split::{Part, split};
+use crate::answer::Reason;
+use crate::document::{Basis, Most, Off, Pick, Rounding, RoundingAt, Split, SplitBy};
+use crate::document::{round, share_of};
+use crate::prelude::*;
+use crate::set::LineSet;
+use crate::{Basket, Name};
+
+/// Some units of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Portion {
+    pub(crate) run: usize,
+    pub(crate) units: i64,
+}
+
+/// What one effect does.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// In the order of runs.
+    pub(crate) cuts: Vec<Cut>,
+    /// Off shipping.
+    pub(crate) shipping: i64,
+    /// (product, how many, what one costs elsewhere).
+    pub(crate) gift: Option<(Name, i64, i64)>,
+    /// (product, how many more, at what price) that could be added.
+    pub(crate) add_on: Option<(Name, i64, i64)>,
+    pub(crate) points: i64,
+    pub(crate) cashback: i64,
+    /// Every unit was cut by itself; otherwise an amount was split.
+    pub(crate) each: bool,
+    /// What more would have given more.
+    pub(crate) next: Option<NextStep>,
+}
+
+/// The next step of a promotion that applied: so much more for such a reduction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NextStep {
+    pub(crate) missing: Missing,
+    pub(crate) saves: i64,
+}
+
+/// What is missing to a threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Spend(i64),
+    Units(i64),
+}
+
+impl Missing {
+    pub(crate) const fn to(basis: Basis, missing: i64) -> Self {
+        if matches!(basis, Basis::Quantity) { Self::Units(missing) } else { Self::Spend(missing) }
+    }
+
+    pub(crate) const fn reason(self) -> Reason {
+        match self {
+            Self::Spend(missing) => Reason::SpendMissing { missing },
+            Self::Units(missing) => Reason::UnitsMissing { missing },
+        }
+    }
+}
+
+/// The units that a promotion may see.
+pub(crate) struct View<'a> {
+    pub(crate) basket: &'a Basket,
+    pub(crate) runs: &'a [Run],
+    pub(crate) skips_discounted: bool,
+    /// Of a group that excludes by line: the lines that are this promotion's.
+    pub(crate) only: Option<&'a LineSet>,
+    /// What is left to pay for shipping.
+    pub(crate) shipping: i64,
+    /// Most units that limits leave to it.
+    pub(crate) units_left: i64,
+}
+
+impl View<'_> {
+    pub(crate) fn run(&self, portion: &Portion) -> &Run {
+        &self.runs[portion.run]
+    }
+
+    /// Everything of these lines that the promotion may see, in the order of the basket.
+    pub(crate) fn whole(&self, lines: &LineSet) -> Vec<Portion> {
+        let visible = |run: &Run| {
+            lines.contains(run.line)
+                && !run.consumed
+                // Discounted before this promotion, not by an earlier effect of it.
+                && !(self.skips_discounted && run.before < run.original)
+                && self.only.is_none_or(|only| only.contains(run.line))
+        };
+        let mut found = Vec::with_capacity(self.runs.len());
+        for (place, run) in self.runs.iter().enumerate() {
+            if visible(run) {
+                found.push(Portion { run: place, units: run.units });
+            }
+        }
+        found
+    }
+
+    /// The same, if there is anything.
+    pub(crate) fn some(&self, lines: &LineSet) -> Result<Vec<Portion>, Reason> {
+        let portions = self.whole(lines);
+        if portions.is_empty() { Err(Reason::NothingInScope) } else { Ok(portions) }
+    }
+
+    /// At most so many of them, in the order of the basket.
+    pub(crate) fn at_most(&self, lines: &LineSet, most: Most) -> Result<Vec<Portion>, Reason> {
+        let mut portions = self.some(lines)?;
+        let units = most.units.unwrap_or(i64::MAX).min(self.units_left);
+        if units == i64::MAX && most.units_per_line.is_none() {
+            return Ok(portions);
+        }
+        self.sort(&mut portions, most.pick);
+        if let Some(most) = most.units_per_line {
+            let mut taken: BTreeMap<u32, i64> = BTreeMap::new();
+            for portion in &mut portions {
+                let taken = taken.entry(self.run(portion).line).or_default();
+                portion.units = portion.units.min(most - *taken);
+                *taken += portion.units;
+            }
+        }
+        let mut taken = take(&portions, units).0;
+        taken.sort_by_key(|portion| portion.run);
+        Ok(taken)
+    }
+
+    /// By price; ties in the order of the basket.
+    pub(crate) fn sort(&self, portions: &mut [Portion], pick: Pick) {
+        match pick {
+            Pick::BasketOrder => portions.sort_by_key(|portion| portion.run),
+            Pick::Cheapest => portions.sort_by_key(|portion| (self.run(portion).price, portion.run)),
+            Pick::Dearest => portions.sort_by_key(|portion| (-self.run(portion).price, portion.run)),
+        }
+    }
+
+    /// What a unit counts. Shares and thresholds count prices before the promotion, whatever its
+    /// earlier effects took off.
+    pub(crate) const fn worth(run: &Run, basis: Basis) -> i64 {
+        match basis {
+            Basis::Remaining => run.before,
+            Basis::Catalogue => run.catalogue,
+            Basis::Original => run.original,
+            Basis::Quantity => 1,
+        }
+    }
+
+    pub(crate) fn count(&self, portions: &[Portion], basis: Basis) -> i64 {
+        portions.iter().map(|portion| portion.units * Self::worth(self.run(portion), basis)).sum()
+    }
+
+    /// What the portions cost now.
+    pub(crate) fn cost(&self, portions: &[Portion]) -> i64 {
+        portions.iter().map(|portion| portion.units * self.run(portion).price).sum()
+    }
+
+    /// How much less the portions can cost yet.
+    pub(crate) fn room(&self, portions: &[Portion]) -> i64 {
+        portions.iter().map(|portion| portion.units * self.run(portion).room()).sum()
+    }
+
+    /// Every unit of the portion `each` cheaper, as far as there is room.
+    pub(crate) fn cut(&self, portion: &Portion, each: i64) -> Cut {
+        Cut { run: portion.run, units: portion.units, each: each.clamp(0, self.run(portion).room()) }
+    }
+
+    /// Splits an amount over portions, in proportion to what they cost now.
+    pub(crate) fn split(&self, portions: &[Portion], amount: i64, policy: Split) -> Vec<Cut> {
+        self.split_by(portions, amount, policy, |run| run.price)
+    }
+
+    /// Splits an amount over portions in proportion to `weight`.
+    pub(crate) fn split_by(&self, portions: &[Portion], amount: i64, policy: Split, weight: impl Fn(&Run) -> i64) -> Vec<Cut> {
+        let part = |portion: &Portion| {
+            let run = self.run(portion);
+            Part { units: portion.units, weight: weight(run), room: run.room() }
+        };
+        let parts: Vec<Part> = portions.iter().map(part).collect();
+        let mut cuts = Vec::with_capacity(portions.len() + 2);
+        let key = |portion: &Portion| {
+            let line = self.run(portion).line;
+            if policy.by == SplitBy::Shop { (self.basket.lines[line as usize].shop.as_ref(), 0) } else { (None, line) }
+        };
+        let mut add = |portion: &Portion, given: super::split::Given| {
+            for (units, each) in [(given.extra, given.each + 1), (portion.units - given.extra, given.each)] {
+                if units > 0 {
+                    cuts.push(Cut { run: portion.run, units, each });
+                }
+            }
+        };
+        if policy.by == SplitBy::Unit {
+            portions.iter().zip(split(amount, &parts, policy)).for_each(|(portion, given)| add(portion, given));
+            return cuts;
+        }
+        // Over the larger things first, each of which is one unit then.
+        let mut places: BTreeMap<(Option<&Name>, u32), Vec<usize>> = BTreeMap::new();
+        portions.iter().enumerate().for_each(|(place, portion)| places.entry(key(portion)).or_default().push(place));
+        let sum = |places: &[usize], of: fn(&Part) -> i64| places.iter().map(|place| parts[*place].units * of(&parts[*place])).sum();
+        let wholes: Vec<Part> = places
+            .values()
+            .map(|places| Part { units: 1, weight: sum(places, |part| part.weight), room: sum(places, |part| part.room) })
+            .collect();
+        let inner = Split { by: SplitBy::Unit, ..policy };
+        for (places, whole) in places.values().zip(split(amount, &wholes, inner)) {
+            let parts: Vec<Part> = places.iter().map(|place| parts[*place]).collect();
+            for (place, given) in places.iter().zip(split(whole.each + whole.extra, &parts, inner)) {
+                add(&portions[*place], given);
+            }
+        }
+        cuts.sort_by_key(|cut| cut.run);
+        cuts
+    }
+
+    /// A share off the portions, rounded where `rounding` says.
+    pub(crate) fn percent(&self, portions: &[Portion], share: u32, basis: Basis, rounding: Rounding, policy: Split) -> Vec<Cut> {
+        let of = |run: &Run| Self::worth(run, basis);
+        let exact = |portions: &[Portion]| i128::from(self.count(portions, basis)) * i128::from(share);
+        let rounded = |portions: &[Portion]| self.split_by(portions, round(exact(portions), 10_000, rounding), policy, of);
+        match rounding.at {
+            RoundingAt::Promotion => rounded(portions),
+            RoundingAt::Line => portions.chunk_by(|one, other| self.run(one).line == self.run(other).line).flat_map(rounded).collect(),
+            RoundingAt::Unit => {
+                let unit = |portion: &Portion| share_of(of(self.run(portion)), share, rounding);
+                portions.iter().map(|portion| self.cut(portion, unit(portion))).collect()
+            }
+        }
+    }
+
+    /// What `off` takes off the portions as one thing, and whether unit by unit.
+    pub(crate) fn off(&self, portions: &[Portion], off: Off, rounding: Rounding, policy: Split) -> (Vec<Cut>, bool) {
+        match off {
+            Off::Amount(amount) => (self.split(portions, amount, policy), false),
+            Off::BasisPoints(share) => (self.percent(portions, share, Basis::Remaining, rounding, policy), false),
+            Off::Price(price) => (self.split(portions, (self.cost(portions) - price).max(0), policy), false),
+            Off::UnitPrice(_) => (portions.iter().map(|portion| self.unit_off(portion, off, rounding)).collect(), true),
+        }
+    }
+
+    /// What `off` takes off each unit of a portion.
+    pub(crate) fn unit_off(&self, portion: &Portion, off: Off, rounding: Rounding) -> Cut {
+        let run = self.run(portion);
+        let each = match off {
+            Off::Amount(amount) => amount,
+            Off::BasisPoints(share) => share_of(run.before, share, rounding),
+            Off::Price(price) | Off::UnitPrice(price) => run.price - price,
+        };
+        self.cut(portion, each)
+    }
+
+    /// How many full groups of `size` there are, at most `most_times`.
+    pub(crate) fn groups(&self, portions: &[Portion], size: i64, most_times: Option<i64>) -> Result<i64, Reason> {
+        let units = self.count(portions, Basis::Quantity);
+        match units / size {
+            0 => Err(Reason::UnitsMissing { missing: size - units }),
+            groups => Ok(groups.min(most_times.unwrap_or(i64::MAX))),
+        }
+    }
+
+    /// The most that `units` of the portions can become cheaper, in ten-thousandths.
+    pub(crate) fn dearest(&self, portions: &[Portion], units: i64) -> i128 {
+        let mut portions = portions.to_vec();
+        self.sort(&mut portions, Pick::Dearest);
+        scaled(self.room(&take(&portions, units).0))
+    }
+}
+
+/// In ten-thousandths of a minor unit, as upper bounds are counted.
+pub(crate) fn scaled(amount: i64) -> i128 {
+    i128::from(amount) * 10_000
+}
+
+/// The first so many units, and the others.
+pub(crate) fn take(portions: &[Portion], mut units: i64) -> (Vec<Portion>, Vec<Portion>) {
+    let (mut taken, mut rest) = (Vec::new(), Vec::new());
+    for portion in portions {
+        let now = portion.units.min(units.max(0));
+        units = units.saturating_sub(now);
+        if now > 0 {
+            taken.push(Portion { units: now, ..*portion });
+        }
+        if portion.units > now {
+            rest.push(Portion { units: portion.units - now, ..*portion });
+        }
+    }
+    (taken, rest)
+}
+
+/// Cuts in the order of runs, as they are applied.
+pub(crate) fn ordered(mut cuts: Vec<Cut>) -> Vec<Cut> {
+    cuts.retain(|cut| cut.units > 0);
+    // Stable: within a run the order stays.
+    cuts.sort_by_key(|cut| cut.run);
+    cuts
+}

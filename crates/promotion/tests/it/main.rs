@@ -1,0 +1,4 @@
+//! The engine from outside: the crate's public interface only.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod peers;
