@@ -68,6 +68,8 @@ pub enum Pick {
     Cheapest,
     /// The dearest.
     Dearest,
+    /// Of the lines with most units first.
+    LargestLine,
 }
 
 /// Where the part of a minor unit goes.
@@ -163,10 +165,13 @@ pub enum Remainder {
     First,
     /// The last parts.
     Last,
-    /// The dearest parts.
+    /// The dearest parts, of equals the last.
     Dearest,
-    /// The cheapest parts.
+    /// The cheapest parts, of equals the first.
     Cheapest,
+    /// Every part is rounded to the nearest minor unit, half down; what is missing or too much then is
+    /// made up one unit each from the first part on.
+    Nearest,
 }
 
 /// What happens to a part that a price floor has no room for.

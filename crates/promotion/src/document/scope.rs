@@ -31,6 +31,9 @@ pub struct Scope {
     /// With at most this price before any promotion, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_price_max: Option<i64>,
+    /// In at least one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub any: Vec<Scope>,
     /// And not in here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub except: Option<Box<Scope>>,

@@ -92,26 +92,30 @@ impl Problems {
     }
 
     pub(crate) fn scope(&mut self, scope: &Scope, pointer: &str) {
-        let (mut inner, mut depth, mut at) = (Some(scope), 0, pointer.to_owned());
-        while let Some(scope) = inner {
-            depth += 1;
-            for (name, price) in [("unit_price_min", scope.unit_price_min), ("unit_price_max", scope.unit_price_max)] {
-                self.amount(price.unwrap_or(0), 0, format!("{at}/{name}"));
-            }
-            if let (Some(least), Some(most)) = (scope.unit_price_min, scope.unit_price_max) {
-                self.say(least > most, format!("{at}/unit_price_min"), "is above unit_price_max: nothing would be in scope");
-            }
-            for (name, values) in &scope.attributes {
-                self.say(values.is_empty(), format!("{at}/attributes/{}", escape(name)), "give at least one value, or leave it out");
-            }
-            if depth > DEEPEST {
-                return self.say(true, at, "is nested too deeply: write at most 16 levels");
-            }
-            inner = scope.except.as_deref();
-            if let Some(inner) = inner {
-                at.push_str("/except");
-                self.say(inner.is_everything(), &*at, "excepts everything: nothing would be in scope");
-            }
+        self.scope_within(scope, pointer, 1);
+    }
+
+    fn scope_within(&mut self, scope: &Scope, at: &str, depth: usize) {
+        if depth > DEEPEST {
+            return self.say(true, at, "is nested too deeply: write at most 16 levels");
+        }
+        for (name, price) in [("unit_price_min", scope.unit_price_min), ("unit_price_max", scope.unit_price_max)] {
+            self.amount(price.unwrap_or(0), 0, format!("{at}/{name}"));
+        }
+        if let (Some(least), Some(most)) = (scope.unit_price_min, scope.unit_price_max) {
+            self.say(least > most, format!("{at}/unit_price_min"), "is above unit_price_max: nothing would be in scope");
+        }
+        for (name, values) in &scope.attributes {
+            self.say(values.is_empty(), format!("{at}/attributes/{}", escape(name)), "give at least one value, or leave it out");
+        }
+        self.say(scope.any.len() > MOST_PARTS, format!("{at}/any"), "give at most 64 scopes");
+        for (place, any) in scope.any.iter().enumerate().take(MOST_PARTS) {
+            self.scope_within(any, &format!("{at}/any/{place}"), depth + 1);
+        }
+        if let Some(except) = scope.except.as_deref() {
+            let at = format!("{at}/except");
+            self.say(except.is_everything(), &*at, "excepts everything: nothing would be in scope");
+            self.scope_within(except, &at, depth + 1);
         }
     }
 

@@ -65,7 +65,9 @@ impl Mechanic for AmountOff {
     }
 
     fn problems(&self, at: &str, problems: &mut Problems) {
-        problems.amount(self.amount, 1, format!("{at}/amount"));
+        // The first unit of a line may get nothing where further ones get something.
+        let least = i64::from(self.further_amount.is_none());
+        problems.amount(self.amount, least, format!("{at}/amount"));
         problems.amount(self.further_amount.unwrap_or(0), 0, format!("{at}/further_amount"));
         let stray = self.further_amount.is_some() && self.per != Per::Unit;
         problems.say(stray, format!("{at}/further_amount"), "is of units: set per to unit");

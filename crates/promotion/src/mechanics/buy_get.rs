@@ -34,6 +34,9 @@ pub struct BuyGet {
     pub buy_quantity: i64,
     /// What costs less then.
     pub get: Get,
+    /// Which units count as bought first; those that would not be picked if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buy_pick: Option<Pick>,
     /// Both on one line: each line counts by itself.
     #[serde(default, skip_serializing_if = "is_default")]
     pub same_line: bool,
@@ -105,6 +108,7 @@ impl Default for BuyGet {
             buy: Scope::default(),
             buy_quantity: 1,
             get: Get::default(),
+            buy_pick: None,
             same_line: false,
             partly: true,
             overlap: false,
@@ -207,9 +211,9 @@ impl BuyGet {
         let opposite = match self.get.pick {
             Pick::Cheapest => Pick::Dearest,
             Pick::Dearest => Pick::Cheapest,
-            Pick::BasketOrder => Pick::BasketOrder,
+            other => other,
         };
-        view.sort(&mut both, opposite);
+        view.sort(&mut both, self.buy_pick.unwrap_or(opposite));
         let needs = times * self.buy_quantity;
         let (counted, rest) = take(&both, (needs - alone).max(0));
         let counted_alone = take(only_bought, needs).0;

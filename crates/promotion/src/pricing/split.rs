@@ -108,8 +108,16 @@ fn share(amount: i64, weight: i64, parts: &[Part], remainder: Remainder, given: 
         Remainder::Largest => losses.sort_unstable_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(&other.1))),
         Remainder::First => {}
         Remainder::Last => losses.reverse(),
-        Remainder::Dearest => losses.sort_by_key(|(_, place)| core::cmp::Reverse(weight_of(*place))),
+        Remainder::Dearest => losses.sort_by_key(|(_, place)| core::cmp::Reverse((weight_of(*place), *place))),
         Remainder::Cheapest => losses.sort_by_key(|(_, place)| weight_of(*place)),
+        // Nearest parts are those that lost more than half; of all others the first are next.
+        Remainder::Nearest => {
+            let up = |loss: u64| loss > weight.unsigned_abs() / 2;
+            let rounded_up: i64 = losses.iter().filter(|(loss, _)| up(*loss)).map(|(_, place)| parts[*place].units).sum();
+            // Too many: the first of them give theirs back.
+            let last_first = |place: usize| if rounded_up > left { parts.len() - place } else { place };
+            losses.sort_by_key(|(loss, place)| (!up(*loss), last_first(*place)));
+        }
     }
     for (_, place) in losses {
         if given[place].each < parts[place].room {
@@ -151,7 +159,8 @@ mod tests {
         given.iter().zip(parts).map(|(given, part)| part.units * given.each + given.extra).sum()
     }
 
-    const POLICIES: [Remainder; 5] = [Remainder::Largest, Remainder::First, Remainder::Last, Remainder::Dearest, Remainder::Cheapest];
+    const POLICIES: [Remainder; 6] =
+        [Remainder::Nearest, Remainder::Largest, Remainder::First, Remainder::Last, Remainder::Dearest, Remainder::Cheapest];
 
     #[test]
     fn splits_by_hand() {

@@ -129,6 +129,11 @@ impl View<'_> {
     pub(crate) fn sort(&self, portions: &mut [Portion], pick: Pick) {
         match pick {
             Pick::BasketOrder => portions.sort_by_key(|portion| portion.run),
+            Pick::LargestLine => {
+                let mut units: BTreeMap<u32, i64> = BTreeMap::new();
+                portions.iter().for_each(|portion| *units.entry(self.run(portion).line).or_default() += portion.units);
+                portions.sort_by_key(|portion| (units.get(&self.run(portion).line).map(|units| -units), portion.run));
+            }
             Pick::Cheapest => portions.sort_by_key(|portion| (self.run(portion).price, portion.run)),
             Pick::Dearest => portions.sort_by_key(|portion| (-self.run(portion).price, portion.run)),
         }

@@ -83,6 +83,7 @@ pub(crate) struct CompiledScope {
     attributes: Vec<(String, Vec<String>)>,
     unit_price_min: i64,
     unit_price_max: i64,
+    any: Vec<CompiledScope>,
     except: Option<Box<CompiledScope>>,
 }
 
@@ -97,6 +98,7 @@ impl CompiledScope {
             attributes: scope.attributes.iter().map(|(name, values)| (name.clone(), values.clone())).collect(),
             unit_price_min: scope.unit_price_min.unwrap_or(i64::MIN),
             unit_price_max: scope.unit_price_max.unwrap_or(i64::MAX),
+            any: scope.any.iter().map(|any| Self::new(any, names)).collect(),
             except: scope.except.as_ref().map(|except| Box::new(Self::new(except, names))),
         }
     }
@@ -112,6 +114,7 @@ impl CompiledScope {
             && (self.shops.is_empty() || self.shops.contains(of.shop))
             && (self.unit_price_min..=self.unit_price_max).contains(&source.unit_price)
             && self.attributes.iter().all(|(name, values)| source.attributes.get(name).is_some_and(|value| values.contains(value)))
+            && (self.any.is_empty() || self.any.iter().any(|any| any.covers(facts, line, source)))
             && !self.except.as_ref().is_some_and(|except| except.covers(facts, line, source))
     }
 
