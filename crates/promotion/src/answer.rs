@@ -325,7 +325,7 @@ pub enum Reason {
     /// Another promotion applied that excludes it.
     ExcludedBy {
         /// Which.
-        promotion_id: Name,
+        by: Name,
     },
     /// The customer is better off without it: it excludes, or spoils, what is worth more.
     NotBest,
@@ -359,7 +359,7 @@ impl fmt::Display for Reason {
             Self::NoShipping => "the basket says nothing of shipping",
             Self::NoReduction => "it would take nothing off",
             Self::AddOnNotTaken => "its product is not in the basket yet",
-            Self::ExcludedBy { promotion_id } => return write!(f, "{promotion_id:?} excludes it"),
+            Self::ExcludedBy { by } => return write!(f, "{by:?} excludes it"),
             Self::NotBest => "the customer is better off without it",
         };
         f.write_str(text)

@@ -51,6 +51,9 @@ pub struct Most {
     /// Most units of one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units_per_line: Option<i64>,
+    /// Of one line only full multiples of so many units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_per_line: Option<i64>,
     /// Which of them first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pick: Pick,

@@ -116,7 +116,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    /// One of several: told apart by `null`, by the word in `kind` (or `type`), by the only field, or
+    /// One of several: told apart by `null`, by the word in a field such as `kind`, by the only field, or
     /// by the word itself.
     fn choose(&mut self, choices: &'s [Value], value: &Value, at: &str) {
         let choices: Vec<&Value> = choices.iter().map(|choice| self.resolve(choice)).collect();
@@ -131,22 +131,20 @@ impl<'s> Walk<'s> {
             return;
         }
         let Value::Object(fields) = value else { return self.choose_word(&choices, value, at) };
-        for tag in ["kind", "type"] {
-            if choices.iter().any(|choice| word_of(choice, tag).is_some()) {
-                return match fields.get(tag) {
-                    None => self.say(
-                        at,
-                        format!("lacks the field {tag:?}: write one of {}", list(choices.iter().filter_map(|choice| word_of(choice, tag)))),
-                    ),
-                    Some(found) => match choices.iter().find(|choice| found.as_str().is_some() && word_of(choice, tag) == found.as_str()) {
-                        Some(choice) => self.object(choice, fields, at),
-                        None => {
-                            let message = unknown_word(found, choices.iter().filter_map(|choice| word_of(choice, tag)));
-                            self.say(&format!("{at}/{tag}"), message);
-                        }
-                    },
-                };
-            }
+        if let Some(tag) = tag_of(&choices) {
+            return match fields.get(tag) {
+                None => self.say(
+                    at,
+                    format!("lacks the field {tag:?}: write one of {}", list(choices.iter().filter_map(|choice| word_of(choice, tag)))),
+                ),
+                Some(found) => match choices.iter().find(|choice| found.as_str().is_some() && word_of(choice, tag) == found.as_str()) {
+                    Some(choice) => self.object(choice, fields, at),
+                    None => {
+                        let message = unknown_word(found, choices.iter().filter_map(|choice| word_of(choice, tag)));
+                        self.say(&format!("{at}/{tag}"), message);
+                    }
+                },
+            };
         }
         let only = |choice: &Value| choice["required"][0].as_str().map(ToOwned::to_owned);
         let names: Vec<String> = choices.iter().filter_map(|choice| only(choice)).collect();
@@ -164,6 +162,12 @@ impl<'s> Walk<'s> {
             self.say(at, unknown_word(value, words.into_iter()));
         }
     }
+}
+
+/// The field by whose word the choices are told apart.
+fn tag_of<'c>(choices: &[&'c Value]) -> Option<&'c str> {
+    let fields = choices.first()?["properties"].as_object()?;
+    fields.keys().map(String::as_str).find(|tag| choices.iter().all(|choice| word_of(choice, tag).is_some()))
 }
 
 /// The word by which a choice is known.

@@ -89,6 +89,7 @@ impl Problems {
     pub(crate) fn most(&mut self, most: &Most, pointer: &str) {
         self.units(most.units.unwrap_or(1), 1, format!("{pointer}/units"));
         self.units(most.units_per_line.unwrap_or(1), 1, format!("{pointer}/units_per_line"));
+        self.units(most.step_per_line.unwrap_or(1), 1, format!("{pointer}/step_per_line"));
     }
 
     pub(crate) fn scope(&mut self, scope: &Scope, pointer: &str) {

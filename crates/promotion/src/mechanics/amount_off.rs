@@ -126,8 +126,9 @@ impl AmountOff {
         let mut cuts = Vec::with_capacity(portions.len());
         for portion in portions {
             let first = i64::from(line.replace(view.run(portion).line) != Some(view.run(portion).line));
-            cuts.push(view.cut(&Portion { units: first, ..*portion }, self.amount));
-            cuts.push(view.cut(&Portion { units: portion.units - first, ..*portion }, further));
+            let (first, others) = portion.split_at(first);
+            cuts.push(view.cut(&first, self.amount));
+            cuts.push(view.cut(&others, further));
         }
         ordered(cuts)
     }

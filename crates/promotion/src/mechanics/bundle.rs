@@ -179,9 +179,13 @@ impl Bundle {
             && let [portion] = bundle.as_slice()
         {
             // Equal bundles of equal units: each is split alike.
-            let one = Portion { units: self.size(), ..*portion };
+            let one = portion.split_at(self.size()).0;
             let cuts = self.cut_bundles(view, vec![one], 1);
-            return cuts.into_iter().map(|cut| Cut { units: cut.units * times, ..cut }).collect();
+            if let [cut] = cuts.as_slice() {
+                return vec![Cut { units: cut.units * times, ..*cut }];
+            }
+            let at = |bundle: i64| cuts.iter().map(move |cut| Cut { first: cut.first + bundle * self.size(), ..*cut });
+            return (0..times).flat_map(at).collect();
         }
         view.off(&bundle, self.off, self.rounding, self.split).0
     }
@@ -189,7 +193,7 @@ impl Bundle {
 
 fn leave_out(pool: &mut Vec<Portion>, taken: Portion) {
     if let Some(place) = pool.iter().position(|portion| portion.run == taken.run) {
-        pool[place].units -= taken.units.min(pool[place].units);
+        pool[place] = pool[place].split_at(taken.units).1;
         if pool[place].units == 0 {
             pool.remove(place);
         }

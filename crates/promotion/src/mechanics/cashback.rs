@@ -67,6 +67,14 @@ impl Mechanic for Cashback {
         false
     }
 
+    fn beyond_lines(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
+        self.ceiling(view, lines)
+    }
+
+    fn line_ceiling(&self, _: &View<'_>, _: &[LineSet]) -> i128 {
+        0
+    }
+
     fn ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         scaled(self.amount(view.count(&view.whole(&lines[0]), Basis::Remaining)))
     }

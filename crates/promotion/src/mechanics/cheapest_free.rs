@@ -142,19 +142,20 @@ impl Mechanic for CheapestFree {
 impl CheapestFree {
     fn group_by_group(&self, view: &View<'_>, portions: &[Portion], groups: i64) -> Vec<Cut> {
         let mut cuts = Vec::new();
-        let mut left = groups;
-        let mut rest = portions.to_vec();
-        while left > 0 {
-            // Groups of one run alone are all alike.
-            let whole = rest.first().map_or(0, |portion| portion.units / self.every).min(left);
-            let times = whole.max(1);
-            let (mut group, others) = take(&rest, times * self.every);
+        let mut units = portions.iter().copied();
+        let mut next = units.next();
+        for _ in 0..groups {
+            let (mut group, mut missing) = (Vec::with_capacity(2), self.every);
+            while let Some(portion) = next.filter(|_| missing > 0) {
+                let (now, later) = portion.split_at(missing);
+                missing -= now.units;
+                group.push(now);
+                next = if later.units > 0 { Some(later) } else { units.next() };
+            }
             view.sort(&mut group, Pick::Cheapest);
-            let (given, needed) = take(&group, times * self.free);
+            let (given, needed) = take(&group, self.free);
             cuts.extend(given.iter().map(|portion| view.unit_off(portion, self.off, self.rounding)));
             cuts.extend(needed.iter().map(|portion| view.cut(portion, 0)));
-            rest = others;
-            left -= times;
         }
         cuts
     }

@@ -109,6 +109,14 @@ impl Mechanic for Gift {
         Ok(Outcome { cuts: counts, gift: Some((self.product_id.clone(), quantity, self.value)), each: true, next, ..Outcome::default() })
     }
 
+    fn beyond_lines(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
+        self.ceiling(view, lines)
+    }
+
+    fn line_ceiling(&self, _: &View<'_>, _: &[LineSet]) -> i128 {
+        0
+    }
+
     fn ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         let times = self.times(view.count(&view.whole(&lines[0]), self.basis));
         i128::from(times) * i128::from(self.quantity) * scaled(self.value)

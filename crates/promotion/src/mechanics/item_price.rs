@@ -51,7 +51,7 @@ impl Mechanic for ItemPrice {
     fn apply(&self, view: &View<'_>, lines: &[LineSet]) -> Result<Outcome, Reason> {
         // Units that cost less already don't use up what is limited.
         let dearer = |per_line: Option<i64>| -> Result<Vec<_>, Reason> {
-            let mut portions = view.at_most(&lines[0], Most { units: None, units_per_line: per_line, pick: self.most.pick })?;
+            let mut portions = view.at_most(&lines[0], Most { units: None, units_per_line: per_line, ..self.most })?;
             portions.retain(|portion| view.run(portion).price > self.unit_price);
             Ok(portions)
         };

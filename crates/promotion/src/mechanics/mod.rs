@@ -71,6 +71,11 @@ pub(crate) trait Mechanic: fmt::Debug {
         scaled(view.room(&view.whole(&LineSet::All)))
     }
 
+    /// At most so much it gives that falls on no line: gifts, shipping, money back.
+    fn beyond_lines(&self, _view: &View<'_>, _lines: &[LineSet]) -> i128 {
+        0
+    }
+
     /// So much the rounding of a whole amount can add to it.
     fn rounding_step(&self) -> i64 {
         1

@@ -6,7 +6,7 @@ use super::Mechanic;
 use crate::answer::Reason;
 use crate::document::{Off, Pick, Problems, Rounding, Scope, is_default};
 use crate::prelude::*;
-use crate::pricing::{Outcome, Portion, View, ordered, take};
+use crate::pricing::{Outcome, View, ordered, take};
 use crate::set::LineSet;
 
 /// Every n-th unit for less; units in order of price, the dearest first, so that the n-th of each
@@ -76,13 +76,17 @@ impl Mechanic for NthUnit {
         let mut portions = view.some(&lines[0])?;
         let groups = view.groups(&portions, self.nth, self.most_times)?.min(view.units_left);
         view.sort(&mut portions, self.pick);
+        let counted = take(&portions, groups * self.nth).0;
         let mut position = 0;
         let mut cuts = Vec::new();
-        for portion in take(&portions, groups * self.nth).0 {
-            let cheaper = (position + portion.units) / self.nth - position / self.nth;
-            position += portion.units;
-            cuts.push(view.unit_off(&Portion { units: cheaper, ..portion }, self.off, self.rounding));
-            cuts.push(view.cut(&Portion { units: portion.units - cheaper, ..portion }, 0));
+        // Of units with one price it is the first that cost less: it makes no difference to the sum.
+        for alike in counted.chunk_by(|one, other| view.run(one).price == view.run(other).price) {
+            let units: i64 = alike.iter().map(|portion| portion.units).sum();
+            let cheaper = (position + units) / self.nth - position / self.nth;
+            position += units;
+            let (cheaper, others) = take(alike, cheaper);
+            cuts.extend(cheaper.iter().map(|portion| view.unit_off(portion, self.off, self.rounding)));
+            cuts.extend(others.iter().map(|portion| view.cut(portion, 0)));
         }
         Ok(Outcome { cuts: ordered(cuts), each: true, ..Outcome::default() })
     }

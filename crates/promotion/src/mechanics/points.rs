@@ -62,6 +62,10 @@ impl Mechanic for Points {
         false
     }
 
+    fn line_ceiling(&self, _: &View<'_>, _: &[LineSet]) -> i128 {
+        0
+    }
+
     fn ceiling(&self, _: &View<'_>, _: &[LineSet]) -> i128 {
         0
     }

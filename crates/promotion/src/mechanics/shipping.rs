@@ -125,6 +125,14 @@ impl Mechanic for ShippingOff {
         false
     }
 
+    fn beyond_lines(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
+        self.ceiling(view, lines)
+    }
+
+    fn line_ceiling(&self, _: &View<'_>, _: &[LineSet]) -> i128 {
+        0
+    }
+
     fn ceiling(&self, view: &View<'_>, _: &[LineSet]) -> i128 {
         let offs = self.tiers.iter().map(|tier| tier.off).chain(self.tiers.is_empty().then_some(self.off));
         scaled(offs.map(|off| self.amount(off, view.shipping)).max().unwrap_or(0))

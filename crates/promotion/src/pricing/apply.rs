@@ -135,14 +135,19 @@ impl Pricing<'_> {
         let promotion = &*active.rule.promotion;
         state.begin(promotion.stacking.layer);
         let budget = budget_left(active.rule, active.used);
-        // Of several effects, or where a budget may refuse it all, the state may have to come back.
-        let saved = (promotion.effects.len() > 1 || budget < i64::MAX).then(|| (state.runs.clone(), state.shipping));
+        // Of several effects, or where units are kept or a budget may refuse it all, the state may have to
+        // come back.
+        let may_return = promotion.effects.len() > 1 || budget < i64::MAX || promotion.stacking.consumes_units;
+        let saved = may_return.then(|| (state.runs.clone(), state.shipping));
         let mut done = Done { each: true, ..Done::default() };
         let mut units = units_left(active.rule, active.used);
-        let found = match self.parts(promotion.each.as_ref(), only) {
-            None => self.try_effects(state, active, only, &mut units, &mut done),
+        let found = match self.parts(promotion.each.as_ref()) {
+            None => self.try_effects(state, active, None, only, &mut units, &mut done),
             Some(parts) => {
-                let found = parts.iter().map(|part| self.try_effects(state, active, Some(part), &mut units, &mut done));
+                let found = parts.iter().map(|part| {
+                    let own = only.map(|only| only.and(part, self.basket.lines.len()));
+                    self.try_effects(state, active, Some(part), Some(own.as_ref().unwrap_or(part)), &mut units, &mut done)
+                });
                 // One part that gets something is enough; else the first says why not.
                 found.reduce(Result::or).unwrap_or(Err(Reason::NothingInScope))
             }
@@ -163,17 +168,18 @@ impl Pricing<'_> {
         Err(reason)
     }
 
-    /// Checks the conditions and does what the effects say to the lines of `only`.
+    /// Checks the conditions on the lines of `part`, and does what the effects say to those of `only`.
     fn try_effects(
         &self,
         state: &mut State,
         active: &Active<'_>,
+        part: Option<&LineSet>,
         only: Option<&LineSet>,
         units: &mut i64,
         done: &mut Done,
     ) -> Result<(), Reason> {
         let promotion = &*active.rule.promotion;
-        self.check(&promotion.conditions, &self.view(active, state, only, *units), active.condition_lines())?;
+        self.check(&promotion.conditions, &self.view(active, state, part, *units), active.condition_lines())?;
         let (mut reason, mut lines) = (None, active.effect_lines());
         for effect in &promotion.effects {
             let (own, rest) = lines.split_at(scopes_of(effect));
@@ -188,7 +194,7 @@ impl Pricing<'_> {
     }
 
     /// The lines that a promotion looks at separately; `None` for all together.
-    fn parts(&self, each: Option<&Each>, only: Option<&LineSet>) -> Option<Vec<LineSet>> {
+    pub(crate) fn parts(&self, each: Option<&Each>) -> Option<Vec<LineSet>> {
         let each = each?;
         let lines = &self.basket.lines;
         let key = |place: usize| -> Option<(usize, &str)> {
@@ -201,7 +207,7 @@ impl Pricing<'_> {
             }
         };
         let mut places: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
-        for place in (0..lines.len()).filter(|place| only.is_none_or(|only| u32::try_from(*place).is_ok_and(|line| only.contains(line)))) {
+        for place in 0..lines.len() {
             if let Some(key) = key(place) {
                 places.entry(key).or_default().push(place);
             }
@@ -210,8 +216,10 @@ impl Pricing<'_> {
     }
 
     /// Does what an effect says; how many units became cheaper.
-    fn take(&self, state: &mut State, active: &Active<'_>, outcome: Outcome, done: &mut Done) -> i64 {
+    fn take(&self, state: &mut State, active: &Active<'_>, mut outcome: Outcome, done: &mut Done) -> i64 {
         let consumes = active.rule.promotion.stacking.consumes_units;
+        // Units that only count are marked where they are kept, and else left alone.
+        outcome.cuts.retain(|cut| cut.units > 0 && (consumes || cut.each > 0));
         let noted = done.shares.len();
         cut(&mut state.runs, &outcome.cuts, consumes, &mut done.shares);
         state.shipping -= outcome.shipping;
@@ -252,14 +260,15 @@ impl Pricing<'_> {
         (state.runs, state.shipping) = (runs.clone(), shipping - off_shipping);
         // Each unit gets its part of what it would have got.
         let parts: Vec<Part> = done.shares.iter().map(|share| Part { units: share.units, weight: share.each, room: share.each }).collect();
-        let run_of = |share: &Share| {
-            let holds = |run: &Run| run.line == share.line && (run.first..run.first + run.units).contains(&share.first);
-            runs.iter().position(holds).unwrap_or(0)
-        };
+        let holds = |run: &Run, share: &Share| run.line == share.line && (run.first..run.first + run.units).contains(&share.first);
         let mut cuts = Vec::new();
         for (share, given) in done.shares.iter().zip(split(goods, &parts, Split::default())) {
-            cuts.push(Cut { run: run_of(share), units: given.extra, each: given.each + 1 });
-            cuts.push(Cut { run: run_of(share), units: share.units - given.extra, each: given.each });
+            let Some(run) = runs.iter().position(|run| holds(run, share)) else { continue };
+            let mut first = share.first - runs[run].first;
+            for (units, each) in given.ranges(share.units) {
+                cuts.push(Cut { run, first, units, each });
+                first += units;
+            }
         }
         let mut shares = Vec::new();
         cut(&mut state.runs, &super::ordered(cuts), active.rule.promotion.stacking.consumes_units, &mut shares);

@@ -10,12 +10,16 @@
 
 use super::apply::State;
 use super::eligible::units_left;
-use super::view::scaled;
+use super::view::{View, scaled};
 use super::{Active, Pricing};
 use crate::answer::{BestDeal, Reason};
 use crate::document::{Choice, Combine, Within};
+use crate::mechanics::Mechanic;
 use crate::prelude::*;
 use crate::set::{LineSet, UNKNOWN};
+
+/// A bound of one effect, in ten-thousandths of a minor unit.
+type Bound = fn(&dyn Mechanic, &View<'_>, &[LineSet]) -> i128;
 
 impl Pricing<'_> {
     /// The state after all promotions, and how it was found where there was something to choose.
@@ -23,31 +27,26 @@ impl Pricing<'_> {
         let all: Vec<usize> = (0..self.actives.len()).collect();
         let combines = |combine: Combine| move |place: &&usize| self.actives[**place].rule.promotion.stacking.combine == combine;
         if all.iter().all(|place| combines(Combine::All)(&place) || combines(Combine::StopAfter)(&place)) {
-            return self.search(&all);
+            return self.search(&all, None).best.unwrap_or_else(|| (self.begin(), None));
         }
         // The first alone one that applies, with what it tolerates, is all.
         for &place in all.iter().filter(combines(Combine::Alone)) {
-            let (state, deal) = self.search(&self.beside(place));
-            if state.has_done(place) {
+            if let Some((state, deal)) = self.search(&self.beside(place), Some(place)).best {
                 return (self.excluding(state, place), deal);
             }
         }
         let together: Vec<usize> = all.iter().copied().filter(|place| !combines(Combine::AloneIfBest)(&place)).collect();
-        let mut best = self.search(&together);
-        let mut winner = None;
-        let (mut trials, mut gap, mut compared) = (0, 0, false);
-        let mut add = |deal: &Option<BestDeal>, benefit: i64| {
-            if let Some(deal) = deal {
-                trials += deal.trials;
-                gap = gap.max(benefit + deal.gap);
-            }
-        };
-        add(&best.1, best.0.benefit);
+        let first = self.search(&together, None);
+        let (mut trials, mut open) = (first.trials, first.open);
+        let (mut best, mut winner, mut compared) = (first.best.unwrap_or_else(|| (self.begin(), None)), None, false);
         for &place in all.iter().filter(combines(Combine::AloneIfBest)) {
             compared = true;
-            let found = self.search(&self.beside(place));
-            add(&found.1, found.0.benefit);
-            if found.0.has_done(place) && found.0.benefit > best.0.benefit {
+            let found = self.search(&self.beside(place), Some(place));
+            trials += found.trials;
+            open = open.max(found.open);
+            if let Some(found) = found.best
+                && found.0.benefit > best.0.benefit
+            {
                 best = found;
                 winner = Some(place);
             }
@@ -62,7 +61,7 @@ impl Pricing<'_> {
                 state.missed.push((place, Reason::NotBest));
             }
         }
-        let gap = (gap - state.benefit).max(0);
+        let gap = open.saturating_sub(state.benefit).max(0);
         let deal = compared.then(|| BestDeal { proven: gap == 0, trials, benefit: state.benefit, gap });
         (state, deal.or(best.1))
     }
@@ -78,35 +77,48 @@ impl Pricing<'_> {
     }
 
     fn excluding(&self, mut state: State, winner: usize) -> State {
-        let promotion_id = &self.actives[winner].rule.promotion.promotion_id;
+        let by = &self.actives[winner].rule.promotion.promotion_id;
         for place in 0..self.actives.len() {
             if !state.has_done(place) && !state.missed.iter().any(|(missed, _)| *missed == place) {
-                state.missed.push((place, Reason::ExcludedBy { promotion_id: promotion_id.clone() }));
+                state.missed.push((place, Reason::ExcludedBy { by: by.clone() }));
             }
         }
         state
     }
 
-    /// The best combination of these actives.
-    fn search(&self, order: &[usize]) -> (State, Option<BestDeal>) {
-        let mut search = Search::new(self, order);
+    /// The best combination of these actives, of those in which `required` applies; if there is any.
+    fn search(&self, order: &[usize], required: Option<usize>) -> Found {
+        let mut search = Search::new(self, order, required);
         if !search.has_choices() {
             let mut state = self.begin();
             search.run(0, &mut state, &|_| true);
-            return (search.explained(state), None);
+            let best = search.is_allowed(&state).then(|| (search.explained(state), None));
+            return Found { best, open: 0, trials: search.trials };
         }
         let mut incumbent = self.begin();
         search.incumbent(&mut incumbent);
-        search.best = Some(incumbent);
+        search.best = Some(incumbent).filter(|incumbent| search.is_allowed(incumbent));
         search.walk(0, self.begin());
-        let best = search.best.take().unwrap_or_else(|| self.begin());
-        let gap = i64::try_from(search.open.div_euclid(10_000)).unwrap_or(i64::MAX).saturating_sub(best.benefit).max(0);
-        let deal = BestDeal { proven: gap == 0, trials: search.trials, benefit: best.benefit, gap };
-        (search.explained(best), Some(deal))
+        let open = i64::try_from(search.open.div_euclid(10_000)).unwrap_or(i64::MAX);
+        let best = search.best.take().map(|best| {
+            let gap = open.saturating_sub(best.benefit).max(0);
+            let deal = BestDeal { proven: gap == 0, trials: search.trials, benefit: best.benefit, gap };
+            (search.explained(best), Some(deal))
+        });
+        Found { best, open, trials: search.trials }
     }
 
-    /// At most so much an active can still give, in ten-thousandths.
-    fn ceiling(&self, active: &Active<'_>, state: &State, only: Option<&LineSet>) -> i128 {
+    /// The sum of a bound of the effects of an active, in ten-thousandths.
+    fn bound(&self, active: &Active<'_>, state: &State, only: Option<&LineSet>, of: Bound) -> i128 {
+        if let Some(parts) = self.parts(active.rule.promotion.each.as_ref()) {
+            let count = self.basket.lines.len();
+            let own = |part: &LineSet| only.map_or_else(|| part.clone(), |only| only.and(part, count));
+            return parts.iter().map(|part| self.bound_of_part(active, state, Some(&own(part)), of)).sum();
+        }
+        self.bound_of_part(active, state, only, of)
+    }
+
+    fn bound_of_part(&self, active: &Active<'_>, state: &State, only: Option<&LineSet>, of: Bound) -> i128 {
         let view = self.view(active, state, only, units_left(active.rule, active.used));
         let mut lines = active.effect_lines();
         let effects = active.rule.promotion.effects.iter();
@@ -114,31 +126,43 @@ impl Pricing<'_> {
             .map(|effect| {
                 let (own, rest) = lines.split_at(super::apply::scopes_of(effect));
                 lines = rest;
-                effect.mechanic().ceiling(&view, own)
+                of(effect.mechanic(), &view, own)
             })
             .sum()
     }
 
+    /// At most so much an active can still give.
+    fn ceiling(&self, active: &Active<'_>, state: &State) -> i128 {
+        self.bound(active, state, None, |mechanic, view, lines| mechanic.ceiling(view, lines))
+    }
+
     /// At most so much of what an active gives can fall on one line, whatever other lines it has.
     fn line_ceiling(&self, active: &Active<'_>, state: &State, line: &LineSet) -> i128 {
-        let view = self.view(active, state, Some(line), units_left(active.rule, active.used));
-        let mut lines = active.effect_lines();
-        let effects = active.rule.promotion.effects.iter();
-        let sum: i128 = effects
-            .map(|effect| {
-                let (own, rest) = lines.split_at(super::apply::scopes_of(effect));
-                lines = rest;
-                effect.mechanic().line_ceiling(&view, own)
-            })
-            .sum();
-        let room: i64 = view.whole(&LineSet::All).iter().map(|portion| portion.units * view.run(portion).room()).sum();
-        sum.min(scaled(room))
+        let room = |_: &dyn Mechanic, view: &View<'_>, _: &[LineSet]| scaled(view.room(&view.whole(&LineSet::All)));
+        let one = active.rule.promotion.effects.len() == 1;
+        // Several effects together can't take more than there is.
+        let most = if one { i128::MAX } else { self.bound(active, state, Some(line), room) };
+        self.bound(active, state, Some(line), |mechanic, view, lines| mechanic.line_ceiling(view, lines)).min(most)
     }
+
+    /// At most so much an active gives that falls on no line.
+    fn beyond_lines(&self, active: &Active<'_>, state: &State) -> i128 {
+        self.bound(active, state, None, |mechanic, view, lines| mechanic.beyond_lines(view, lines))
+    }
+}
+
+/// What a search found.
+struct Found {
+    best: Option<(State, Option<BestDeal>)>,
+    /// The largest bound of what was left out for want of trials.
+    open: i64,
+    trials: u64,
 }
 
 struct Search<'p, 'a> {
     pricing: &'p Pricing<'a>,
     order: &'p [usize],
+    required: Option<usize>,
     /// For each of the order, which others of it exclude it.
     rivals: Vec<Vec<usize>>,
     /// Groups of the order that share lines out.
@@ -150,7 +174,7 @@ struct Search<'p, 'a> {
 }
 
 impl<'p, 'a> Search<'p, 'a> {
-    fn new(pricing: &'p Pricing<'a>, order: &'p [usize]) -> Self {
+    fn new(pricing: &'p Pricing<'a>, order: &'p [usize], required: Option<usize>) -> Self {
         let rule = |place: usize| pricing.actives[order[place]].rule;
         let groups = &pricing.set.groups;
         let mut rivals = vec![Vec::new(); order.len()];
@@ -176,11 +200,15 @@ impl<'p, 'a> Search<'p, 'a> {
             (0..order.len()).filter(|place| rule(*place).is_chosen(groups, Within::Line)).filter_map(|place| rule(place).group).collect();
         shared.sort_unstable();
         shared.dedup();
-        Self { pricing, order, rivals, shared, best: None, open: 0, trials: 0 }
+        Self { pricing, order, required, rivals, shared, best: None, open: 0, trials: 0 }
     }
 
     fn has_choices(&self) -> bool {
         !self.shared.is_empty() || self.rivals.iter().any(|rivals| !rivals.is_empty())
+    }
+
+    fn is_allowed(&self, state: &State) -> bool {
+        self.required.is_none_or(|required| state.has_done(required))
     }
 
     fn active(&self, place: usize) -> &'p Active<'a> {
@@ -282,7 +310,7 @@ impl<'p, 'a> Search<'p, 'a> {
                 return;
             }
         }
-        if self.best.as_ref().is_none_or(|best| state.benefit > best.benefit) {
+        if self.is_allowed(&state) && self.best.as_ref().is_none_or(|best| state.benefit > best.benefit) {
             self.best = Some(state);
         }
     }
@@ -316,7 +344,7 @@ impl<'p, 'a> Search<'p, 'a> {
                 continue;
             }
             self.trials += 1;
-            let ceiling = self.pricing.ceiling(active, state, None);
+            let ceiling = self.pricing.ceiling(active, state);
             match active.rule.group {
                 Some(group) if active.rule.is_chosen(&self.pricing.set.groups, Within::Basket) => {
                     let most = groups.entry(group).or_default();
@@ -344,6 +372,11 @@ impl<'p, 'a> Search<'p, 'a> {
         (members, lines)
     }
 
+    /// Whether a member could work on a line.
+    fn touches(&self, member: usize, line: u32) -> bool {
+        self.active(member).effect_lines().iter().any(|lines| lines.contains(line))
+    }
+
     /// For each member and line, at most so much it can take off there.
     fn table(&self, members: &[usize], lines: &[u32], state: &State) -> Vec<Vec<i128>> {
         let count = self.pricing.basket.lines.len();
@@ -369,7 +402,8 @@ impl<'p, 'a> Search<'p, 'a> {
         let table = self.table(&members, &lines, state);
         // A rounding of each member's whole amount can add one unit to it.
         let slack = scaled(members.iter().map(|member| self.rounding_step(*member)).sum());
-        let others = scaled(state.benefit) + self.rest(place, state, Some(group)) + slack;
+        let beyond: i128 = members.iter().map(|member| self.pricing.beyond_lines(self.active(*member), state)).sum();
+        let others = scaled(state.benefit) + self.rest(place, state, Some(group)) + slack + beyond;
         let most = |line: usize| table.iter().map(|member| member[line]).max().unwrap_or(0);
         // What the lines from each on can give at most.
         let mut ahead = vec![0; lines.len() + 1];
@@ -396,7 +430,7 @@ impl<'p, 'a> Search<'p, 'a> {
             return self.walk(sharing.place, shared);
         }
         let mut options: Vec<Option<usize>> =
-            (0..sharing.members.len()).filter(|member| sharing.table[*member][line] > 0).map(Some).collect();
+            (0..sharing.members.len()).filter(|member| self.touches(sharing.members[*member], sharing.lines[line])).map(Some).collect();
         let ceiling = |option: &Option<usize>| option.map_or(0, |member| sharing.table[member][line]);
         options.sort_by_key(|option| core::cmp::Reverse(ceiling(option)));
         options.push(None);
@@ -415,7 +449,7 @@ impl<'p, 'a> Search<'p, 'a> {
                 continue;
             }
             let reason = match self.excluded_by(place, &state) {
-                Some(winner) => Reason::ExcludedBy { promotion_id: self.pricing.actives[winner].rule.promotion.promotion_id.clone() },
+                Some(winner) => Reason::ExcludedBy { by: self.pricing.actives[winner].rule.promotion.promotion_id.clone() },
                 None => Reason::NotBest,
             };
             state.missed.push((active, reason));

@@ -2,7 +2,7 @@
 
 use super::apply::{Done, State};
 use super::eligible::entered_code;
-use super::runs::Run;
+use super::runs::{Run, Share};
 use super::view::{Missing, View};
 use super::{Active, Pricing};
 use crate::answer::{
@@ -97,17 +97,7 @@ impl Pricing<'_> {
 
     fn applied(&self, priority: u32, done: &Done) -> Applied {
         let rule = self.actives[done.active].rule;
-        let mut units: Vec<UnitShare> = Vec::with_capacity(done.shares.len());
-        units.extend(done.shares.iter().map(|share| UnitShare {
-            line: share.line,
-            first: share.first,
-            quantity: share.units,
-            amount: share.each,
-        }));
-        // Several effects note their shares one after the other.
-        if rule.promotion.effects.len() > 1 {
-            units.sort_by_key(|share| (share.line, share.first));
-        }
+        let units = unit_shares(&done.shares, rule.promotion.effects.len() > 1 || rule.promotion.each.is_some());
         let mut allocations: Vec<Allocation> = Vec::with_capacity(units.len() + usize::from(done.shipping > 0));
         for share in &units {
             let (path, amount) = (Target::Line(share.line), share.quantity * share.amount);
@@ -238,6 +228,24 @@ impl Pricing<'_> {
             asked.unwrap_or_else(|| active.effect_lines().first().map_or(0, |lines| view.cost(&view.whole(lines))).saturating_add(missing));
         effect.mechanic().saves_at(spend).filter(|saves| *saves > 0)
     }
+}
+
+/// What was taken off units, neighbours with one amount together.
+fn unit_shares(shares: &[Share], in_any_order: bool) -> Vec<UnitShare> {
+    let mut units: Vec<UnitShare> = Vec::with_capacity(shares.len());
+    for share in shares {
+        match units.last_mut() {
+            Some(last) if last.line == share.line && last.first + last.quantity == share.first && last.amount == share.each => {
+                last.quantity += share.units;
+            }
+            _ => units.push(UnitShare { line: share.line, first: share.first, quantity: share.units, amount: share.each }),
+        }
+    }
+    // Several effects note their shares one after the other.
+    if in_any_order {
+        units.sort_by_key(|share| (share.line, share.first));
+    }
+    units
 }
 
 /// Tax on an amount, half a minor unit up.

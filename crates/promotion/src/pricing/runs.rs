@@ -38,6 +38,8 @@ impl Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cut {
     pub(crate) run: usize,
+    /// The first of them, counted from 0 within the run.
+    pub(crate) first: i64,
     pub(crate) units: i64,
     pub(crate) each: i64,
 }
@@ -66,8 +68,7 @@ pub(crate) fn runs_of(basket: &Basket) -> Vec<Run> {
     (0_u32..).zip(&basket.lines).map(run).collect()
 }
 
-/// Takes cuts, which stand in the order of runs, and notes each in `shares`. Of a run the first
-/// units are cut first.
+/// Takes cuts, which stand in the order of units, and notes each in `shares`.
 pub(crate) fn cut(runs: &mut Vec<Run>, cuts: &[Cut], consume: bool, shares: &mut Vec<Share>) {
     let mut note = |run: &Run, units: i64, each: i64| {
         if each > 0 {
@@ -84,18 +85,29 @@ pub(crate) fn cut(runs: &mut Vec<Run>, cuts: &[Cut], consume: bool, shares: &mut
         }
         return;
     }
-    let mut made = Vec::with_capacity(runs.len() + cuts.len());
+    let mut made = Vec::with_capacity(runs.len() + cuts.len() + 1);
     let mut cuts = cuts.iter().peekable();
     for (place, run) in runs.iter().enumerate() {
         let mut left = *run;
+        let next = |left: &mut Run, units: i64| {
+            let units = units.clamp(0, left.units);
+            let first = Run { units, ..*left };
+            left.first += units;
+            left.units -= units;
+            first
+        };
         while let Some(cut) = cuts.next_if(|cut| cut.run == place) {
-            // Units that were cut may be counted once more.
-            let units = cut.units.min(left.units);
-            if units > 0 {
-                note(&left, units, cut.each);
-                made.push(Run { units, price: left.price - cut.each, consumed: left.consumed || consume, ..left });
-                left.first += units;
-                left.units -= units;
+            let done = left.first - run.first;
+            let between = next(&mut left, cut.first - done);
+            if between.units > 0 {
+                made.push(between);
+            }
+            // Units that were cut may be counted once more: these are cut already.
+            let again = (done - cut.first).max(0);
+            let units = next(&mut left, cut.units - again);
+            if units.units > 0 {
+                note(&units, units.units, cut.each);
+                made.push(Run { price: units.price - cut.each, consumed: units.consumed || consume, ..units });
             }
         }
         if left.units > 0 {

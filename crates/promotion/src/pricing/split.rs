@@ -23,6 +23,16 @@ pub(crate) struct Part {
 pub(crate) struct Given {
     pub(crate) each: i64,
     pub(crate) extra: i64,
+    /// Whether these are its last units; its first otherwise.
+    pub(crate) from_the_end: bool,
+}
+
+impl Given {
+    /// (units, what each of them gets), in their order.
+    pub(crate) fn ranges(self, units: i64) -> [(i64, i64); 2] {
+        let (more, less) = ((self.extra, self.each + 1), (units - self.extra, self.each));
+        if self.from_the_end { [less, more] } else { [more, less] }
+    }
 }
 
 /// Splits `amount`. The parts get all of it, or as much as they have room for.
@@ -81,7 +91,7 @@ fn fill(amount: i64, weight: i64, parts: &[Part], given: &mut [Given]) -> (Vec<b
             break;
         }
         full[place] = true;
-        given[place] = Given { each: part.room, extra: 0 };
+        given[place] = Given { each: part.room, ..Given::default() };
         left -= part.units * part.room;
         weight -= part.units * part.weight;
     }
@@ -95,7 +105,7 @@ fn share(amount: i64, weight: i64, parts: &[Part], remainder: Remainder, given: 
     for (place, part) in parts.iter().enumerate() {
         if open(place) && part.units > 0 {
             let (each, loss) = divide(amount, part.weight, weight);
-            given[place] = Given { each, extra: 0 };
+            given[place] = Given { each, ..Given::default() };
             left -= part.units * each;
             losses.push((loss, place));
         }
@@ -104,6 +114,7 @@ fn share(amount: i64, weight: i64, parts: &[Part], remainder: Remainder, given: 
         return;
     }
     let weight_of = |place: usize| parts[place].weight;
+    let mut from_the_end = matches!(remainder, Remainder::Last | Remainder::Dearest);
     match remainder {
         Remainder::Largest => losses.sort_unstable_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(&other.1))),
         Remainder::First => {}
@@ -115,14 +126,15 @@ fn share(amount: i64, weight: i64, parts: &[Part], remainder: Remainder, given: 
             let up = |loss: u64| loss > weight.unsigned_abs() / 2;
             let rounded_up: i64 = losses.iter().filter(|(loss, _)| up(*loss)).map(|(_, place)| parts[*place].units).sum();
             // Too many: the first of them give theirs back.
-            let last_first = |place: usize| if rounded_up > left { parts.len() - place } else { place };
+            from_the_end = rounded_up > left;
+            let last_first = |place: usize| if from_the_end { parts.len() - place } else { place };
             losses.sort_by_key(|(loss, place)| (!up(*loss), last_first(*place)));
         }
     }
     for (_, place) in losses {
         if given[place].each < parts[place].room {
             let extra = left.min(parts[place].units);
-            given[place].extra = extra;
+            given[place] = Given { extra, from_the_end, ..given[place] };
             left -= extra;
         }
         if left == 0 {
@@ -144,7 +156,7 @@ fn divide(amount: i64, part: i64, whole: i64) -> (i64, u64) {
 
 impl Given {
     fn at_most(self, part: &Part) -> Self {
-        if self.each >= part.room { Self { each: part.room, extra: 0 } } else { self }
+        if self.each >= part.room { Self { each: part.room, ..Self::default() } } else { self }
     }
 }
 
@@ -207,6 +219,7 @@ mod tests {
         fn units_of_one_line_get_what_they_get_on_lines_of_their_own(
             amount in 0_i64..500_000,
             parts in prop::collection::vec((1_i64..9, 1_i64..100_000, 0_i64..100_000), 1..12),
+            remainder in prop::sample::select(&POLICIES[..]),
         ) {
             let whole: Vec<Part> = parts.into_iter().map(|(units, weight, room)| Part { units, weight, room }).collect();
             let single: Vec<Part> = whole.iter().flat_map(|part| (0..part.units).map(|_| Part { units: 1, ..*part })).collect();

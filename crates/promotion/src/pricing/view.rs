@@ -3,7 +3,7 @@
 use super::runs::{Cut, Run};
 use super::split::{Part, split};
 use crate::answer::Reason;
-use crate::document::{Basis, Most, Off, Pick, Rounding, RoundingAt, Split, SplitBy};
+use crate::document::{Basis, Most, Off, Pick, Remainder, Rounding, RoundingAt, Split, SplitBy};
 use crate::document::{round, share_of};
 use crate::prelude::*;
 use crate::set::LineSet;
@@ -13,6 +13,8 @@ use crate::{Basket, Name};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Portion {
     pub(crate) run: usize,
+    /// The first of them, counted from 0 within the run.
+    pub(crate) first: i64,
     pub(crate) units: i64,
 }
 
@@ -92,7 +94,7 @@ impl View<'_> {
         let mut found = Vec::with_capacity(self.runs.len());
         for (place, run) in self.runs.iter().enumerate() {
             if visible(run) {
-                found.push(Portion { run: place, units: run.units });
+                found.push(Portion { run: place, first: 0, units: run.units });
             }
         }
         found
@@ -108,34 +110,38 @@ impl View<'_> {
     pub(crate) fn at_most(&self, lines: &LineSet, most: Most) -> Result<Vec<Portion>, Reason> {
         let mut portions = self.some(lines)?;
         let units = most.units.unwrap_or(i64::MAX).min(self.units_left);
-        if units == i64::MAX && most.units_per_line.is_none() {
+        if units == i64::MAX && most.units_per_line.is_none() && most.step_per_line.is_none() {
             return Ok(portions);
         }
         self.sort(&mut portions, most.pick);
-        if let Some(most) = most.units_per_line {
-            let mut taken: BTreeMap<u32, i64> = BTreeMap::new();
+        if most.units_per_line.is_some() || most.step_per_line.is_some() {
+            let step = most.step_per_line.unwrap_or(1);
+            // Units that each line may yet give.
+            let mut left: BTreeMap<u32, i64> = BTreeMap::new();
+            portions.iter().for_each(|portion| *left.entry(self.run(portion).line).or_default() += portion.units);
+            left.values_mut().for_each(|units| *units = (*units).min(most.units_per_line.unwrap_or(i64::MAX)) / step * step);
             for portion in &mut portions {
-                let taken = taken.entry(self.run(portion).line).or_default();
-                portion.units = portion.units.min(most - *taken);
-                *taken += portion.units;
+                let left = left.entry(self.run(portion).line).or_default();
+                portion.units = portion.units.min(*left);
+                *left -= portion.units;
             }
         }
         let mut taken = take(&portions, units).0;
-        taken.sort_by_key(|portion| portion.run);
+        taken.sort_by_key(|portion| (portion.run, portion.first));
         Ok(taken)
     }
 
     /// By price; ties in the order of the basket.
     pub(crate) fn sort(&self, portions: &mut [Portion], pick: Pick) {
         match pick {
-            Pick::BasketOrder => portions.sort_by_key(|portion| portion.run),
+            Pick::BasketOrder => portions.sort_by_key(|portion| (portion.run, portion.first)),
             Pick::LargestLine => {
                 let mut units: BTreeMap<u32, i64> = BTreeMap::new();
                 portions.iter().for_each(|portion| *units.entry(self.run(portion).line).or_default() += portion.units);
-                portions.sort_by_key(|portion| (units.get(&self.run(portion).line).map(|units| -units), portion.run));
+                portions.sort_by_key(|portion| (units.get(&self.run(portion).line).map(|units| -units), portion.run, portion.first));
             }
-            Pick::Cheapest => portions.sort_by_key(|portion| (self.run(portion).price, portion.run)),
-            Pick::Dearest => portions.sort_by_key(|portion| (-self.run(portion).price, portion.run)),
+            Pick::Cheapest => portions.sort_by_key(|portion| (self.run(portion).price, portion.run, portion.first)),
+            Pick::Dearest => portions.sort_by_key(|portion| (-self.run(portion).price, portion.run, portion.first)),
         }
     }
 
@@ -166,7 +172,7 @@ impl View<'_> {
 
     /// Every unit of the portion `each` cheaper, as far as there is room.
     pub(crate) fn cut(&self, portion: &Portion, each: i64) -> Cut {
-        Cut { run: portion.run, units: portion.units, each: each.clamp(0, self.run(portion).room()) }
+        Cut { run: portion.run, first: portion.first, units: portion.units, each: each.clamp(0, self.run(portion).room()) }
     }
 
     /// Splits an amount over portions, in proportion to what they cost now.
@@ -187,9 +193,11 @@ impl View<'_> {
             if policy.by == SplitBy::Shop { (self.basket.lines[line as usize].shop.as_ref(), 0) } else { (None, line) }
         };
         let mut add = |portion: &Portion, given: super::split::Given| {
-            for (units, each) in [(given.extra, given.each + 1), (portion.units - given.extra, given.each)] {
+            let mut first = portion.first;
+            for (units, each) in given.ranges(portion.units) {
                 if units > 0 {
-                    cuts.push(Cut { run: portion.run, units, each });
+                    cuts.push(Cut { run: portion.run, first, units, each });
+                    first += units;
                 }
             }
         };
@@ -205,14 +213,17 @@ impl View<'_> {
             .values()
             .map(|places| Part { units: 1, weight: sum(places, |part| part.weight), room: sum(places, |part| part.room) })
             .collect();
-        let inner = Split { by: SplitBy::Unit, ..policy };
-        for (places, whole) in places.values().zip(split(amount, &wholes, inner)) {
+        let outer = Split { by: SplitBy::Unit, ..policy };
+        // Within a line the nearest of equal parts says nothing.
+        let remainder = if policy.remainder == Remainder::Nearest { Remainder::Largest } else { policy.remainder };
+        let inner = Split { remainder, ..outer };
+        for (places, whole) in places.values().zip(split(amount, &wholes, outer)) {
             let parts: Vec<Part> = places.iter().map(|place| parts[*place]).collect();
             for (place, given) in places.iter().zip(split(whole.each + whole.extra, &parts, inner)) {
                 add(&portions[*place], given);
             }
         }
-        cuts.sort_by_key(|cut| cut.run);
+        cuts.sort_by_key(|cut| (cut.run, cut.first));
         cuts
     }
 
@@ -274,26 +285,34 @@ pub(crate) fn scaled(amount: i64) -> i128 {
     i128::from(amount) * 10_000
 }
 
+impl Portion {
+    /// The first so many of its units, and the others.
+    pub(crate) fn split_at(self, units: i64) -> (Self, Self) {
+        let units = units.clamp(0, self.units);
+        (Self { units, ..self }, Self { first: self.first + units, units: self.units - units, ..self })
+    }
+}
+
 /// The first so many units, and the others.
 pub(crate) fn take(portions: &[Portion], mut units: i64) -> (Vec<Portion>, Vec<Portion>) {
     let (mut taken, mut rest) = (Vec::new(), Vec::new());
     for portion in portions {
-        let now = portion.units.min(units.max(0));
-        units = units.saturating_sub(now);
-        if now > 0 {
-            taken.push(Portion { units: now, ..*portion });
+        let (now, later) = portion.split_at(units);
+        units -= now.units;
+        if now.units > 0 {
+            taken.push(now);
         }
-        if portion.units > now {
-            rest.push(Portion { units: portion.units - now, ..*portion });
+        if later.units > 0 {
+            rest.push(later);
         }
     }
     (taken, rest)
 }
 
-/// Cuts in the order of runs, as they are applied.
+/// Cuts in the order of units, as they are applied.
 pub(crate) fn ordered(mut cuts: Vec<Cut>) -> Vec<Cut> {
     cuts.retain(|cut| cut.units > 0);
-    // Stable: within a run the order stays.
-    cuts.sort_by_key(|cut| cut.run);
+    // Stable: what is cut comes before what is only counted, where both name one unit.
+    cuts.sort_by_key(|cut| (cut.run, cut.first));
     cuts
 }

@@ -4,6 +4,16 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use youhui_promotion::{Basket, Promotion};
 
+/// Shown as what can be read again.
+#[derive(Clone)]
+pub(crate) struct Shown<T>(pub(crate) T);
+
+impl<T: serde::Serialize> std::fmt::Debug for Shown<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(&self.0).unwrap())
+    }
+}
+
 const PRODUCTS: [&str; 5] = ["a", "b", "c", "d", "e"];
 const CATEGORIES: [&str; 3] = ["tea", "cup", "pot"];
 const SHOPS: [&str; 2] = ["north", "south"];
@@ -60,15 +70,20 @@ pub(crate) fn effect() -> impl Strategy<Value = Value> {
     let percent = (1_u32..=10_000, prop::option::of(1_i64..3000), basis(), rounding(), most(), split(), scope()).prop_map(
         |(share, cap, basis, rounding, most, split, scope)| json!({"kind": "percent_off", "basis_points": share, "cap": cap, "basis": basis, "rounding": rounding, "most": most, "split": split, "scope": scope}),
     );
-    let tiers = (1_i64..5000, 1_i64..5000, 1_i64..900, 1_u32..5000, basis(), scope()).prop_map(|(from, more, amount, share, basis, scope)| {
-        let tiers = json!([{"from": from, "off": {"amount": amount.min(from)}}, {"from": from + more, "off": {"basis_points": share}}]);
-        json!({"kind": "spend_and_save", "tiers": tiers, "basis": basis, "scope": scope})
-    });
-    let every = (100_i64..4000, 1_i64..100, times(), scope(), prop::sample::select(&["every_spend", "cross_shop"][..]))
-        .prop_map(|(spend, save, times, scope, kind)| json!({"kind": kind, "spend": spend, "save": save, "most_times": times, "scope": scope}));
-    let price = (0_i64..2500, most(), scope()).prop_map(|(price, most, scope)| json!({"kind": "item_price", "unit_price": price, "most": most, "scope": scope}));
+    let tiers =
+        (1_i64..5000, 1_i64..5000, 1_i64..900, 1_u32..5000, basis(), scope()).prop_map(|(from, more, amount, share, basis, scope)| {
+            let tiers = json!([{"from": from, "off": {"amount": amount.min(from)}}, {"from": from + more, "off": {"basis_points": share}}]);
+            json!({"kind": "spend_and_save", "tiers": tiers, "basis": basis, "scope": scope})
+        });
+    let every = (100_i64..4000, 1_i64..100, times(), scope(), prop::sample::select(&["every_spend", "cross_shop"][..])).prop_map(
+        |(spend, save, times, scope, kind)| json!({"kind": kind, "spend": spend, "save": save, "most_times": times, "scope": scope}),
+    );
+    let price = (0_i64..2500, most(), scope())
+        .prop_map(|(price, most, scope)| json!({"kind": "item_price", "unit_price": price, "most": most, "scope": scope}));
     let member = (off(), scope()).prop_map(|(off, scope)| json!({"kind": "member_price", "groups": ["gold"], "off": off, "scope": scope}));
-    let gift = (1_i64..3, 0_i64..900, scope()).prop_map(|(quantity, value, scope)| json!({"kind": "gift", "product_id": "towel", "quantity": quantity, "value": value, "scope": scope}));
+    let gift = (1_i64..3, 0_i64..900, scope()).prop_map(
+        |(quantity, value, scope)| json!({"kind": "gift", "product_id": "towel", "quantity": quantity, "value": value, "scope": scope}),
+    );
     let buy_get = (scope(), 1_i64..4, scope(), 1_i64..3, off(), prop::sample::select(&["cheapest", "dearest"][..]), times(), any::<bool>()).prop_map(
         |(buy, needs, get, gives, off, pick, times, partly)| json!({"kind": "buy_get", "buy": buy, "buy_quantity": needs, "get": {"scope": get, "quantity": gives, "off": off, "pick": pick}, "most_times": times, "partly": partly}),
     );
@@ -78,13 +93,19 @@ pub(crate) fn effect() -> impl Strategy<Value = Value> {
         let parts: Vec<Value> = parts.into_iter().map(|(quantity, scope)| json!({"quantity": quantity, "scope": scope})).collect();
         json!({"kind": "bundle", "parts": parts, "off": {"price": price}, "most_times": times})
     });
-    let nth = (1_i64..4, off(), times(), scope()).prop_map(|(nth, off, times, scope)| json!({"kind": "nth_unit", "nth": nth, "off": off, "most_times": times, "scope": scope}));
-    let group = (1_i64..4, off(), scope()).prop_map(|(size, off, scope)| json!({"kind": "per_full_group", "group_size": size, "off": off, "scope": scope}));
+    let nth = (1_i64..4, off(), times(), scope())
+        .prop_map(|(nth, off, times, scope)| json!({"kind": "nth_unit", "nth": nth, "off": off, "most_times": times, "scope": scope}));
+    let group = (1_i64..4, off(), scope())
+        .prop_map(|(size, off, scope)| json!({"kind": "per_full_group", "group_size": size, "off": off, "scope": scope}));
     let add_on = (prop::sample::select(&PRODUCTS[..]), 0_i64..900, 0_i64..3000, scope()).prop_map(|(product, price, spend, scope)| json!({"kind": "add_on_price", "product_id": product, "unit_price": price, "spend": spend, "scope": scope}));
-    let shipping = prop_oneof![(1_i64..900).prop_map(|amount| json!({"amount": amount})), (1_u32..=10_000).prop_map(|share| json!({"basis_points": share}))]
-        .prop_map(|off| json!({"kind": "shipping", "off": off}));
+    let shipping = prop_oneof![
+        (1_i64..900).prop_map(|amount| json!({"amount": amount})),
+        (1_u32..=10_000).prop_map(|share| json!({"basis_points": share}))
+    ]
+    .prop_map(|off| json!({"kind": "shipping", "off": off}));
     let later = prop_oneof![
-        (1_i64..9, prop::option::of(1_i64..900), scope()).prop_map(|(points, every, scope)| json!({"kind": "points", "points": points, "every": every, "scope": scope})),
+        (1_i64..9, prop::option::of(1_i64..900), scope())
+            .prop_map(|(points, every, scope)| json!({"kind": "points", "points": points, "every": every, "scope": scope})),
         (1_u32..2000, scope()).prop_map(|(share, scope)| json!({"kind": "cashback", "basis_points": share, "scope": scope})),
     ];
     prop_oneof![amount, percent, tiers, every, price, member, gift, buy_get, cheapest, bundle, nth, group, add_on, shipping, later]
@@ -92,7 +113,8 @@ pub(crate) fn effect() -> impl Strategy<Value = Value> {
 
 fn condition() -> impl Strategy<Value = Value> {
     prop_oneof![
-        (0_i64..9000, basis(), scope()).prop_map(|(amount, basis, scope)| json!({"kind": "spend_at_least", "amount": amount, "basis": basis, "scope": scope})),
+        (0_i64..9000, basis(), scope())
+            .prop_map(|(amount, basis, scope)| json!({"kind": "spend_at_least", "amount": amount, "basis": basis, "scope": scope})),
         (1_i64..6, scope()).prop_map(|(quantity, scope)| json!({"kind": "quantity_at_least", "quantity": quantity, "scope": scope})),
         scope().prop_map(|scope| json!({"kind": "contains", "scope": scope})),
         scope().prop_map(|scope| json!({"kind": "not", "of": {"kind": "contains", "scope": scope}})),
@@ -126,7 +148,7 @@ fn stacking() -> impl Strategy<Value = Value> {
 }
 
 /// Promotions with identifiers of their own, valid every one.
-pub(crate) fn promotions(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Promotion>> {
+pub(crate) fn promotions(count: std::ops::Range<usize>) -> impl Strategy<Value = Shown<Vec<Promotion>>> {
     let effects = prop_oneof![4 => prop::collection::vec(effect(), 1..2), 1 => prop::collection::vec(effect(), 2..3)];
     let conditions = prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(condition(), 1..3)];
     let trigger = prop_oneof![4 => Just(json!({"kind": "automatic"})), 1 => Just(json!({"kind": "code", "codes": ["TEN"]})), 1 => Just(json!({"kind": "code", "codes": ["NO"]}))];
@@ -142,19 +164,30 @@ pub(crate) fn promotions(count: std::ops::Range<usize>) -> impl Strategy<Value =
             });
             youhui_promotion::read_promotion(document.to_string().as_bytes()).unwrap_or_else(|wrong| panic!("{wrong}\n{document}"))
         };
-        listed.into_iter().enumerate().map(make).collect()
+        Shown(listed.into_iter().enumerate().map(make).collect())
     })
 }
 
 /// Baskets that these promotions can meet.
-pub(crate) fn basket(lines: std::ops::Range<usize>) -> impl Strategy<Value = Basket> {
+pub(crate) fn basket(lines: std::ops::Range<usize>) -> impl Strategy<Value = Shown<Basket>> {
     let price = prop_oneof![3 => 1_i64..3000, 1 => Just(1000_i64), 1 => 0_i64..3];
     let floor = prop_oneof![3 => Just(0_i64), 1 => 0_i64..1500];
-    let line = (prop::sample::select(&PRODUCTS[..]), prop::sample::select(&CATEGORIES[..]), prop::option::of(prop::sample::select(&SHOPS[..])), 1_i64..6, price, floor, prop::bool::weighted(0.9));
+    let line = (
+        prop::sample::select(&PRODUCTS[..]),
+        prop::sample::select(&CATEGORIES[..]),
+        prop::option::of(prop::sample::select(&SHOPS[..])),
+        1_i64..6,
+        price,
+        floor,
+        prop::bool::weighted(0.9),
+    );
     let gold = any::<bool>();
-    (prop::collection::vec(line, lines), gold, prop::option::of(0_i64..1500), any::<bool>(), prop::sample::select(&[0_u32, 1300, 2000][..])).prop_map(
-        |(lines, gold, shipping, included, tax)| {
-            let line = |(place, (product, category, shop, quantity, price, floor, discountable)): (usize, (&str, &str, Option<&str>, i64, i64, i64, bool))| {
+    (prop::collection::vec(line, lines), gold, prop::option::of(0_i64..1500), any::<bool>(), prop::sample::select(&[0_u32, 1300, 2000][..]))
+        .prop_map(|(lines, gold, shipping, included, tax)| {
+            let line = |(place, (product, category, shop, quantity, price, floor, discountable)): (
+                usize,
+                (&str, &str, Option<&str>, i64, i64, i64, bool),
+            )| {
                 json!({
                     "line_id": format!("l{place}"), "product_id": product, "categories": [category], "shop": shop, "quantity": quantity,
                     "unit_price": price, "unit_price_floor": floor.min(price), "discountable": discountable, "tax_basis_points": tax,
@@ -162,11 +195,12 @@ pub(crate) fn basket(lines: std::ops::Range<usize>) -> impl Strategy<Value = Bas
             };
             let lines: Vec<Value> = lines.into_iter().enumerate().map(line).collect();
             let groups = if gold { json!(["gold"]) } else { json!([]) };
-            serde_json::from_value(json!({
-                "currency": "CNY", "lines": lines, "codes": ["ten"], "customer": {"groups": groups}, "prices_include_tax": included,
-                "shipping": shipping.map(|amount| json!({"amount": amount})),
-            }))
-            .unwrap()
-        },
-    )
+            Shown(
+                serde_json::from_value(json!({
+                    "currency": "CNY", "lines": lines, "codes": ["ten"], "customer": {"groups": groups}, "prices_include_tax": included,
+                    "shipping": shipping.map(|amount| json!({"amount": amount})),
+                }))
+                .unwrap(),
+            )
+        })
 }

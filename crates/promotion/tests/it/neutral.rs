@@ -51,12 +51,14 @@ pub(crate) fn basket(case: &Value) -> Found<Value> {
             "tax_percent",
             "discountable",
             "group",
+            "addon",
             "attributes",
             "brand",
             "shop",
         ];
         known(line, &fields)?;
         let mut attributes = line["attributes"].as_object().cloned().unwrap_or_default();
+        attributes.insert("addon".into(), json!(if line["addon"] == true { "yes" } else { "no" }));
         if let Some(group) = line["group"].as_str() {
             attributes.insert("group".into(), json!(group));
         }
@@ -147,9 +149,15 @@ fn promotion(case: &Value, theirs: &Value, priority: usize) -> Found<Promotion> 
     ];
     known(theirs, &fields)?;
     let yes = |name: &str| theirs[name].as_bool().unwrap_or(false);
+    let vendure = case["source"]["repo"] == "vendure-ecommerce/vendure";
+    let item_kind =
+        |effect: &Value| ["item_", "unit_", "buy_", "line_"].iter().any(|start| effect["kind"].as_str().unwrap().starts_with(start));
+    let of_items = list(&theirs["effects"]).iter().all(item_kind);
+    let best_of_order = case["cart"]["stacking"] == "best_order_promotion";
     let best_per_line = case["cart"]["stacking"] == "best_per_line";
     let group = match theirs["exclusivity_group"].as_str() {
         Some(name) => json!({"name": name}),
+        None if best_of_order && theirs["layer"].is_null() => json!({"name": "order"}),
         None if best_per_line => json!({"name": theirs["layer"].as_str().unwrap_or("default"), "within": "line"}),
         None => Value::Null,
     };
@@ -172,6 +180,8 @@ fn promotion(case: &Value, theirs: &Value, priority: usize) -> Found<Promotion> 
         "limits": {"total": theirs["usage_limit"], "per_customer": either(theirs, &["usage_limit_per_customer", "per_customer_limit"]), "budget": limit},
         "stacking": {
             "layer": match theirs["layer"].as_str() {
+                // Vendure: items, then the order, then shipping.
+                None if vendure && of_items => "item",
                 Some("catalog" | "catalogue") => "catalogue",
                 Some("pre" | "item") => "item",
                 Some("post" | "code") => "code",
@@ -192,6 +202,15 @@ fn condition(theirs: &Value) -> Found<Value> {
             "kind": "spend_at_least", "amount": theirs["amount"].as_i64().unwrap() + i64::from(theirs["strict"] == true), "scope": on()?,
             "basis": if theirs["basis"] == "original" { "original" } else { "remaining" },
         }),
+        "subtotal_at_most" => {
+            let above = theirs["amount"].as_i64().unwrap() + 1;
+            json!({"kind": "not", "of": {"kind": "spend_at_least", "amount": above, "scope": on()?}})
+        }
+        "subtotal_between" => {
+            let above = theirs["max"].as_i64().unwrap() + 1;
+            let at_most = json!({"kind": "not", "of": {"kind": "spend_at_least", "amount": above, "scope": on()?}});
+            json!({"kind": "all", "of": [{"kind": "spend_at_least", "amount": theirs["min"], "scope": on()?}, at_most]})
+        }
         "quantity_at_least" => json!({"kind": "quantity_at_least", "quantity": either(theirs, &["quantity", "qty"]), "scope": on()?}),
         "distinct_at_least" | "distinct_items_at_least" => {
             json!({"kind": "distinct_at_least", "products": either(theirs, &["quantity", "qty", "count"]), "scope": on()?})
@@ -219,7 +238,10 @@ fn condition(theirs: &Value) -> Found<Value> {
 }
 
 fn scope(theirs: &Value) -> Found<Value> {
-    known(theirs, &["all", "skus", "categories", "unit_price_min", "unit_price_max", "exclude_skus", "exclude_categories", "group"])?;
+    known(
+        theirs,
+        &["all", "skus", "categories", "unit_price_min", "unit_price_max", "exclude_skus", "exclude_categories", "group", "include_addons"],
+    )?;
     // Products and categories in one scope are one or the other.
     if theirs["skus"].is_array() && theirs["categories"].is_array() {
         let narrow = |name: &str| {
@@ -235,7 +257,11 @@ fn scope(theirs: &Value) -> Found<Value> {
         "products": list(&theirs["skus"]), "categories": list(&theirs["categories"]),
         "unit_price_min": theirs["unit_price_min"], "unit_price_max": theirs["unit_price_max"],
         "except": if excepts { except } else { Value::Null },
-        "attributes": theirs["group"].as_str().map_or(json!({}), |group| json!({"group": [group]})),
+        "attributes": match (theirs["group"].as_str(), &theirs["include_addons"]) {
+            (Some(group), _) => json!({"group": [group]}),
+            (None, Value::Bool(false)) => json!({"addon": ["no"]}),
+            _ => json!({}),
+        },
     }))
 }
 
@@ -294,7 +320,7 @@ fn effect(case: &Value, theirs: &Value) -> Found<Value> {
             (Value::Null, Value::Null) => "basket_order",
             (given, _) => pick(given),
         };
-        json!({"units": units, "units_per_line": theirs["max_units_per_line"], "pick": order})
+        json!({"units": units, "units_per_line": theirs["max_units_per_line"], "step_per_line": theirs["quantity_step"], "pick": order})
     };
     // Amounts are shared out over lines first, as peers do.
     let remainder = match theirs["remainder"].as_str() {
@@ -316,6 +342,9 @@ fn effect(case: &Value, theirs: &Value) -> Found<Value> {
         }
         "unit_fixed_off" => json!({
             "kind": "amount_off", "amount": either(theirs, &["amount_per_unit", "amount"]), "per": "unit", "most": most(), "scope": on()?,
+        }),
+        "order_fixed_price" => json!({
+            "kind": "spend_and_save", "tiers": [{"from": 0, "off": {"price": theirs["price"]}}], "scope": on()?, "split": split,
         }),
         "flexi_rate" | "first_additional_off" => json!({
             "kind": "amount_off", "amount": theirs["first"], "further_amount": theirs["additional"], "per": "unit", "scope": on()?,
