@@ -11,10 +11,12 @@ mod document;
 mod mechanics;
 mod prelude;
 mod pricing;
+mod returns;
 mod set;
 
 pub use answer::*;
 pub use basket::{Basket, Context, Customer, Detail, Line, MOST_LINES, Shipment, Usage};
 pub use document::*;
 pub use mechanics::*;
+pub use returns::{HeldBack, Order, Refund, RefundLine, Return, ReturnGift, ReturnLine, ReturnPolicy};
 pub use set::Promotions;

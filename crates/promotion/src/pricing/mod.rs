@@ -21,6 +21,7 @@ use crate::{Basket, Context, Usage};
 use apply::State;
 use eligible::Clocks;
 pub(crate) use runs::Cut;
+pub(crate) use split::{Part, split};
 pub(crate) use view::{Missing, NextStep, Outcome, Portion, View, ordered, scaled, take};
 
 /// All that pricing one basket looks at.

@@ -224,7 +224,7 @@ mod tests {
             let whole: Vec<Part> = parts.into_iter().map(|(units, weight, room)| Part { units, weight, room }).collect();
             let single: Vec<Part> = whole.iter().flat_map(|part| (0..part.units).map(|_| Part { units: 1, ..*part })).collect();
             let each = |given: &Given, part: &Part| -> Vec<i64> { (0..part.units).map(|unit| given.each + i64::from(unit < given.extra)).collect() };
-            let policy = Split { by: SplitBy::Unit, ..Split::default() };
+            let policy = Split { by: SplitBy::Unit, remainder, ..Split::default() };
             let one: Vec<i64> = split(amount, &whole, policy).iter().zip(&whole).flat_map(|(given, part)| each(given, part)).collect();
             let other: Vec<i64> = split(amount, &single, policy).iter().zip(&single).flat_map(|(given, part)| each(given, part)).collect();
             prop_assert_eq!(one, other);

@@ -5,3 +5,4 @@ mod arbitrary;
 mod laws;
 mod neutral;
 mod peers;
+mod returns;
