@@ -30,6 +30,7 @@ enum Command {
     Demo(Box<cli::demo::Args>),
     Import(cli::import::Args),
     Dataset(cli::dataset::Args),
+    Price(cli::price::Args),
     Schema(cli::schema::Args),
 }
 
@@ -50,6 +51,7 @@ fn run(command: &Command, console: Console) -> Result<(), CliError> {
         Command::Demo(args) => cli::demo::run(args, console),
         Command::Import(args) => cli::import::run(args, console),
         Command::Dataset(args) => cli::dataset::run(args, console),
+        Command::Price(args) => cli::price::run(args, console),
         Command::Schema(args) => cli::schema::run(args, console),
     }
 }
