@@ -217,7 +217,9 @@ impl BuyGet {
         let needs = times * self.buy_quantity;
         let (counted, rest) = take(&both, (needs - alone).max(0));
         let counted_alone = take(only_bought, needs).0;
-        let is_both = |portion: &Portion| both.iter().any(|other| other.run == portion.run);
+        let mut runs: Vec<usize> = both.iter().map(|portion| portion.run).collect();
+        runs.sort_unstable();
+        let is_both = |portion: &Portion| runs.binary_search(&portion.run).is_ok();
         let mut open: Vec<Portion> = given.iter().filter(|portion| !is_both(portion)).copied().chain(rest).collect();
         view.sort(&mut open, self.get.pick);
         let taken = take(&open, times.saturating_mul(self.get.quantity).min(view.units_left)).0;

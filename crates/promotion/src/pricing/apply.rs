@@ -1,11 +1,11 @@
 //! What one promotion does to the state of pricing.
 
 use super::eligible::{budget_left, units_left};
-use super::runs::{Cut, Run, Share, cut, runs_of};
+use super::runs::{Cut, Run, cut, runs_of};
 use super::split::{Part, split};
 use super::view::{NextStep, Outcome, View};
 use super::{Active, Pricing};
-use crate::answer::{Reason, Step, Target};
+use crate::answer::{Reason, Step, Target, UnitShare};
 use crate::document::{BudgetEnd, Choice, Each, Layer, Split, Within};
 use crate::mechanics::Effect;
 use crate::prelude::*;
@@ -37,7 +37,7 @@ pub(crate) struct State {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Done {
     pub(crate) active: usize,
-    pub(crate) shares: Vec<Share>,
+    pub(crate) shares: Vec<UnitShare>,
     pub(crate) shipping: i64,
     pub(crate) gifts: Vec<(Name, i64, i64)>,
     pub(crate) points: i64,
@@ -49,7 +49,7 @@ pub(crate) struct Done {
 impl Done {
     /// Taken off goods and shipping.
     pub(crate) fn amount(&self) -> i64 {
-        self.shares.iter().map(|share| share.units * share.each).sum::<i64>() + self.shipping
+        self.shares.iter().map(|share| share.quantity * share.amount).sum::<i64>() + self.shipping
     }
 
     fn gains(&self) -> i64 {
@@ -105,6 +105,7 @@ impl Pricing<'_> {
             only,
             shipping: state.shipping,
             units_left,
+            scratch: &self.scratch,
         }
     }
 
@@ -181,8 +182,8 @@ impl Pricing<'_> {
         let promotion = &*active.rule.promotion;
         self.check(&promotion.conditions, &self.view(active, state, part, *units), active.condition_lines())?;
         let (mut reason, mut lines) = (None, active.effect_lines());
-        for effect in &promotion.effects {
-            let (own, rest) = lines.split_at(scopes_of(effect));
+        for (effect, scopes) in promotion.effects.iter().zip(&active.rule.scopes_of_effects) {
+            let (own, rest) = lines.split_at(*scopes);
             lines = rest;
             match effect.mechanic().apply(&self.view(active, state, only, *units), own) {
                 Ok(outcome) => *units -= self.take(state, active, outcome, done),
@@ -220,7 +221,7 @@ impl Pricing<'_> {
         let consumes = active.rule.promotion.stacking.consumes_units;
         // Units that only count are marked where they are kept, and else left alone.
         outcome.cuts.retain(|cut| cut.units > 0 && (consumes || cut.each > 0));
-        let noted = done.shares.len();
+        let cheaper: i64 = outcome.cuts.iter().filter(|cut| cut.each > 0).map(|cut| cut.units).sum();
         cut(&mut state.runs, &outcome.cuts, consumes, &mut done.shares);
         state.shipping -= outcome.shipping;
         done.shipping += outcome.shipping;
@@ -234,7 +235,7 @@ impl Pricing<'_> {
             let place = self.actives.iter().position(|other| other.number == active.number).unwrap_or(0);
             state.add_ons.push((place, product, quantity, price));
         }
-        given + done.shares[noted..].iter().map(|share| share.units).sum::<i64>()
+        given + cheaper
     }
 
     /// What of it the budget allows.
@@ -259,13 +260,14 @@ impl Pricing<'_> {
         let goods = budget - fits - off_shipping;
         (state.runs, state.shipping) = (runs.clone(), shipping - off_shipping);
         // Each unit gets its part of what it would have got.
-        let parts: Vec<Part> = done.shares.iter().map(|share| Part { units: share.units, weight: share.each, room: share.each }).collect();
-        let holds = |run: &Run, share: &Share| run.line == share.line && (run.first..run.first + run.units).contains(&share.first);
+        let parts: Vec<Part> =
+            done.shares.iter().map(|share| Part { units: share.quantity, weight: share.amount, room: share.amount }).collect();
+        let holds = |run: &Run, share: &UnitShare| run.line == share.line && (run.first..run.first + run.units).contains(&share.first);
         let mut cuts = Vec::new();
         for (share, given) in done.shares.iter().zip(split(goods, &parts, Split::default())) {
             let Some(run) = runs.iter().position(|run| holds(run, share)) else { continue };
             let mut first = share.first - runs[run].first;
-            for (units, each) in given.ranges(share.units) {
+            for (units, each) in given.ranges(share.quantity) {
                 cuts.push(Cut { run, first, units, each });
                 first += units;
             }
@@ -312,7 +314,7 @@ impl Pricing<'_> {
             Err(reason) => format!("{}: nothing, as {reason}", kinds.join(" and ")),
             Ok(done) => {
                 let mut by: BTreeMap<Target, i64> = BTreeMap::new();
-                done.shares.iter().for_each(|share| *by.entry(Target::Line(share.line)).or_default() += share.units * share.each);
+                done.shares.iter().for_each(|share| *by.entry(Target::Line(share.line)).or_default() += share.quantity * share.amount);
                 by.insert(Target::Shipping, done.shipping);
                 let parts: Vec<String> =
                     by.iter().filter(|(_, amount)| **amount > 0).map(|(path, amount)| format!("{path} {}", money(*amount))).collect();
@@ -333,11 +335,4 @@ impl Pricing<'_> {
         let goods = state.runs.iter().map(|run| run.units * run.price).sum();
         state.trace.push(Step { promotion_id: active.rule.promotion.promotion_id.clone(), did, goods, shipping: state.shipping });
     }
-}
-
-/// How many scopes an effect has.
-pub(crate) fn scopes_of(effect: &Effect) -> usize {
-    let mut count = 0;
-    effect.mechanic().scopes(&mut |_| count += 1);
-    count
 }

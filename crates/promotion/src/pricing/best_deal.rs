@@ -121,10 +121,10 @@ impl Pricing<'_> {
     fn bound_of_part(&self, active: &Active<'_>, state: &State, only: Option<&LineSet>, of: Bound) -> i128 {
         let view = self.view(active, state, only, units_left(active.rule, active.used));
         let mut lines = active.effect_lines();
-        let effects = active.rule.promotion.effects.iter();
+        let effects = active.rule.promotion.effects.iter().zip(&active.rule.scopes_of_effects);
         effects
-            .map(|effect| {
-                let (own, rest) = lines.split_at(super::apply::scopes_of(effect));
+            .map(|(effect, scopes)| {
+                let (own, rest) = lines.split_at(*scopes);
                 lines = rest;
                 of(effect.mechanic(), &view, own)
             })

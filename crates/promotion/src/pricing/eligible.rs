@@ -95,6 +95,9 @@ pub(crate) fn units_left(rule: &Rule, used: Usage) -> i64 {
 
 /// The code that was entered for a rule, as the customer wrote it.
 pub(crate) fn entered_code<'b>(pricing: &Pricing<'b>, basket: &'b Basket, rule: &Rule) -> Option<&'b str> {
+    if rule.codes.is_empty() {
+        return None;
+    }
     let place = pricing.facts.codes.iter().position(|code| rule.codes.contains(*code))?;
     basket.codes.get(place).map(|code| code.trim())
 }

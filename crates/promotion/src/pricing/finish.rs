@@ -2,12 +2,11 @@
 
 use super::apply::{Done, State};
 use super::eligible::entered_code;
-use super::runs::{Run, Share};
+use super::runs::Run;
 use super::view::{Missing, View};
 use super::{Active, Pricing};
 use crate::answer::{
     AddOn, Allocation, Applied, BestDeal, GiftLine, Hint, Method, Priced, PricedLine, Reason, Rejected, ShopShare, Target, UnitPrice,
-    UnitShare,
 };
 use crate::document::{Condition, RoundingMode, Trigger, round};
 use crate::prelude::*;
@@ -47,12 +46,12 @@ impl Pricing<'_> {
             points: state.done.iter().fold(0, |sum: i64, done| sum.saturating_add(done.points)),
             cashback: state.done.iter().fold(0, |sum: i64, done| sum.saturating_add(done.cashback)),
             applied: Vec::with_capacity(state.done.len()),
-            rejected: Vec::new(),
+            rejected: self.rejected(&state),
             hints: self.hints(&state),
             best_deal,
-            trace: Vec::new(),
+            trace: state.trace,
         };
-        for (priority, done) in (1_u32..).zip(&state.done) {
+        for (priority, done) in (1_u32..).zip(state.done) {
             let gift = |(product, quantity, value): &(Name, i64, i64)| GiftLine {
                 promotion_id: id(done.active),
                 product_id: product.clone(),
@@ -63,8 +62,6 @@ impl Pricing<'_> {
             priced.gifts.extend(done.gifts.iter().map(gift));
             priced.applied.push(self.applied(priority, done));
         }
-        priced.rejected = self.rejected(&state);
-        priced.trace = state.trace;
         priced
     }
 
@@ -95,9 +92,14 @@ impl Pricing<'_> {
         lines
     }
 
-    fn applied(&self, priority: u32, done: &Done) -> Applied {
+    fn applied(&self, priority: u32, done: Done) -> Applied {
         let rule = self.actives[done.active].rule;
-        let units = unit_shares(&done.shares, rule.promotion.effects.len() > 1 || rule.promotion.each.is_some());
+        let amount = done.amount();
+        let mut units = done.shares;
+        // Several effects note their shares one after the other.
+        if rule.promotion.effects.len() > 1 || rule.promotion.each.is_some() {
+            units.sort_by_key(|share| (share.line, share.first));
+        }
         let mut allocations: Vec<Allocation> = Vec::with_capacity(units.len() + usize::from(done.shipping > 0));
         for share in &units {
             let (path, amount) = (Target::Line(share.line), share.quantity * share.amount);
@@ -114,7 +116,7 @@ impl Pricing<'_> {
             promotion_id: rule.promotion.promotion_id.clone(),
             code: entered_code(self, self.basket, rule).map(str::to_owned),
             title: rule.promotion.title().clone(),
-            amount: done.amount(),
+            amount,
             automatic: rule.promotion.trigger == Trigger::Automatic,
             method: if done.each { Method::Each } else { Method::Across },
             priority,
@@ -228,24 +230,6 @@ impl Pricing<'_> {
             asked.unwrap_or_else(|| active.effect_lines().first().map_or(0, |lines| view.cost(&view.whole(lines))).saturating_add(missing));
         effect.mechanic().saves_at(spend).filter(|saves| *saves > 0)
     }
-}
-
-/// What was taken off units, neighbours with one amount together.
-fn unit_shares(shares: &[Share], in_any_order: bool) -> Vec<UnitShare> {
-    let mut units: Vec<UnitShare> = Vec::with_capacity(shares.len());
-    for share in shares {
-        match units.last_mut() {
-            Some(last) if last.line == share.line && last.first + last.quantity == share.first && last.amount == share.each => {
-                last.quantity += share.units;
-            }
-            _ => units.push(UnitShare { line: share.line, first: share.first, quantity: share.units, amount: share.each }),
-        }
-    }
-    // Several effects note their shares one after the other.
-    if in_any_order {
-        units.sort_by_key(|share| (share.line, share.first));
-    }
-    units
 }
 
 /// Tax on an amount, half a minor unit up.

@@ -14,6 +14,8 @@ mod runs;
 mod split;
 mod view;
 
+use core::cell::RefCell;
+
 use crate::answer::{Priced, Reason, Wrong};
 use crate::prelude::*;
 use crate::set::{Facts, LineSet, Promotions, Rule};
@@ -34,6 +36,8 @@ pub(crate) struct Pricing<'a> {
     clocks: Clocks,
     /// Rules that may apply, in order.
     actives: Vec<Active<'a>>,
+    /// Room for work that every split needs.
+    scratch: RefCell<Vec<(u64, u32)>>,
     /// Rules that the basket touches and that may not apply.
     barred: Vec<(u32, Reason)>,
 }
@@ -79,7 +83,16 @@ impl<'a> Pricing<'a> {
         let facts = Facts::new(&set.names, basket);
         let candidates = set.candidates(&facts, context.at);
         let clocks = Clocks::new(set.zones.len());
-        let mut pricing = Self { set, basket, context, facts, clocks, actives: Vec::with_capacity(candidates.len()), barred: vec![] };
+        let mut pricing = Self {
+            set,
+            basket,
+            context,
+            facts,
+            clocks,
+            actives: Vec::with_capacity(candidates.len()),
+            scratch: RefCell::default(),
+            barred: vec![],
+        };
         for number in candidates {
             let rule = &set.rules[number as usize];
             let used = pricing.used(rule);

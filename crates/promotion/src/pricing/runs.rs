@@ -5,6 +5,7 @@
 //! keep their order: a run is a range of the units of its line.
 
 use crate::Basket;
+use crate::answer::UnitShare;
 use crate::prelude::*;
 
 /// Equal units of one line.
@@ -44,15 +45,6 @@ pub(crate) struct Cut {
     pub(crate) each: i64,
 }
 
-/// What was taken off which units of which line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Share {
-    pub(crate) line: u32,
-    pub(crate) first: i64,
-    pub(crate) units: i64,
-    pub(crate) each: i64,
-}
-
 pub(crate) fn runs_of(basket: &Basket) -> Vec<Run> {
     let run = |(line, of): (u32, &crate::Line)| Run {
         line,
@@ -69,22 +61,50 @@ pub(crate) fn runs_of(basket: &Basket) -> Vec<Run> {
 }
 
 /// Takes cuts, which stand in the order of units, and notes each in `shares`.
-pub(crate) fn cut(runs: &mut Vec<Run>, cuts: &[Cut], consume: bool, shares: &mut Vec<Share>) {
-    let mut note = |run: &Run, units: i64, each: i64| {
-        if each > 0 {
-            shares.push(Share { line: run.line, first: run.first, units, each });
-        }
-    };
-    // Mostly whole runs are cut, and nothing has to move.
-    if cuts.windows(2).all(|pair| pair[0].run < pair[1].run) && cuts.iter().all(|cut| cut.units == runs[cut.run].units) {
-        for cut in cuts {
+pub(crate) fn cut(runs: &mut Vec<Run>, cuts: &[Cut], consume: bool, shares: &mut Vec<UnitShare>) {
+    // Units that were cut may be counted once more: then pieces have to be looked at one by one.
+    let apart = cuts.windows(2).all(|pair| pair[0].run < pair[1].run || pair[0].first + pair[0].units <= pair[1].first);
+    let whole = |cut: &Cut, runs: &[Run]| cut.units == runs[cut.run].units;
+    if !apart || cuts.iter().filter(|cut| !whole(cut, runs)).count() > MOST_SPLITS {
+        return cut_piece_by_piece(runs, cuts, consume, shares);
+    }
+    shares.reserve(cuts.len());
+    for cut in cuts {
+        let run = &runs[cut.run];
+        note(shares, run.line, run.first + cut.first, cut.units, cut.each);
+    }
+    // Mostly whole runs are cut, and nothing has to move; from the end, places before stay.
+    for cuts in cuts.chunk_by(|one, other| one.run == other.run).rev() {
+        if let [cut] = cuts
+            && whole(cut, runs)
+        {
             let run = &mut runs[cut.run];
-            note(run, cut.units, cut.each);
             run.price -= cut.each;
             run.consumed |= consume;
+            continue;
         }
+        let place = cuts[0].run;
+        let mut pieces = vec![runs[place]];
+        cut_piece_by_piece(&mut pieces, &cuts.iter().map(|cut| Cut { run: 0, ..*cut }).collect::<Vec<_>>(), consume, &mut Vec::new());
+        runs.splice(place..=place, pieces);
+    }
+}
+
+/// Most runs that are split in place.
+const MOST_SPLITS: usize = 4;
+
+/// Notes what was taken off, neighbours with one amount together.
+fn note(shares: &mut Vec<UnitShare>, line: u32, first: i64, quantity: i64, amount: i64) {
+    if amount == 0 || quantity == 0 {
         return;
     }
+    match shares.last_mut() {
+        Some(last) if last.line == line && last.first + last.quantity == first && last.amount == amount => last.quantity += quantity,
+        _ => shares.push(UnitShare { line, first, quantity, amount }),
+    }
+}
+
+fn cut_piece_by_piece(runs: &mut Vec<Run>, cuts: &[Cut], consume: bool, shares: &mut Vec<UnitShare>) {
     let mut made = Vec::with_capacity(runs.len() + cuts.len() + 1);
     let mut cuts = cuts.iter().peekable();
     for (place, run) in runs.iter().enumerate() {
@@ -106,7 +126,7 @@ pub(crate) fn cut(runs: &mut Vec<Run>, cuts: &[Cut], consume: bool, shares: &mut
             let again = (done - cut.first).max(0);
             let units = next(&mut left, cut.units - again);
             if units.units > 0 {
-                note(&units, units.units, cut.each);
+                note(shares, run.line, units.first, units.units, cut.each);
                 made.push(Run { price: units.price - cut.each, consumed: units.consumed || consume, ..units });
             }
         }

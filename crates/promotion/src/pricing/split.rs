@@ -101,22 +101,26 @@ fn fill(amount: i64, weight: i64, parts: &[Part], given: &mut [Given]) -> (Vec<b
 /// The largest-remainder split over the parts that `open` says yes to.
 fn share(amount: i64, weight: i64, parts: &[Part], remainder: Remainder, given: &mut [Given], open: impl Fn(usize) -> bool) {
     let mut left = amount;
-    let mut losses: Vec<(u64, usize)> = Vec::with_capacity(parts.len());
+    let mut losses: Vec<(u64, u32)> = Vec::with_capacity(parts.len());
     for (place, part) in parts.iter().enumerate() {
         if open(place) && part.units > 0 {
             let (each, loss) = divide(amount, part.weight, weight);
             given[place] = Given { each, ..Given::default() };
             left -= part.units * each;
-            losses.push((loss, place));
+            losses.push((loss, index(place)));
         }
     }
     if left == 0 {
         return;
     }
-    let weight_of = |place: usize| parts[place].weight;
+    let weight_of = |place: u32| parts[place as usize].weight;
     let mut from_the_end = matches!(remainder, Remainder::Last | Remainder::Dearest);
     match remainder {
-        Remainder::Largest => losses.sort_unstable_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(&other.1))),
+        Remainder::Largest => {
+            let units = |place: u32| parts[place as usize].units;
+            give_to_largest(&mut losses, left, units, |place, extra| given[place as usize].extra = extra);
+            return;
+        }
         Remainder::First => {}
         Remainder::Last => losses.reverse(),
         Remainder::Dearest => losses.sort_by_key(|(_, place)| core::cmp::Reverse((weight_of(*place), *place))),
@@ -124,14 +128,15 @@ fn share(amount: i64, weight: i64, parts: &[Part], remainder: Remainder, given: 
         // Nearest parts are those that lost more than half; of all others the first are next.
         Remainder::Nearest => {
             let up = |loss: u64| loss > weight.unsigned_abs() / 2;
-            let rounded_up: i64 = losses.iter().filter(|(loss, _)| up(*loss)).map(|(_, place)| parts[*place].units).sum();
+            let rounded_up: i64 = losses.iter().filter(|(loss, _)| up(*loss)).map(|(_, place)| parts[*place as usize].units).sum();
             // Too many: the first of them give theirs back.
             from_the_end = rounded_up > left;
-            let last_first = |place: usize| if from_the_end { parts.len() - place } else { place };
+            let last_first = |place: u32| if from_the_end { u32::MAX - place } else { place };
             losses.sort_by_key(|(loss, place)| (!up(*loss), last_first(*place)));
         }
     }
     for (_, place) in losses {
+        let place = place as usize;
         if given[place].each < parts[place].room {
             let extra = left.min(parts[place].units);
             given[place] = Given { extra, from_the_end, ..given[place] };
@@ -143,9 +148,42 @@ fn share(amount: i64, weight: i64, parts: &[Part], remainder: Remainder, given: 
     }
 }
 
+/// Gives one more to `left` units of the parts that lost most, of equals to the first: calls `give` with
+/// a part and how many of its units get one more. Linear in the parts (quickselect, Hoare 1961).
+pub(crate) fn give_to_largest(losses: &mut [(u64, u32)], left: i64, units: impl Fn(u32) -> i64, mut give: impl FnMut(u32, i64)) {
+    let before = |one: &(u64, u32), other: &(u64, u32)| other.0.cmp(&one.0).then(one.1.cmp(&other.1));
+    let (mut rest, mut left) = (losses, left);
+    while left > 0 && rest.len() > 16 {
+        let middle = rest.len() / 2;
+        rest.select_nth_unstable_by(middle, before);
+        let (first, others) = rest.split_at_mut(middle);
+        let enough: i64 = first.iter().map(|(_, place)| units(*place)).sum();
+        if enough >= left {
+            rest = first;
+        } else {
+            first.iter().for_each(|(_, place)| give(*place, units(*place)));
+            left -= enough;
+            rest = others;
+        }
+    }
+    rest.sort_unstable_by(before);
+    for (_, place) in rest {
+        let extra = left.min(units(*place));
+        if extra == 0 {
+            return;
+        }
+        give(*place, extra);
+        left -= extra;
+    }
+}
+
+fn index(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
 /// `amount · part / whole` rounded down, and the rest in units of which `whole` make one (scaled to
 /// 64 bits where it is longer).
-fn divide(amount: i64, part: i64, whole: i64) -> (i64, u64) {
+pub(crate) fn divide(amount: i64, part: i64, whole: i64) -> (i64, u64) {
     let (amount, part, whole) = (amount.unsigned_abs(), part.unsigned_abs(), whole.unsigned_abs());
     if let Some(product) = amount.checked_mul(part) {
         return (i64::try_from(product / whole).unwrap_or(i64::MAX), product % whole);
@@ -223,7 +261,9 @@ mod tests {
         ) {
             let whole: Vec<Part> = parts.into_iter().map(|(units, weight, room)| Part { units, weight, room }).collect();
             let single: Vec<Part> = whole.iter().flat_map(|part| (0..part.units).map(|_| Part { units: 1, ..*part })).collect();
-            let each = |given: &Given, part: &Part| -> Vec<i64> { (0..part.units).map(|unit| given.each + i64::from(unit < given.extra)).collect() };
+            let each = |given: &Given, part: &Part| -> Vec<i64> {
+                given.ranges(part.units).iter().flat_map(|(units, each)| (0..*units).map(|_| *each)).collect()
+            };
             let policy = Split { by: SplitBy::Unit, remainder, ..Split::default() };
             let one: Vec<i64> = split(amount, &whole, policy).iter().zip(&whole).flat_map(|(given, part)| each(given, part)).collect();
             let other: Vec<i64> = split(amount, &single, policy).iter().zip(&single).flat_map(|(given, part)| each(given, part)).collect();

@@ -1,7 +1,9 @@
 //! What one promotion sees of the basket, and the operations that mechanics are made of.
 
+use core::cell::RefCell;
+
 use super::runs::{Cut, Run};
-use super::split::{Part, split};
+use super::split::{Part, divide, give_to_largest, split};
 use crate::answer::Reason;
 use crate::document::{Basis, Most, Off, Pick, Remainder, Rounding, RoundingAt, Split, SplitBy};
 use crate::document::{round, share_of};
@@ -75,6 +77,8 @@ pub(crate) struct View<'a> {
     pub(crate) shipping: i64,
     /// Most units that limits leave to it.
     pub(crate) units_left: i64,
+    /// Room for work.
+    pub(crate) scratch: &'a RefCell<Vec<(u64, u32)>>,
 }
 
 impl View<'_> {
@@ -91,7 +95,7 @@ impl View<'_> {
                 && !(self.skips_discounted && run.before < run.original)
                 && self.only.is_none_or(|only| only.contains(run.line))
         };
-        let mut found = Vec::with_capacity(self.runs.len());
+        let mut found = Vec::with_capacity(if *lines == LineSet::All { self.runs.len() } else { 8 });
         for (place, run) in self.runs.iter().enumerate() {
             if visible(run) {
                 found.push(Portion { run: place, first: 0, units: run.units });
@@ -134,14 +138,15 @@ impl View<'_> {
     /// By price; ties in the order of the basket.
     pub(crate) fn sort(&self, portions: &mut [Portion], pick: Pick) {
         match pick {
-            Pick::BasketOrder => portions.sort_by_key(|portion| (portion.run, portion.first)),
+            Pick::BasketOrder => portions.sort_unstable_by_key(|portion| (portion.run, portion.first)),
             Pick::LargestLine => {
                 let mut units: BTreeMap<u32, i64> = BTreeMap::new();
                 portions.iter().for_each(|portion| *units.entry(self.run(portion).line).or_default() += portion.units);
-                portions.sort_by_key(|portion| (units.get(&self.run(portion).line).map(|units| -units), portion.run, portion.first));
+                portions
+                    .sort_unstable_by_key(|portion| (units.get(&self.run(portion).line).map(|units| -units), portion.run, portion.first));
             }
-            Pick::Cheapest => portions.sort_by_key(|portion| (self.run(portion).price, portion.run, portion.first)),
-            Pick::Dearest => portions.sort_by_key(|portion| (-self.run(portion).price, portion.run, portion.first)),
+            Pick::Cheapest => portions.sort_unstable_by_key(|portion| (self.run(portion).price, portion.run, portion.first)),
+            Pick::Dearest => portions.sort_unstable_by_key(|portion| (-self.run(portion).price, portion.run, portion.first)),
         }
     }
 
@@ -182,6 +187,14 @@ impl View<'_> {
 
     /// Splits an amount over portions in proportion to `weight`.
     pub(crate) fn split_by(&self, portions: &[Portion], amount: i64, policy: Split, weight: impl Fn(&Run) -> i64) -> Vec<Cut> {
+        if policy.by == SplitBy::Unit && policy.remainder == Remainder::Largest {
+            let total = portions.iter().map(|portion| portion.units * weight(self.run(portion))).sum();
+            if (1..=total).contains(&amount)
+                && let Some(cuts) = self.split_freely(portions, amount, total, &weight)
+            {
+                return cuts;
+            }
+        }
         let part = |portion: &Portion| {
             let run = self.run(portion);
             Part { units: portion.units, weight: weight(run), room: run.room() }
@@ -225,6 +238,45 @@ impl View<'_> {
         }
         cuts.sort_by_key(|cut| (cut.run, cut.first));
         cuts
+    }
+
+    /// The largest-remainder split in one go, if every unit has room for its share: [`split()`] without
+    /// floors.
+    fn split_freely(&self, portions: &[Portion], amount: i64, total: i64, weight: impl Fn(&Run) -> i64) -> Option<Vec<Cut>> {
+        let mut losses = self.scratch.borrow_mut();
+        losses.clear();
+        let mut cuts: Vec<Cut> = Vec::with_capacity(portions.len() + 1);
+        let mut left = amount;
+        for (place, portion) in (0_u32..).zip(portions) {
+            let run = self.run(portion);
+            let (each, loss) = divide(amount, weight(run), total);
+            if each + i64::from(loss > 0) > run.room() {
+                return None;
+            }
+            left -= portion.units * each;
+            losses.push((loss, place));
+            cuts.push(Cut { run: portion.run, first: portion.first, units: portion.units, each });
+        }
+        // All units of a part get one more, but for one part of which only some do.
+        let mut partly = None;
+        give_to_largest(
+            &mut losses,
+            left,
+            |place| portions[place as usize].units,
+            |place, extra| {
+                if extra == portions[place as usize].units {
+                    cuts[place as usize].each += 1;
+                } else {
+                    partly = Some((place as usize, extra));
+                }
+            },
+        );
+        if let Some((place, extra)) = partly {
+            let cut = cuts[place];
+            cuts[place] = Cut { first: cut.first + extra, units: cut.units - extra, ..cut };
+            cuts.insert(place, Cut { units: extra, each: cut.each + 1, ..cut });
+        }
+        Some(cuts)
     }
 
     /// A share off the portions, rounded where `rounding` says.

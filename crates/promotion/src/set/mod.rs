@@ -44,6 +44,8 @@ pub(crate) struct Rule {
     pub(crate) excludes: Numbers,
     pub(crate) condition_scopes: Vec<CompiledScope>,
     pub(crate) effect_scopes: Vec<CompiledScope>,
+    /// How many of these each effect has.
+    pub(crate) scopes_of_effects: Vec<usize>,
     /// Groups that one of the conditions asks for.
     condition_groups: Numbers,
 }
@@ -109,10 +111,12 @@ impl Promotions {
         };
         let mut condition_scopes = Vec::new();
         promotion.conditions.iter().for_each(|of| of.scopes(&mut |scope| condition_scopes.push(CompiledScope::new(scope, names))));
-        let mut effect_scopes = Vec::new();
-        promotion.effects.iter().for_each(|of| {
-            of.mechanic().scopes(&mut |scope: &Scope| effect_scopes.push(CompiledScope::new(scope, names)));
-        });
+        let (mut effect_scopes, mut scopes_of_effects) = (Vec::new(), Vec::new());
+        for effect in &promotion.effects {
+            let before = effect_scopes.len();
+            effect.mechanic().scopes(&mut |scope: &Scope| effect_scopes.push(CompiledScope::new(scope, names)));
+            scopes_of_effects.push(effect_scopes.len() - before);
+        }
         let asked = promotion.conditions.iter().find_map(|condition| match condition {
             Condition::CustomerIn { groups } => Some(groups.as_slice()),
             _ => None,
@@ -132,6 +136,7 @@ impl Promotions {
             excludes: Numbers::of(categories, &stacking.excludes),
             condition_scopes,
             effect_scopes,
+            scopes_of_effects,
             zone: self.zones.iter().position(|other| *other == zone).unwrap_or_else(|| {
                 self.zones.push(zone);
                 self.zones.len() - 1
