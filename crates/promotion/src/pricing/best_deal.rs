@@ -62,7 +62,7 @@ impl Pricing<'_> {
             }
         }
         let gap = open.saturating_sub(state.benefit).max(0);
-        let deal = compared.then(|| BestDeal { proven: gap == 0, trials, benefit: state.benefit, gap });
+        let deal = compared.then_some(BestDeal { proven: gap == 0, trials, benefit: state.benefit, gap });
         (state, deal.or(best.1))
     }
 
