@@ -94,7 +94,7 @@ fn basket(lines: usize) -> Basket {
     let line = |place: usize| {
         json!({
             "line_id": format!("l{place}"), "product_id": format!("sku-{place}"), "categories": [format!("c{}", place % 20), "all"], "brand": format!("b{}", place % 7),
-            "quantity": 1 + place % 3, "unit_price": 999 + 317 * (place % 23), "unit_price_floor": if place % 10 == 0 { 400 } else { 0 },
+            "quantity": 1 + place % 3, "unit_price": 999 + 317 * (place % 23), "unit_price_floor": if place.is_multiple_of(10) { 400 } else { 0 },
         })
     };
     let lines: Vec<Value> = (0..lines).map(line).collect();

@@ -1,5 +1,12 @@
 //! The engine from outside: the crate's public interface only.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::type_complexity,
+    clippy::cloned_ref_to_slice_refs,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
 
 mod arbitrary;
 mod laws;
