@@ -24,7 +24,7 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
             let half = (minor / 2).max(1);
             let amount = (youhui_profile::shop::to_minor(minimum_spend as f64 * share / half as f64) * half).max(half);
             let why = format!("from {} on, the {percent}th percentile of the audience's baskets", money(minimum_spend));
-            Draft::on_everything(brief, AmountOff { amount, ..AmountOff::default() }, why).from_spend(minimum_spend)
+            Draft::on_everything(brief, AmountOff { amount, ..AmountOff::default() }, why).above_spend(minimum_spend)
         })
         .collect()
 }

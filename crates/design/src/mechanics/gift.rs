@@ -24,7 +24,7 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
                 money(gift_cost)
             );
             let gift = Gift { product_id: product.product_id.as_str().into(), value, ..Gift::default() };
-            let draft = Draft::on_everything(brief, gift, why).from_spend(minimum_spend);
+            let draft = Draft::on_everything(brief, gift, why).above_spend(minimum_spend);
             Some(Draft { gift_cost, product_name: product.name.clone(), ..draft })
         })
         .into_iter()

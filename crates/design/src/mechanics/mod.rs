@@ -54,7 +54,7 @@ impl Draft {
         Self { scope: Scope::categories(names), margin, ..Self::on_everything(brief, effect, why) }
     }
 
-    fn from_spend(self, minimum_spend: i64) -> Self {
+    fn above_spend(self, minimum_spend: i64) -> Self {
         Self { minimum_spend: Some(minimum_spend), ..self }
     }
 }
