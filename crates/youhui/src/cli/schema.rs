@@ -18,9 +18,10 @@ pub(crate) struct Args {
     format: Format,
 }
 
+type Schema = fn() -> serde_json::Value;
+
 /// Documents with a JSON Schema.
-const DOCUMENTS: [(&str, fn() -> serde_json::Value); 3] =
-    [("promotion", promotion_schema), ("basket", basket_schema), ("priced", priced_schema)];
+const DOCUMENTS: [(&str, Schema); 3] = [("promotion", promotion_schema), ("basket", basket_schema), ("priced", priced_schema)];
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     if let Some((_, schema)) = DOCUMENTS.iter().find(|(name, _)| args.table.as_deref() == Some(*name)) {
