@@ -78,11 +78,14 @@ impl Mechanic for PercentOff {
 
     fn line_ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         let portions = view.whole(&lines[0]);
-        if self.rounding.at == RoundingAt::Promotion && view.room(&portions) == view.cost(&portions) {
-            return i128::from(view.count(&portions, self.basis)) * i128::from(self.basis_points);
+        // What other lines have no room for may come here.
+        let stays = self.basis == Basis::Remaining && view.runs.iter().all(|run| run.floor == 0);
+        match self.rounding.at {
+            RoundingAt::Promotion if stays => i128::from(view.count(&portions, self.basis)) * i128::from(self.basis_points),
+            RoundingAt::Promotion => scaled(view.room(&portions)),
+            // Rounded line by line, or unit by unit.
+            RoundingAt::Line | RoundingAt::Unit => self.ceiling(view, lines),
         }
-        // Rounded line by line; or what has no room elsewhere may come here.
-        if self.rounding.at == RoundingAt::Promotion { scaled(view.room(&portions)) } else { self.ceiling(view, lines) }
     }
 
     fn rounding_step(&self) -> i64 {

@@ -138,11 +138,12 @@ impl Pricing<'_> {
 
     /// At most so much of what an active gives can fall on one line, whatever other lines it has.
     fn line_ceiling(&self, active: &Active<'_>, state: &State, line: &LineSet) -> i128 {
-        let room = |_: &dyn Mechanic, view: &View<'_>, _: &[LineSet]| scaled(view.room(&view.whole(&LineSet::All)));
-        let one = active.rule.promotion.effects.len() == 1;
-        // Several effects together can't take more than there is.
-        let most = if one { i128::MAX } else { self.bound(active, state, Some(line), room) };
-        self.bound(active, state, Some(line), |mechanic, view, lines| mechanic.line_ceiling(view, lines)).min(most)
+        if active.rule.promotion.effects.len() > 1 {
+            // What one effect leaves no room for goes elsewhere: no more is sure than what there is.
+            let view = self.view(active, state, Some(line), i64::MAX);
+            return scaled(view.room(&view.whole(&LineSet::All)));
+        }
+        self.bound(active, state, Some(line), |mechanic, view, lines| mechanic.line_ceiling(view, lines))
     }
 
     /// At most so much an active gives that falls on no line.

@@ -327,7 +327,8 @@ impl View<'_> {
     /// The most that `units` of the portions can become cheaper, in ten-thousandths.
     pub(crate) fn dearest(&self, portions: &[Portion], units: i64) -> i128 {
         let mut portions = portions.to_vec();
-        self.sort(&mut portions, Pick::Dearest);
+        // Not by price: a dear unit may have its floor near.
+        portions.sort_unstable_by_key(|portion| core::cmp::Reverse(self.run(portion).room()));
         scaled(self.room(&take(&portions, units).0))
     }
 }

@@ -19,7 +19,7 @@ fn benefit(priced: &Priced) -> i64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, max_shrink_iters: 4_000, max_global_rejects: 1_000_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(3_000), max_shrink_iters: 4_000, max_global_rejects: 1_000_000, ..ProptestConfig::default() })]
 
     #[test]
     fn parts_sum_to_the_whole(Shown(promotions) in promotions(0..7), Shown(basket) in basket(1..7)) {
