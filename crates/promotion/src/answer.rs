@@ -14,7 +14,7 @@ use crate::prelude::*;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Priced {
     /// Currency of every amount below.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::document::CurrencyText"))]
     pub currency: Currency,
     /// Goods before any promotion.
     pub subtotal: i64,
@@ -373,7 +373,7 @@ pub struct Hint {
     /// Which promotion.
     pub promotion_id: Name,
     /// Currency of the amounts.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::document::CurrencyText"))]
     pub currency: Currency,
     /// Minor units to go, or …
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,7 +19,7 @@ const MOST_CODES: usize = 100;
 #[serde(deny_unknown_fields)]
 pub struct Basket {
     /// Currency of every amount below.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::document::CurrencyText"))]
     pub currency: Currency,
     /// Its lines.
     pub lines: Vec<Line>,
@@ -247,6 +247,21 @@ impl Basket {
         problems.say(self.customer.completed_orders.is_some_and(|orders| orders < 0), "/customer/completed_orders", "write 0 or more");
         if problems.is_empty() {
             problems.say(total.is_none(), "/lines", &format!("are worth more than {MOST_TOTAL} minor units: split the basket"));
+        }
+        problems.into_vec()
+    }
+
+    /// What is wrong with the readable lines of a basket whose shape is wrong elsewhere.
+    #[cfg(feature = "read")]
+    pub(crate) fn problems_of_lines(document: &serde_json::Value) -> Vec<Problem> {
+        let mut problems = Problems::default();
+        let lines = document["lines"].as_array().map_or(&[][..], Vec::as_slice);
+        for (place, line) in lines.iter().enumerate().take(1000) {
+            if let Ok(line) = <Line as Deserialize>::deserialize(line)
+                && !line.is_good()
+            {
+                line.say_problems(place, &mut problems);
+            }
         }
         problems.into_vec()
     }

@@ -189,6 +189,38 @@ pub enum AtFloor {
     Forgo,
 }
 
+/// How text with a meaning is told apart in a schema.
+#[cfg(feature = "schema")]
+macro_rules! text_schema {
+    ($($(#[$doc:meta])* $name:ident as $format:literal: $description:literal),*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) struct $name;
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> alloc::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string", "format": $format, "description": $description})
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "schema")]
+text_schema!(
+    /// The schema of a currency.
+    CurrencyText as "currency": "An ISO 4217 code, such as CNY.",
+    /// The schema of a date.
+    DateText as "date": "A date, such as 2026-12-25."
+);
+
 /// Rounds `exact / per` minor units to a multiple of `rounding.to`.
 pub(crate) fn round(exact: i128, per: i128, rounding: Rounding) -> i64 {
     let whole = per * i128::from(rounding.to.max(1));

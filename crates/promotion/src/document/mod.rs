@@ -29,8 +29,12 @@ pub use scope::Scope;
 pub use stacking::{Choice, Combine, Group, Layer, Stacking, Within};
 pub use validate::Problem;
 
+#[cfg(feature = "schema")]
+pub(crate) use amounts::CurrencyText;
 pub(crate) use amounts::{round, share_of};
 pub(crate) use promotion::normalise_code;
+#[cfg(feature = "read")]
+pub(crate) use validate::rules_of_parts;
 pub(crate) use validate::{MOST_AMOUNT, MOST_UNITS, Problems};
 
 /// For `skip_serializing_if`: what is as it would be anyway is not printed.

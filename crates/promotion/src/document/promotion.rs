@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use youhui_commerce::Currency;
 
-use super::{Condition, Limits, Schedule, Stacking, is_default};
+use super::{Condition, Layer, Limits, Schedule, Stacking, is_default};
 use crate::mechanics::Effect;
 use crate::prelude::*;
 
@@ -27,7 +27,7 @@ pub struct Promotion {
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub version: u32,
     /// Currency of every amount below.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::document::CurrencyText"))]
     pub currency: Currency,
     /// What it gives: most promotions have one effect. Shares of several effects are of the price
     /// before the first of them.
@@ -177,6 +177,24 @@ impl Promotion {
     pub fn when(mut self, condition: Condition) -> Self {
         self.conditions.push(condition);
         self
+    }
+
+    /// The layer that it is in.
+    pub fn layer(&self) -> Layer {
+        if let Some(layer) = self.stacking.layer {
+            return layer;
+        }
+        if self.trigger != Trigger::Automatic {
+            return Layer::Code;
+        }
+        let all = |holds: fn(&Effect) -> bool| self.effects.iter().all(holds);
+        if all(|effect| matches!(effect, Effect::Shipping(_))) {
+            Layer::Shipping
+        } else if all(Effect::is_of_items) {
+            Layer::Item
+        } else {
+            Layer::Order
+        }
     }
 
     /// What answers call it: its title in English, in any language, or its identifier.

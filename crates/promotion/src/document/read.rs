@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::v1::PromotionV1;
-use super::{Problem, Promotion, shape};
+use super::{Problem, Promotion, rules_of_parts, shape};
 use crate::answer::{Priced, Wrong};
 use crate::basket::{Basket, Customer, Usage};
 use crate::prelude::*;
@@ -39,7 +39,15 @@ pub fn read_promotion(json: &[u8]) -> Result<Promotion, Wrong> {
         Ok(promotion) if promotion.schema_version != 1 => promotion,
         _ => {
             let value = parse(json)?;
-            if value["schema_version"] == 1 { typed::<PromotionV1>(json, &value)?.into() } else { typed::<Promotion>(json, &value)? }
+            if value["schema_version"] == 1 {
+                typed::<PromotionV1>(json, &value)?.into()
+            } else {
+                typed::<Promotion>(json, &value).map_err(|Wrong(mut shape)| {
+                    let rules = rules_of_parts(&value, &shape);
+                    shape.extend(rules);
+                    Wrong(shape)
+                })?
+            }
         }
     };
     let problems = promotion.problems();
@@ -80,7 +88,13 @@ pub fn read_promotions(json: &[u8]) -> Result<Vec<Promotion>, Wrong> {
 /// # Errors
 /// Everything that is wrong with it, with JSON pointers.
 pub fn read_basket(json: &[u8]) -> Result<Basket, Wrong> {
-    let basket: Basket = read(json)?;
+    let basket: Basket = serde_json::from_slice(json).or_else(|_| {
+        let value = parse(json)?;
+        typed(json, &value).map_err(|Wrong(mut shape)| {
+            shape.extend(Basket::problems_of_lines(&value));
+            Wrong(shape)
+        })
+    })?;
     let problems = basket.problems();
     if problems.is_empty() { Ok(basket) } else { Err(Wrong(problems)) }
 }

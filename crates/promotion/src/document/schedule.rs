@@ -30,7 +30,7 @@ pub struct Schedule {
     pub recurring: Vec<Recurring>,
     /// Not on these days (`2026-12-25`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<super::amounts::DateText>"))]
     pub except_dates: Vec<Date>,
 }
 
@@ -140,7 +140,7 @@ impl fmt::Display for ClockTime {
 
 /// Both are text in a document.
 macro_rules! as_text {
-    ($($type:ty: $description:literal),*) => {$(
+    ($($type:ty as $format:literal: $description:literal),*) => {$(
         impl Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -160,15 +160,15 @@ macro_rules! as_text {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string", "description": $description})
+                schemars::json_schema!({"type": "string", "format": $format, "description": $description})
             }
         }
     )*};
 }
 
 as_text!(
-    When: "A moment: 2026-11-11T00:00:00+08:00, or 2026-11-11T00:00 on the clocks of time_zone.",
-    ClockTime: "A time of day, HH:MM."
+    When as "moment": "A moment: 2026-11-11T00:00:00+08:00, or 2026-11-11T00:00 on the clocks of time_zone.",
+    ClockTime as "clock-time": "A time of day, HH:MM."
 );
 
 /// The zone with that name, from the database that is part of the program: prices don't depend on

@@ -2,7 +2,8 @@
 //!
 //! The schemas are those that this crate publishes, so what is published is what is checked. Only
 //! the words that they use are known: `type`, `properties`, `required`, `additionalProperties`,
-//! `items`, `oneOf`, `anyOf`, `const`, `enum`, `minimum`, `maximum`, `$ref`.
+//! `items`, `oneOf`, `anyOf`, `const`, `enum`, `minimum`, `maximum`, `$ref`, and in `format` the
+//! words `currency`, `moment`, `clock-time` and `date`.
 
 use serde_json::{Map, Value};
 
@@ -81,6 +82,19 @@ impl<'s> Walk<'s> {
             && !known.contains(value)
         {
             self.say(at, unknown_word(value, known.iter().filter_map(Value::as_str)));
+        }
+        if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str()) {
+            let wrong = match format {
+                "currency" => text.parse::<youhui_commerce::Currency>().err().map(|error| error.to_string()),
+                "moment" => text.parse::<super::When>().err(),
+                "clock-time" => text.parse::<super::ClockTime>().err(),
+                "date" => text.parse::<jiff::civil::Date>().err().map(|_| format!("{text:?} is not a date: write 2026-12-25")),
+                _ => None,
+            };
+            if let Some(wrong) = wrong {
+                // Hostile input is not repeated at length.
+                self.say(at, wrong.chars().take(200).collect());
+            }
         }
         if !value.is_number() {
             return;

@@ -11,9 +11,11 @@ use crate::prelude::*;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stacking {
-    /// Layers follow one another.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub layer: Layer,
+    /// Layers follow one another. If absent, promotions that a code starts are in the layer of codes,
+    /// those on shipping alone in that of shipping, those that work on single units, on lines or on some
+    /// goods only in that of items, and all others in that of the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Layer>,
     /// Within a layer, higher first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i64,
@@ -42,7 +44,7 @@ pub struct Stacking {
 }
 
 /// The order of layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
@@ -51,7 +53,6 @@ pub enum Layer {
     /// Single items.
     Item,
     /// The whole order.
-    #[default]
     Order,
     /// Codes.
     Code,

@@ -18,7 +18,7 @@ pub(crate) struct PromotionV1 {
     schema_version: u32,
     promotion_id: String,
     version: u32,
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::document::CurrencyText"))]
     currency: Currency,
     kind: KindV1,
     trigger: TriggerV1,

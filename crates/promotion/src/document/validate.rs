@@ -228,6 +228,44 @@ pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// The rules that the readable parts of a document break whose shape is wrong elsewhere, so that its
+/// author hears of everything at once. `shape` are the problems of its shape.
+#[cfg(feature = "read")]
+pub(crate) fn rules_of_parts(document: &serde_json::Value, shape: &[Problem]) -> Vec<Problem> {
+    fn part<T: serde::de::DeserializeOwned>(document: &serde_json::Value, name: &str) -> Option<T> {
+        document.get(name).and_then(|value| T::deserialize(value).ok())
+    }
+    let mut problems = Problems::default();
+    let list = |name: &str| document[name].as_array().map_or(&[][..], Vec::as_slice).iter().take(MOST_PARTS).enumerate();
+    for (place, effect) in list("effects") {
+        if let Ok(effect) = <crate::Effect as serde::Deserialize>::deserialize(effect) {
+            effect.mechanic().problems(&format!("/effects/{place}"), &mut problems);
+        }
+    }
+    for (place, condition) in list("conditions") {
+        if let Ok(condition) = <Condition as serde::Deserialize>::deserialize(condition) {
+            problems.condition(&condition, &format!("/conditions/{place}"), 1);
+        }
+    }
+    let Ok(currency) = "CNY".parse() else { return problems.into_vec() };
+    // Stands in for the parts that can't be read.
+    let mut readable = Promotion::new(
+        part::<super::Name>(document, "promotion_id").unwrap_or_else(|| "id".into()),
+        currency,
+        crate::PercentOff { basis_points: 1, ..Default::default() }.into(),
+    );
+    readable.version = part(document, "version").unwrap_or(1);
+    readable.trigger = part(document, "trigger").unwrap_or_default();
+    readable.schedule = part(document, "schedule").unwrap_or_default();
+    readable.limits = part(document, "limits").unwrap_or_default();
+    readable.stacking = part(document, "stacking").unwrap_or_default();
+    let mut found = problems.into_vec();
+    found.extend(readable.problems());
+    let is_new = |problem: &Problem| !shape.iter().any(|other| problem.pointer.starts_with(&*other.pointer) && !other.pointer.is_empty());
+    found.retain(is_new);
+    found
+}
+
 impl Promotion {
     /// Everything that is wrong with the document, at once; empty for a good one.
     pub fn problems(&self) -> Vec<Problem> {

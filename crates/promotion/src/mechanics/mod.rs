@@ -157,6 +157,23 @@ effects! {
 }
 
 impl Effect {
+    /// Whether it works on single units, on lines or on some goods only.
+    pub(crate) fn is_of_items(&self) -> bool {
+        match self {
+            Self::ItemPrice(_)
+            | Self::MemberPrice(_)
+            | Self::BuyGet(_)
+            | Self::CheapestFree(_)
+            | Self::Bundle(_)
+            | Self::NthUnit(_)
+            | Self::PerFullGroup(_)
+            | Self::AddOnPrice(_) => true,
+            Self::AmountOff(off) => off.per != Per::Order || !off.scope.is_everything(),
+            Self::PercentOff(off) => !off.scope.is_everything(),
+            _ => false,
+        }
+    }
+
     /// The word for the kind, as the document's `kind` has it.
     pub const fn name(&self) -> &'static str {
         match self {

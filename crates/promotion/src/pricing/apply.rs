@@ -134,7 +134,7 @@ impl Pricing<'_> {
 
     fn try_apply(&self, state: &mut State, active: &Active<'_>, only: Option<&LineSet>) -> Result<Done, Reason> {
         let promotion = &*active.rule.promotion;
-        state.begin(promotion.stacking.layer);
+        state.begin(active.rule.layer);
         let budget = budget_left(active.rule, active.used);
         // Of several effects, or where units are kept or a budget may refuse it all, the state may have to
         // come back.

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use youhui_commerce::Micros;
 
 use crate::answer::Wrong;
-use crate::document::{Choice, Condition, Group, Problem, Promotion, Scope, Trigger, Within, normalise_code};
+use crate::document::{Choice, Condition, Group, Layer, Problem, Promotion, Scope, Trigger, Within, normalise_code};
 use crate::prelude::*;
 use index::{Gate, Index};
 pub(crate) use lines::LineSet;
@@ -31,6 +31,7 @@ pub struct Promotions {
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) promotion: Arc<Promotion>,
+    pub(crate) layer: Layer,
     pub(crate) starts: Micros,
     pub(crate) ends: Micros,
     /// Which of the set's zones its clocks show.
@@ -141,6 +142,7 @@ impl Promotions {
                 self.zones.push(zone);
                 self.zones.len() - 1
             }),
+            layer: promotion.layer(),
             promotion: Arc::new(promotion),
         }
     }
@@ -148,7 +150,7 @@ impl Promotions {
 
 /// The total order: layer, priority (higher first), identifier.
 fn order(one: &Promotion, other: &Promotion) -> core::cmp::Ordering {
-    let key = |promotion: &Promotion| (promotion.stacking.layer, Reverse(promotion.stacking.priority));
+    let key = |promotion: &Promotion| (promotion.layer(), Reverse(promotion.stacking.priority));
     key(one).cmp(&key(other)).then_with(|| one.promotion_id.cmp(&other.promotion_id))
 }
 
