@@ -242,7 +242,7 @@ fn nearest<'w>(found: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w 
     if found.len() > 40 {
         return None;
     }
-    let near = |word: &&str| distance(found, word) <= 1 + found.len() / 5;
+    let near = |word: &&str| distance(found, word) <= 1 + found.len() / 4;
     known.filter(near).min_by_key(|word| distance(found, word))
 }
 

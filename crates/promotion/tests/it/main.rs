@@ -9,6 +9,8 @@
 )]
 
 mod arbitrary;
+mod bad_input;
+mod cases;
 mod laws;
 mod neutral;
 mod peers;
