@@ -3,8 +3,10 @@
 usage: drive.py [REQUESTS], 200 unless told, 250 at most. Prints one JSON object.
 """
 
+import datetime
 import http.client
 import json
+import logging
 import math
 import os
 import statistics
@@ -28,6 +30,7 @@ def serve():
     from waitress import create_server
 
     django.setup()
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(get_wsgi_application(), host="127.0.0.1", port=PORT, threads=1)
     print("ready", flush=True)
     server.run()
@@ -76,7 +79,7 @@ def seed_promotions(products):
         ("code: 5.00 off", everything, ("Value", 1), ("Absolute", 5), "FIVE"),
     ]
     now = timezone.now()
-    day = timezone.timedelta(days=1)
+    day = datetime.timedelta(days=1)
     for priority, (name, group, condition, benefit, code) in enumerate(reversed(wanted)):
         offer = get_model("offer", "ConditionalOffer").objects.create(
             name=name,

@@ -176,8 +176,9 @@ const server = fork(join(here, "server.mjs"), [String(PORT), join(directory, "sh
   env: { ...process.env, NODE_ENV: "production", VENDURE_DISABLE_TELEMETRY: "true" },
   stdio: ["ignore", 2, 2, "ipc"],
 });
+const stopped = once(server, "exit");
 try {
-  const started = await Promise.race([once(server, "message"), once(server, "exit")]);
+  const started = await Promise.race([once(server, "message"), stopped]);
   if (started[0] !== "ready") throw new Error("Vendure did not start");
 
   const admin = client("admin");
@@ -192,5 +193,6 @@ try {
   console.log(JSON.stringify({ ...scale, ...summary(times) }));
 } finally {
   server.kill();
+  await stopped;
   rmSync(directory, { recursive: true, force: true });
 }
