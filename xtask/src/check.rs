@@ -5,11 +5,13 @@ use std::process::{Command, Stdio};
 
 type Done<T> = Result<T, Box<dyn Error>>;
 
-/// Formatting, lints, licences, documentation, then the tests; with `slow` also those that need
+/// Formatting, lints, the engine without features, licences, documentation, then the tests; with `slow` also those that need
 /// minutes or a package index.
 pub(crate) fn test(slow: bool) -> Done<()> {
     cargo(&["fmt", "--all", "--check"], &[])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
+    // What other programs build: the engine without `std`.
+    cargo(&["check", "--package", "youhui-promotion", "--no-default-features", "--quiet"], &[])?;
     if has("deny") {
         cargo(&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"], &[])?;
         // Advisories come from a server that not every machine reaches: said, not failed.

@@ -366,6 +366,16 @@ impl fmt::Display for Reason {
     }
 }
 
+impl Reason {
+    /// The same in words, with money as people write it.
+    pub fn in_words(&self, currency: Currency) -> String {
+        match self {
+            Self::SpendMissing { missing } => format!("{} more must be spent", Money::new(*missing, currency)),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// What more would give more: "¥23.00 more for ¥20.00 off".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -167,10 +167,10 @@ fn a_receipt_for_people_says_why() {
           total                                                          -9.00         81.00
           + ten (code TEN): ¥9.00
           - gold: it has not started yet
-          - save: 1000 minor units more must be spent
+          - save: ¥10.00 more must be spent
           - ELEVEN: no promotion has this code
           ? ¥10.00 more for ¥20.00 off: save
-          . save: spend_and_save: nothing, as 1000 minor units more must be spent; 90.00 left
+          . save: spend_and_save: nothing, as ¥10.00 more must be spent; 90.00 left
           . ten: percent_off: ¥9.00 off ($.lines[0] ¥9.00); 81.00 left
     "#]]
     .assert_eq(std::str::from_utf8(&output.stdout).unwrap());

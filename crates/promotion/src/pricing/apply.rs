@@ -311,7 +311,7 @@ impl Pricing<'_> {
         let money = |amount: i64| youhui_commerce::Money::new(amount, self.basket.currency).to_string();
         let kinds: Vec<&str> = active.rule.promotion.effects.iter().map(Effect::name).collect();
         let did = match found {
-            Err(reason) => format!("{}: nothing, as {reason}", kinds.join(" and ")),
+            Err(reason) => format!("{}: nothing, as {}", kinds.join(" and "), reason.in_words(self.basket.currency)),
             Ok(done) => {
                 let mut by: BTreeMap<Target, i64> = BTreeMap::new();
                 done.shares.iter().for_each(|share| *by.entry(Target::Line(share.line)).or_default() += share.quantity * share.amount);

@@ -426,7 +426,7 @@ fn a_trace_says_what_was_done() {
     let priced = set(promotions).price(&basket(json!({"lines": lines(&[("tea", 1, 3333), ("cup", 2, 1000)])})), &context).unwrap();
     let steps: Vec<String> = priced.trace.iter().map(|step| format!("{}: {}; {} left", step.promotion_id, step.did, step.goods)).collect();
     expect![[r#"
-        gift: gift: nothing, as 667 minor units more must be spent; 5333 left
+        gift: gift: nothing, as ¥6.67 more must be spent; 5333 left
         save: spend_and_save: ¥8.00 off ($.lines[0] ¥5.00, $.lines[1] ¥3.00); 4533 left"#]]
     .assert_eq(&steps.join("\n"));
 }

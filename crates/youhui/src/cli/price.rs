@@ -245,7 +245,7 @@ fn table(number: u64, priced: &Priced) -> String {
     }
     for rejected in &priced.rejected {
         let name = rejected.promotion_id.as_deref().or(rejected.code.as_deref()).unwrap_or_default();
-        rows.push(format!("  - {name}: {}", rejected.reason));
+        rows.push(format!("  - {name}: {}", rejected.reason.in_words(priced.currency)));
     }
     for add_on in &priced.add_ons {
         rows.push(format!("  ? {} more {} at {}", add_on.quantity, add_on.product_id, Money::new(add_on.unit_price, priced.currency)));
