@@ -98,7 +98,7 @@ pub struct Applied {
     pub promotion_id: Name,
     /// The code that started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
+    pub code: Option<Name>,
     /// A few words.
     pub title: Name,
     /// Taken off goods and shipping.
@@ -249,7 +249,7 @@ pub struct Rejected {
     pub promotion_id: Option<Name>,
     /// The code that was entered for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
+    pub code: Option<Name>,
     /// Why.
     #[serde(flatten)]
     pub reason: Reason,
@@ -310,7 +310,7 @@ pub enum Reason {
     /// An attribute has another value, or none.
     AttributeMissing {
         /// Its name.
-        name: String,
+        name: Name,
     },
     /// Not this method of shipping.
     OtherShippingMethod,

@@ -58,12 +58,12 @@ impl Pricing<'_> {
             }
             Condition::Attribute { of, name, one_of } => {
                 let found = self.attribute(*of, name).is_some_and(|value| one_of.iter().any(|other| other == value));
-                holds(found, Reason::AttributeMissing { name: name.clone() })
+                holds(found, Reason::AttributeMissing { name: name.as_str().into() })
             }
             Condition::AttributeRange { of, name, at_least, at_most } => {
                 let number = self.attribute(*of, name).and_then(|value| value.trim().parse().ok());
                 let found = number.is_some_and(|number| within(number, *at_least, *at_most));
-                holds(found, Reason::AttributeMissing { name: name.clone() })
+                holds(found, Reason::AttributeMissing { name: name.as_str().into() })
             }
             Condition::ShippingMethod { one_of } => {
                 let method = basket.shipping.as_ref().and_then(|shipment| shipment.method.as_ref());

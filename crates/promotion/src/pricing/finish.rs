@@ -10,7 +10,7 @@ use crate::answer::{
 };
 use crate::document::{Condition, RoundingMode, Trigger, round};
 use crate::prelude::*;
-use crate::set::UNKNOWN;
+use crate::set::{Rule, UNKNOWN};
 use crate::{Detail, Name};
 
 impl Pricing<'_> {
@@ -114,7 +114,7 @@ impl Pricing<'_> {
         }
         Applied {
             promotion_id: rule.promotion.promotion_id.clone(),
-            code: entered_code(self, self.basket, rule).map(str::to_owned),
+            code: entered_code(self, self.basket, rule).map(Into::into),
             title: rule.promotion.title().clone(),
             amount,
             automatic: rule.promotion.trigger == Trigger::Automatic,
@@ -143,49 +143,53 @@ impl Pricing<'_> {
     fn rejected(&self, state: &State) -> Vec<Rejected> {
         let missed = state.missed.iter().map(|(place, reason)| (self.actives[*place].number, reason.clone()));
         let mut found: Vec<(u32, Reason)> = missed.chain(self.barred.iter().cloned()).collect();
-        if self.context.detail >= Detail::Every {
-            self.add_untouched(&mut found);
-        }
         found.sort_unstable_by_key(|(number, _)| *number);
         found.dedup_by_key(|(number, _)| *number);
-        let say = |(number, reason): (u32, Reason)| {
-            let rule = &self.set.rules[number as usize];
-            let code = if rule.codes.is_empty() { None } else { entered_code(self, self.basket, rule).map(str::to_owned) };
-            Rejected { promotion_id: Some(rule.promotion.promotion_id.clone()), code, reason }
+        let every = self.context.detail >= Detail::Every;
+        let mut rejected: Vec<Rejected> = Vec::with_capacity(if every { self.set.rules.len() } else { found.len() });
+        let mut say = |rule: &Rule, reason: Reason| {
+            let code = entered_code(self, self.basket, rule).map(Into::into);
+            rejected.push(Rejected { promotion_id: Some(rule.promotion.promotion_id.clone()), code, reason });
         };
-        let mut rejected: Vec<Rejected> = found.into_iter().map(say).collect();
+        let rules = &self.set.rules;
+        if every {
+            let mut found = found.into_iter().peekable();
+            let mut applied: Vec<u32> = state.done.iter().map(|done| self.actives[done.active].number).collect();
+            applied.sort_unstable();
+            let mut applied = applied.into_iter().peekable();
+            let begin = self.begin();
+            for (number, rule) in (0_u32..).zip(rules) {
+                if applied.next_if_eq(&number).is_some() {
+                    continue;
+                }
+                match found.next_if(|(other, _)| *other == number) {
+                    Some((_, reason)) => say(rule, reason),
+                    None => say(rule, self.lacks(number, rule, &begin)),
+                }
+            }
+        } else {
+            found.into_iter().for_each(|(number, reason)| say(&rules[number as usize], reason));
+        }
         for (code, number) in self.basket.codes.iter().zip(&self.facts.codes) {
             if *number == UNKNOWN {
-                rejected.push(Rejected { promotion_id: None, code: Some(code.trim().to_owned()), reason: Reason::CodeUnknown });
+                rejected.push(Rejected { promotion_id: None, code: Some(code.trim().into()), reason: Reason::CodeUnknown });
             }
         }
         rejected
     }
 
-    /// Those that the index did not even find, with what a basket of this kind lacks for them.
-    fn add_untouched(&self, found: &mut Vec<(u32, Reason)>) {
-        let count = self.set.rules.len();
-        if self.actives.len() + self.barred.len() == count {
-            return;
-        }
-        let mut touched = vec![false; count];
-        self.actives.iter().for_each(|active| touched[active.number as usize] = true);
-        self.barred.iter().for_each(|(number, _)| touched[*number as usize] = true);
-        let begin = self.begin();
-        for (number, rule) in (0_u32..).zip(&self.set.rules) {
-            if touched[number as usize] {
-                continue;
+    /// What a basket lacks for a rule that the index did not even find.
+    fn lacks(&self, number: u32, rule: &Rule, begin: &State) -> Reason {
+        let used = self.used(rule);
+        let conditions = &rule.promotion.conditions;
+        let found = self.eligible(rule, used).and_then(|()| {
+            if conditions.is_empty() {
+                return Ok(());
             }
-            let used = self.used(rule);
-            let reason = self.eligible(rule, used).and_then(|()| {
-                if rule.promotion.conditions.is_empty() {
-                    return Ok(());
-                }
-                let active = Active { rule, number, lines: self.lines_of(rule), used };
-                self.check(&rule.promotion.conditions, &self.view(&active, &begin, None, i64::MAX), active.condition_lines())
-            });
-            found.push((number, reason.err().unwrap_or(Reason::NothingInScope)));
-        }
+            let active = Active { rule, number, lines: self.lines_of(rule), used };
+            self.check(conditions, &self.view(&active, begin, None, i64::MAX), active.condition_lines())
+        });
+        found.err().unwrap_or(Reason::NothingInScope)
     }
 
     /// What more would give more, the nearest first.
