@@ -74,19 +74,24 @@ const fn is_first(version: &u32) -> bool {
 }
 
 /// How a promotion starts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Trigger {
-    /// By itself.
-    #[default]
-    Automatic,
+    /// By itself. (With braces, as a bare word would take any field beside it.)
+    Automatic {},
     /// By a code that the customer enters. Case, outer spaces and full-width letters (ＴＥＮ) don't
     /// matter.
     Code {
         /// The codes, any of which will do.
         codes: Vec<String>,
     },
+}
+
+impl Default for Trigger {
+    fn default() -> Self {
+        Self::Automatic {}
+    }
 }
 
 /// What conditions and effects look at separately: ¥20 off ¥100 of each shop, three for two of each
@@ -153,7 +158,7 @@ impl Promotion {
             version: 1,
             currency,
             effects: vec![effect],
-            trigger: Trigger::Automatic,
+            trigger: Trigger::Automatic {},
             conditions: vec![],
             each: None,
             audience: Audience::default(),
@@ -184,12 +189,11 @@ impl Promotion {
         if let Some(layer) = self.stacking.layer {
             return layer;
         }
-        if self.trigger != Trigger::Automatic {
-            return Layer::Code;
-        }
         let all = |holds: fn(&Effect) -> bool| self.effects.iter().all(holds);
-        if all(|effect| matches!(effect, Effect::Shipping(_))) {
+        if all(|effect| matches!(effect, Effect::Shipping(_) | Effect::Points(_) | Effect::Cashback(_))) {
             Layer::Shipping
+        } else if self.trigger != (Trigger::Automatic {}) {
+            Layer::Code
         } else if all(Effect::is_of_items) {
             Layer::Item
         } else {

@@ -11,8 +11,8 @@ use crate::prelude::*;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stacking {
-    /// Layers follow one another. If absent, promotions that a code starts are in the layer of codes,
-    /// those on shipping alone in that of shipping, those that work on single units, on lines or on some
+    /// Layers follow one another. If absent, promotions on shipping alone are in the last, as are points
+    /// and cashback, which count what is paid; others that a code starts in that of codes, those that work on single units, on lines or on some
     /// goods only in that of items, and all others in that of the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Layer>,
@@ -56,7 +56,7 @@ pub enum Layer {
     Order,
     /// Codes.
     Code,
-    /// Shipping, last.
+    /// Shipping, and what is given later: last.
     Shipping,
 }
 

@@ -54,7 +54,7 @@ struct TierV1 {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 enum TriggerV1 {
-    Automatic,
+    Automatic {},
     Code { code: String },
 }
 
@@ -62,7 +62,7 @@ enum TriggerV1 {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 enum ScopeV1 {
-    All,
+    All {},
     AllExcept { names: Vec<String> },
     Categories { names: Vec<String> },
     Products { product_ids: Vec<String> },
@@ -104,7 +104,7 @@ struct LimitsV1 {
 impl From<PromotionV1> for Promotion {
     fn from(old: PromotionV1) -> Self {
         let scope = match old.scope {
-            ScopeV1::All => Scope::everything(),
+            ScopeV1::All {} => Scope::everything(),
             ScopeV1::AllExcept { names } => Scope::all_but_categories(names),
             ScopeV1::Categories { names } => Scope::categories(names),
             ScopeV1::Products { product_ids } => Scope::products(product_ids),
@@ -133,7 +133,7 @@ impl From<PromotionV1> for Promotion {
             }
         };
         let trigger = match old.trigger {
-            TriggerV1::Automatic => Trigger::Automatic,
+            TriggerV1::Automatic {} => Trigger::Automatic {},
             TriggerV1::Code { code } => Trigger::Code { codes: vec![code] },
         };
         let window = old.schedule.window;

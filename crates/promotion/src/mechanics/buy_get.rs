@@ -141,7 +141,8 @@ impl Mechanic for BuyGet {
 
     fn apply(&self, view: &View<'_>, lines: &[LineSet]) -> Result<Outcome, Reason> {
         let [bought, given] = [view.some(&lines[0])?, view.some(&lines[1])?];
-        let cuts = if self.same_line { self.line_by_line(view, &bought, &given)? } else { self.among(view, &bought, &given)? };
+        let cuts =
+            if self.same_line { self.line_by_line(view, &bought, &given)? } else { self.among(view, &bought, &given, view.units_left)? };
         Ok(Outcome { cuts: ordered(cuts), each: true, ..Outcome::default() })
     }
 
@@ -161,14 +162,17 @@ impl BuyGet {
 
     fn line_by_line(&self, view: &View<'_>, bought: &[Portion], given: &[Portion]) -> Result<Vec<Cut>, Reason> {
         let line_of = |portion: &Portion| view.run(portion).line;
-        let (mut cuts, mut reason, mut given) = (Vec::new(), None, given);
+        let (mut cuts, mut reason, mut given, mut left) = (Vec::new(), None, given, view.units_left);
         for bought in bought.chunk_by(|one, other| line_of(one) == line_of(other)) {
             let line = line_of(&bought[0]);
             // Both are in the order of lines.
             let from = given.partition_point(|portion| line_of(portion) < line);
             let to = given.partition_point(|portion| line_of(portion) <= line);
-            match self.among(view, bought, &given[from..to]) {
-                Ok(more) => cuts.extend(more),
+            match self.among(view, bought, &given[from..to], left) {
+                Ok(more) => {
+                    left -= more.iter().filter(|cut| cut.each > 0).map(|cut| cut.units).sum::<i64>();
+                    cuts.extend(more);
+                }
                 Err(why) => reason = reason.or(Some(why)),
             }
             given = &given[to..];
@@ -179,7 +183,7 @@ impl BuyGet {
         }
     }
 
-    fn among(&self, view: &View<'_>, bought: &[Portion], given: &[Portion]) -> Result<Vec<Cut>, Reason> {
+    fn among(&self, view: &View<'_>, bought: &[Portion], given: &[Portion], most: i64) -> Result<Vec<Cut>, Reason> {
         let size = |portions: &[Portion]| view.count(portions, Basis::Quantity);
         let is_given = |portion: &Portion| given.binary_search_by_key(&portion.run, |other| other.run).is_ok();
         let (both, only_bought): (Vec<Portion>, Vec<Portion>) = bought.iter().partition(|portion| !self.overlap && is_given(portion));
@@ -202,10 +206,10 @@ impl BuyGet {
             let missing = if self.partly { 1 } else { least(1) - left(1) };
             return Err(Reason::UnitsMissing { missing: missing.max(1) });
         }
-        Ok(self.cuts(view, times, both, &only_bought, given))
+        Ok(self.cuts(view, times, both, &only_bought, given, most))
     }
 
-    fn cuts(&self, view: &View<'_>, times: i64, mut both: Vec<Portion>, only_bought: &[Portion], given: &[Portion]) -> Vec<Cut> {
+    fn cuts(&self, view: &View<'_>, times: i64, mut both: Vec<Portion>, only_bought: &[Portion], given: &[Portion], most: i64) -> Vec<Cut> {
         let alone = view.count(only_bought, Basis::Quantity);
         // Of units that could be either, those count as bought that would not be picked.
         let opposite = match self.get.pick {
@@ -222,7 +226,7 @@ impl BuyGet {
         let is_both = |portion: &Portion| runs.binary_search(&portion.run).is_ok();
         let mut open: Vec<Portion> = given.iter().filter(|portion| !is_both(portion)).copied().chain(rest).collect();
         view.sort(&mut open, self.get.pick);
-        let taken = take(&open, times.saturating_mul(self.get.quantity).min(view.units_left)).0;
+        let taken = take(&open, times.saturating_mul(self.get.quantity).min(most)).0;
         let cheaper = taken.iter().map(|portion| view.unit_off(portion, self.get.off, self.get.rounding));
         cheaper.chain(counted.iter().chain(&counted_alone).map(|portion| view.cut(portion, 0))).collect()
     }

@@ -6,7 +6,7 @@ use super::Mechanic;
 use crate::answer::Reason;
 use crate::document::{Most, Problems, Scope, is_default};
 use crate::prelude::*;
-use crate::pricing::{Outcome, View, ordered, scaled, take};
+use crate::pricing::{Outcome, View, ordered, scaled};
 use crate::set::LineSet;
 
 /// Another price for each unit in scope. Units that cost less already keep their price. With a
@@ -50,14 +50,9 @@ impl Mechanic for ItemPrice {
 
     fn apply(&self, view: &View<'_>, lines: &[LineSet]) -> Result<Outcome, Reason> {
         // Units that cost less already don't use up what is limited.
-        let dearer = |per_line: Option<i64>| -> Result<Vec<_>, Reason> {
-            let mut portions = view.at_most(&lines[0], Most { units: None, units_per_line: per_line, ..self.most })?;
-            portions.retain(|portion| view.run(portion).price > self.unit_price);
-            Ok(portions)
-        };
-        let mut portions = dearer(self.most.units_per_line)?;
-        view.sort(&mut portions, self.most.pick);
-        let taken = take(&portions, self.most.units.unwrap_or(i64::MAX).min(view.units_left)).0;
+        let mut portions = view.some(&lines[0])?;
+        portions.retain(|portion| view.run(portion).price > self.unit_price);
+        let taken = view.limited(portions, self.most);
         let cuts = taken.iter().map(|portion| view.cut(portion, view.run(portion).price - self.unit_price)).collect();
         Ok(Outcome { cuts: ordered(cuts), each: true, ..Outcome::default() })
     }

@@ -67,7 +67,10 @@ impl Mechanic for MemberPrice {
         if !view.basket.customer.groups.iter().any(|group| self.groups.contains(group)) {
             return Err(Reason::CustomerNotEligible);
         }
-        let portions = view.at_most(&lines[0], self.most)?;
+        // Units that cost less already don't use up what is limited.
+        let mut portions = view.some(&lines[0])?;
+        portions.retain(|portion| view.unit_off(portion, self.off, self.rounding).each > 0);
+        let portions = view.limited(portions, self.most);
         let cuts = portions.iter().map(|portion| view.unit_off(portion, self.off, self.rounding)).collect();
         Ok(Outcome { cuts, each: true, ..Outcome::default() })
     }

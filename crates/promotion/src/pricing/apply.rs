@@ -19,7 +19,7 @@ pub(crate) struct State {
     /// What is left to pay for shipping.
     pub(crate) shipping: i64,
     /// What the customer has gained: money off, gifts at their value, money back.
-    pub(crate) benefit: i64,
+    pub(crate) benefit: i128,
     pub(crate) done: Vec<Done>,
     /// (active, why it did nothing).
     pub(crate) missed: Vec<(usize, Reason)>,
@@ -52,13 +52,15 @@ impl Done {
         self.shares.iter().map(|share| share.quantity * share.amount).sum::<i64>() + self.shipping
     }
 
-    fn gains(&self) -> i64 {
-        let gifts = self.gifts.iter().fold(0_i64, |sum, (_, quantity, value)| sum.saturating_add(quantity.saturating_mul(*value)));
-        self.amount().saturating_add(self.cashback).saturating_add(gifts)
+    /// Money off, gifts at their value, money back: 128 bits, as the values of gifts are what a document
+    /// says.
+    fn gains(&self) -> i128 {
+        let gifts = self.gifts.iter().map(|(_, quantity, value)| i128::from(*quantity) * i128::from(*value));
+        i128::from(self.amount()) + i128::from(self.cashback) + gifts.sum::<i128>()
     }
 
     fn gives_nothing(&self) -> bool {
-        self.amount() == 0 && self.gifts.is_empty() && self.points == 0 && self.cashback == 0
+        self.amount() == 0 && self.gifts.iter().all(|(_, quantity, _)| *quantity == 0) && self.points == 0 && self.cashback == 0
     }
 }
 
@@ -230,7 +232,7 @@ impl Pricing<'_> {
         done.each &= outcome.each;
         done.next = done.next.or(outcome.next);
         let given = outcome.gift.as_ref().map_or(0, |(_, quantity, _)| *quantity);
-        done.gifts.extend(outcome.gift);
+        done.gifts.extend(outcome.gift.filter(|(_, quantity, _)| *quantity > 0));
         if let Some((product, quantity, price)) = outcome.add_on {
             let place = self.actives.iter().position(|other| other.number == active.number).unwrap_or(0);
             state.add_ons.push((place, product, quantity, price));
@@ -260,15 +262,13 @@ impl Pricing<'_> {
         let goods = budget - fits - off_shipping;
         (state.runs, state.shipping) = (runs.clone(), shipping - off_shipping);
         // Each unit gets its part of what it would have got.
-        let parts: Vec<Part> =
-            done.shares.iter().map(|share| Part { units: share.quantity, weight: share.amount, room: share.amount }).collect();
-        let holds = |run: &Run, share: &UnitShare| run.line == share.line && (run.first..run.first + run.units).contains(&share.first);
-        let mut cuts = Vec::new();
-        for (share, given) in done.shares.iter().zip(split(goods, &parts, Split::default())) {
-            let Some(run) = runs.iter().position(|run| holds(run, share)) else { continue };
-            let mut first = share.first - runs[run].first;
-            for (units, each) in given.ranges(share.quantity) {
-                cuts.push(Cut { run, first, units, each });
+        let pieces = pieces(&done.shares, runs);
+        let parts: Vec<Part> = pieces.iter().map(|piece| Part { units: piece.units, weight: piece.each, room: piece.each }).collect();
+        let mut cuts = Vec::with_capacity(pieces.len() + 1);
+        for (piece, given) in pieces.iter().zip(split(goods, &parts, Split::default())) {
+            let mut first = piece.first;
+            for (units, each) in given.ranges(piece.units) {
+                cuts.push(Cut { first, units, each, ..*piece });
                 first += units;
             }
         }
@@ -335,4 +335,20 @@ impl Pricing<'_> {
         let goods = state.runs.iter().map(|run| run.units * run.price).sum();
         state.trace.push(Step { promotion_id: active.rule.promotion.promotion_id.clone(), did, goods, shipping: state.shipping });
     }
+}
+
+/// What was taken off, run by run.
+fn pieces(shares: &[UnitShare], runs: &[Run]) -> Vec<Cut> {
+    let mut pieces = Vec::with_capacity(shares.len());
+    for share in shares {
+        let from = runs.partition_point(|run| (run.line, run.first + run.units) <= (share.line, share.first));
+        for (run, of) in runs.iter().enumerate().skip(from).take_while(|(_, run)| run.line == share.line) {
+            let (start, end) = (share.first.max(of.first), (share.first + share.quantity).min(of.first + of.units));
+            if start >= end {
+                break;
+            }
+            pieces.push(Cut { run, first: start - of.first, units: end - start, each: share.amount });
+        }
+    }
+    pieces
 }

@@ -18,6 +18,14 @@ use crate::mechanics::Mechanic;
 use crate::prelude::*;
 use crate::set::{LineSet, UNKNOWN};
 
+/// Bounds are counted in ten-thousandths of a minor unit.
+const SCALE: i128 = 10_000;
+
+/// An amount as answers have it.
+fn amount(amount: i128) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
 /// A bound of one effect, in ten-thousandths of a minor unit.
 type Bound = fn(&dyn Mechanic, &View<'_>, &[LineSet]) -> i128;
 
@@ -61,8 +69,8 @@ impl Pricing<'_> {
                 state.missed.push((place, Reason::NotBest));
             }
         }
-        let gap = open.saturating_sub(state.benefit).max(0);
-        let deal = compared.then_some(BestDeal { proven: gap == 0, trials, benefit: state.benefit, gap });
+        let gap = amount((open - state.benefit).max(0));
+        let deal = compared.then_some(BestDeal { proven: gap == 0, trials, benefit: amount(state.benefit), gap });
         (state, deal.or(best.1))
     }
 
@@ -99,10 +107,10 @@ impl Pricing<'_> {
         search.incumbent(&mut incumbent);
         search.best = Some(incumbent).filter(|incumbent| search.is_allowed(incumbent));
         search.walk(0, self.begin());
-        let open = i64::try_from(search.open.div_euclid(10_000)).unwrap_or(i64::MAX);
+        let open = search.open.div_euclid(SCALE);
         let best = search.best.take().map(|best| {
-            let gap = open.saturating_sub(best.benefit).max(0);
-            let deal = BestDeal { proven: gap == 0, trials: search.trials, benefit: best.benefit, gap };
+            let gap = amount((open - best.benefit).max(0));
+            let deal = BestDeal { proven: gap == 0, trials: search.trials, benefit: amount(best.benefit), gap };
             (search.explained(best), Some(deal))
         });
         Found { best, open, trials: search.trials }
@@ -156,7 +164,7 @@ impl Pricing<'_> {
 struct Found {
     best: Option<(State, Option<BestDeal>)>,
     /// The largest bound of what was left out for want of trials.
-    open: i64,
+    open: i128,
     trials: u64,
 }
 
@@ -262,7 +270,7 @@ impl<'p, 'a> Search<'p, 'a> {
             self.assign(group, &members, &lines, &choice, state);
         }
         let contested: Vec<usize> = (0..self.order.len()).filter(|place| !self.rivals[*place].is_empty()).collect();
-        let mut worth: Vec<(i64, usize)> = contested
+        let mut worth: Vec<(i128, usize)> = contested
             .into_iter()
             .map(|place| {
                 let mut alone = begin.clone();
@@ -318,13 +326,13 @@ impl<'p, 'a> Search<'p, 'a> {
 
     /// Whether nothing from here on can be better than the best, or the trials are used up.
     fn hopeless(&mut self, place: usize, state: &State) -> bool {
-        let bound = scaled(state.benefit) + self.rest(place, state, None);
+        let bound = state.benefit * SCALE + self.rest(place, state, None);
         self.cut_off(bound)
     }
 
     fn cut_off(&mut self, bound: i128) -> bool {
         let known = self.best.as_ref().map_or(-1, |best| best.benefit);
-        if bound < scaled(known.saturating_add(1)) {
+        if bound < (known + 1) * SCALE {
             return true;
         }
         let stopped = self.trials > self.pricing.context.most_trials;
@@ -404,7 +412,7 @@ impl<'p, 'a> Search<'p, 'a> {
         // A rounding of each member's whole amount can add one unit to it.
         let slack = scaled(members.iter().map(|member| self.rounding_step(*member)).sum());
         let beyond: i128 = members.iter().map(|member| self.pricing.beyond_lines(self.active(*member), state)).sum();
-        let others = scaled(state.benefit) + self.rest(place, state, Some(group)) + slack + beyond;
+        let others = state.benefit * SCALE + self.rest(place, state, Some(group)) + slack + beyond;
         let most = |line: usize| table.iter().map(|member| member[line]).max().unwrap_or(0);
         // What the lines from each on can give at most.
         let mut ahead = vec![0; lines.len() + 1];

@@ -117,7 +117,7 @@ impl Pricing<'_> {
             code: entered_code(self, self.basket, rule).map(Into::into),
             title: rule.promotion.title().clone(),
             amount,
-            automatic: rule.promotion.trigger == Trigger::Automatic,
+            automatic: rule.promotion.trigger == Trigger::Automatic {},
             method: if done.each { Method::Each } else { Method::Across },
             priority,
             allocations,

@@ -112,10 +112,14 @@ impl View<'_> {
 
     /// At most so many of them, in the order of the basket.
     pub(crate) fn at_most(&self, lines: &LineSet, most: Most) -> Result<Vec<Portion>, Reason> {
-        let mut portions = self.some(lines)?;
+        self.some(lines).map(|portions| self.limited(portions, most))
+    }
+
+    /// Of these at most so many, in the order of the basket.
+    pub(crate) fn limited(&self, mut portions: Vec<Portion>, most: Most) -> Vec<Portion> {
         let units = most.units.unwrap_or(i64::MAX).min(self.units_left);
         if units == i64::MAX && most.units_per_line.is_none() && most.step_per_line.is_none() {
-            return Ok(portions);
+            return portions;
         }
         self.sort(&mut portions, most.pick);
         if most.units_per_line.is_some() || most.step_per_line.is_some() {
@@ -132,7 +136,7 @@ impl View<'_> {
         }
         let mut taken = take(&portions, units).0;
         taken.sort_by_key(|portion| (portion.run, portion.first));
-        Ok(taken)
+        taken
     }
 
     /// By price; ties in the order of the basket.

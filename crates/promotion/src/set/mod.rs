@@ -107,7 +107,7 @@ impl Promotions {
     fn rule(&mut self, promotion: Promotion, categories: &mut names::Names) -> Rule {
         let names = &mut self.names;
         let codes: Vec<String> = match &promotion.trigger {
-            Trigger::Automatic => vec![],
+            Trigger::Automatic {} => vec![],
             Trigger::Code { codes } => codes.iter().map(|code| normalise_code(code)).collect(),
         };
         let mut condition_scopes = Vec::new();
