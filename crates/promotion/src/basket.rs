@@ -83,7 +83,8 @@ pub struct Line {
     /// Tax in basis points.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tax_basis_points: u32,
-    /// Whether promotions may work on it at all; gift cards, for example, not.
+    /// Whether promotions may work on it at all; gift cards, for example, not. Then it counts towards no
+    /// threshold either; conditions on what a basket contains still see it.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub discountable: bool,
 }

@@ -128,15 +128,15 @@ pub enum Of {
 }
 
 impl Condition {
-    /// Calls `visit` with every scope of the condition, in the order in which the engine numbers
+    /// Calls `visit` with every scope of the condition, and whether it looks at lines that promotions may
+    /// not work on too, in the order in which the engine numbers
     /// them.
-    pub(crate) fn scopes<'a>(&'a self, visit: &mut impl FnMut(&'a Scope)) {
+    pub(crate) fn scopes<'a>(&'a self, visit: &mut impl FnMut(&'a Scope, bool)) {
         match self {
-            Self::SpendAtLeast { scope, .. }
-            | Self::QuantityAtLeast { scope, .. }
-            | Self::Contains { scope }
-            | Self::ContainsOnly { scope }
-            | Self::DistinctAtLeast { scope, .. } => visit(scope),
+            Self::SpendAtLeast { scope, .. } | Self::QuantityAtLeast { scope, .. } | Self::DistinctAtLeast { scope, .. } => {
+                visit(scope, false)
+            }
+            Self::Contains { scope } | Self::ContainsOnly { scope } => visit(scope, true),
             Self::All { of } | Self::Any { of } => of.iter().for_each(|inner| inner.scopes(visit)),
             Self::Not { of } => of.scopes(visit),
             _ => {}

@@ -10,7 +10,7 @@ use crate::pricing::{Cut, Outcome, Portion, View, ordered, take};
 use crate::set::LineSet;
 
 /// Units that are bought together for one price, or for less: so many of one scope, or so many of
-/// each of several.
+/// each of several. Where a unit would fit several parts, at most 10,000 bundles are put together.
 ///
 /// Any three for ¥50, on four cups at ¥20: one bundle saves ¥10, the fourth cup costs ¥20.
 ///
@@ -64,8 +64,8 @@ fn is_dearest(pick: &Pick) -> bool {
     *pick == Pick::Dearest
 }
 
-/// Most bundles that are made of different units one by one.
-const MOST_BUNDLES: i64 = 100_000;
+/// Most bundles that are put together of units which would fit several parts.
+const MOST_FITTED: i64 = 10_000;
 
 impl Bundle {
     /// A bundle of parts.
@@ -74,13 +74,9 @@ impl Bundle {
         Self { parts, off, pick: Pick::Dearest, rounding: Rounding::default(), split: Split::default(), most_times: None }
     }
 
-    fn size(&self) -> i64 {
-        self.parts.iter().map(|part| part.quantity).sum()
-    }
-
-    /// How many bundles the units make.
+    /// How many bundles the units make at most.
     fn times(&self, view: &View<'_>, pools: &[Vec<Portion>]) -> Result<i64, Reason> {
-        let mut times = self.most_times.unwrap_or(MOST_BUNDLES).min(MOST_BUNDLES);
+        let mut times = self.most_times.unwrap_or(i64::MAX);
         for (part, pool) in self.parts.iter().zip(pools) {
             times = times.min(view.groups(pool, part.quantity, None)?);
         }
@@ -107,17 +103,14 @@ impl Mechanic for Bundle {
 
     fn apply(&self, view: &View<'_>, lines: &[LineSet]) -> Result<Outcome, Reason> {
         let mut pools: Vec<Vec<Portion>> = lines.iter().map(|lines| view.some(lines)).collect::<Result<_, _>>()?;
-        let mut left = self.times(view, &pools)?;
+        let most = self.times(view, &pools)?;
         pools.iter_mut().for_each(|pool| view.sort(pool, self.pick));
         let mut cuts = Vec::new();
-        let mut made = 0;
-        while left > 0 {
-            let times = self.alike(&pools).min(left);
-            let Some(bundle) = self.take_bundle(&mut pools, times) else { break };
-            cuts.extend(self.cut_bundles(view, bundle, times));
-            left -= times;
-            made += times;
-        }
+        let made = if overlap(&pools) {
+            self.fitted(view, &pools, most.min(MOST_FITTED), &mut cuts)
+        } else {
+            self.in_order(view, &pools, most, &mut cuts)
+        };
         if made == 0 {
             return Err(Reason::UnitsMissing { missing: 1 });
         }
@@ -137,65 +130,176 @@ impl Mechanic for Bundle {
 }
 
 impl Bundle {
-    /// How many of the next bundles are all alike: of one part, as many as its first run makes.
-    fn alike(&self, pools: &[Vec<Portion>]) -> i64 {
-        match (self.parts.as_slice(), pools) {
-            ([part], [pool]) => pool.first().map_or(1, |portion| (portion.units / part.quantity).max(1)),
-            _ => 1,
+    /// Bundles of the next units of each pool, those that are all alike together. How many were made.
+    fn in_order(&self, view: &View<'_>, pools: &[Vec<Portion>], most: i64, cuts: &mut Vec<Cut>) -> i64 {
+        let mut queues: Vec<Queue<'_>> = pools.iter().map(|pool| Queue::new(view, pool)).collect();
+        let mut left = most;
+        while left > 0 {
+            let each = self.parts.iter().zip(&queues).map(|(part, queue)| queue.alike() / part.quantity).min().unwrap_or(0);
+            let times = each.clamp(1, left);
+            let taken: Vec<Vec<Portion>> =
+                self.parts.iter().zip(&mut queues).map(|(part, queue)| queue.take(part.quantity * times)).collect();
+            self.cut_alike(view, &taken, times, cuts);
+            left -= times;
+        }
+        most
+    }
+
+    /// Cuts `times` bundles that are all alike; `taken` has the units of each part.
+    fn cut_alike(&self, view: &View<'_>, taken: &[Vec<Portion>], times: i64, cuts: &mut Vec<Cut>) {
+        let first = |(part, units): (&BundlePart, &Vec<Portion>)| take(units, part.quantity).0;
+        let one: Vec<Vec<Portion>> = self.parts.iter().zip(taken).map(first).collect();
+        let mut bundle: Vec<Portion> = one.iter().flatten().copied().collect();
+        // The split goes by the order of the basket.
+        bundle.sort_unstable_by_key(|portion| (portion.run, portion.first));
+        let of_one = view.off(&bundle, self.off, self.rounding, self.split).0;
+        if times == 1 {
+            cuts.extend(of_one);
+            return;
+        }
+        // As in the first, so in all: so many units of a part get each amount.
+        for (units, first) in taken.iter().zip(&one) {
+            let is_of = |cut: &&Cut| {
+                first.iter().any(|portion| portion.run == cut.run && (portion.first..portion.first + portion.units).contains(&cut.first))
+            };
+            let mut rest = units.clone();
+            for cut in of_one.iter().filter(is_of) {
+                let (now, later) = take(&rest, cut.units * times);
+                cuts.extend(now.iter().map(|portion| view.cut(portion, cut.each)));
+                rest = later;
+            }
         }
     }
 
-    /// Takes the units of `times` bundles out of the pools; nothing if they don't make so many. A
-    /// unit is in one bundle only, whichever parts it would fit; parts with the fewest units to
-    /// choose from choose first.
-    fn take_bundle(&self, pools: &mut [Vec<Portion>], times: i64) -> Option<Vec<Portion>> {
-        let units = |pool: &[Portion]| pool.iter().map(|portion| portion.units).sum::<i64>();
-        let mut order: Vec<usize> = (0..self.parts.len()).collect();
-        order.sort_by_key(|place| units(&pools[*place]));
-        let mut bundle: Vec<Portion> = Vec::new();
-        for place in order {
-            let needed = self.parts[place].quantity * times;
-            let (taken, rest) = take(&pools[place], needed);
-            if units(&taken) < needed {
-                return None;
-            }
-            pools[place] = rest;
-            for portion in taken {
-                let others = pools.iter_mut().enumerate().filter(|(other, _)| *other != place).map(|(_, pool)| pool);
-                others.for_each(|pool| leave_out(pool, portion));
-                match bundle.iter_mut().find(|other| other.run == portion.run) {
-                    Some(other) => other.units += portion.units,
-                    None => bundle.push(portion),
+    /// Bundles of units that would fit several parts: each is put together so that no part goes without
+    /// if another can spare its unit (augmenting paths, Ford and Fulkerson 1956).
+    fn fitted(&self, view: &View<'_>, pools: &[Vec<Portion>], most: i64, cuts: &mut Vec<Cut>) -> i64 {
+        let mut units: BTreeMap<usize, Portion> = pools.iter().flatten().map(|portion| (portion.run, *portion)).collect();
+        for made in 0..most {
+            let Some(chosen) = self.fit(pools, &units) else { return made };
+            let mut bundle = Vec::with_capacity(chosen.len());
+            for (run, count) in chosen {
+                if let Some(portion) = units.get_mut(&run) {
+                    let (now, later) = portion.split_at(count);
+                    bundle.push(now);
+                    *portion = later;
                 }
             }
+            cuts.extend(view.off(&bundle, self.off, self.rounding, self.split).0);
         }
-        Some(bundle)
+        most
     }
 
-    fn cut_bundles(&self, view: &View<'_>, mut bundle: Vec<Portion>, times: i64) -> Vec<Cut> {
-        // The split goes by the order of the basket.
-        bundle.sort_by_key(|portion| portion.run);
-        if times > 1
-            && let [portion] = bundle.as_slice()
-        {
-            // Equal bundles of equal units: each is split alike.
-            let one = portion.split_at(self.size()).0;
-            let cuts = self.cut_bundles(view, vec![one], 1);
-            if let [cut] = cuts.as_slice() {
-                return vec![Cut { units: cut.units * times, ..*cut }];
+    /// How many units of which runs make one bundle of what is left; nothing if they don't.
+    fn fit(&self, pools: &[Vec<Portion>], units: &BTreeMap<usize, Portion>) -> Option<BTreeMap<usize, i64>> {
+        let left = |run: usize| units.get(&run).map_or(0, |portion| portion.units);
+        // By part, what it has of each run.
+        let mut given: Vec<BTreeMap<usize, i64>> = vec![BTreeMap::new(); self.parts.len()];
+        for (part, of) in self.parts.iter().enumerate() {
+            let mut missing = of.quantity;
+            while missing > 0 {
+                let used = |run: usize| given.iter().map(|of| of.get(&run).copied().unwrap_or(0)).sum::<i64>();
+                // From the part that wants units, over parts that could take others instead.
+                let mut from: Vec<Option<(usize, usize)>> = vec![None; self.parts.len()];
+                let (mut queue, mut seen) = (vec![part], vec![false; self.parts.len()]);
+                seen[part] = true;
+                let mut found = None;
+                let mut next = 0;
+                while found.is_none() && next < queue.len() {
+                    let wants = queue[next];
+                    next += 1;
+                    found = pools[wants].iter().map(|portion| portion.run).find(|run| used(*run) < left(*run)).map(|run| (wants, run));
+                    for portion in &pools[wants] {
+                        for (other, has) in given.iter().enumerate() {
+                            if !seen[other] && has.get(&portion.run).is_some_and(|count| *count > 0) {
+                                seen[other] = true;
+                                from[other] = Some((wants, portion.run));
+                                queue.push(other);
+                            }
+                        }
+                    }
+                }
+                let (last, run) = found?;
+                // As many at once as the whole way allows.
+                let mut count = missing.min(left(run) - used(run));
+                let mut at = last;
+                while let Some((before, run)) = from[at].filter(|_| at != part) {
+                    count = count.min(given[at].get(&run).copied().unwrap_or(0));
+                    at = before;
+                }
+                *given[last].entry(run).or_default() += count;
+                let mut at = last;
+                while let Some((before, run)) = from[at].filter(|_| at != part) {
+                    *given[at].entry(run).or_default() -= count;
+                    *given[before].entry(run).or_default() += count;
+                    at = before;
+                }
+                missing -= count;
             }
-            let at = |bundle: i64| cuts.iter().map(move |cut| Cut { first: cut.first + bundle * self.size(), ..*cut });
-            return (0..times).flat_map(at).collect();
         }
-        view.off(&bundle, self.off, self.rounding, self.split).0
+        let mut chosen: BTreeMap<usize, i64> = BTreeMap::new();
+        given.iter().flatten().for_each(|(run, count)| *chosen.entry(*run).or_default() += count);
+        chosen.retain(|_, count| *count > 0);
+        Some(chosen)
     }
 }
 
-fn leave_out(pool: &mut Vec<Portion>, taken: Portion) {
-    if let Some(place) = pool.iter().position(|portion| portion.run == taken.run) {
-        pool[place] = pool[place].split_at(taken.units).1;
-        if pool[place].units == 0 {
-            pool.remove(place);
+fn overlap(pools: &[Vec<Portion>]) -> bool {
+    let mut runs: Vec<usize> = pools.iter().flatten().map(|portion| portion.run).collect();
+    runs.sort_unstable();
+    runs.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// Units in an order, taken from its front.
+struct Queue<'q> {
+    /// Portions whose units are alike, together.
+    classes: Vec<&'q [Portion]>,
+    class: usize,
+    /// Units of the class that are gone.
+    gone: i64,
+    portion: usize,
+    /// Units of the portion that are gone.
+    of_portion: i64,
+}
+
+impl<'q> Queue<'q> {
+    fn new(view: &View<'_>, pool: &'q [Portion]) -> Self {
+        let alike = |one: &Portion, other: &Portion| {
+            let (one, other) = (view.run(one), view.run(other));
+            (one.price, one.before, one.room()) == (other.price, other.before, other.room())
+        };
+        Self { classes: pool.chunk_by(alike).collect(), class: 0, gone: 0, portion: 0, of_portion: 0 }
+    }
+
+    /// How many units that are alike come next.
+    fn alike(&self) -> i64 {
+        let units = |class: &&[Portion]| class.iter().map(|portion| portion.units).sum::<i64>();
+        self.classes.get(self.class).map_or(0, |class| units(class) - self.gone)
+    }
+
+    fn take(&mut self, units: i64) -> Vec<Portion> {
+        let (mut taken, mut missing) = (Vec::with_capacity(2), units);
+        while missing > 0
+            && let Some(class) = self.classes.get(self.class)
+        {
+            let Some(portion) = class.get(self.portion) else {
+                (self.class, self.gone, self.portion, self.of_portion) = (self.class + 1, 0, 0, 0);
+                continue;
+            };
+            let now = portion.split_at(self.of_portion).1.split_at(missing).0;
+            missing -= now.units;
+            self.gone += now.units;
+            self.of_portion += now.units;
+            if now.units > 0 {
+                taken.push(now);
+            }
+            if self.of_portion == portion.units {
+                (self.portion, self.of_portion) = (self.portion + 1, 0);
+            }
         }
+        if self.classes.get(self.class).is_some_and(|class| self.portion == class.len()) {
+            (self.class, self.gone, self.portion, self.of_portion) = (self.class + 1, 0, 0, 0);
+        }
+        taken
     }
 }

@@ -142,20 +142,46 @@ impl Mechanic for CheapestFree {
 impl CheapestFree {
     fn group_by_group(&self, view: &View<'_>, portions: &[Portion], groups: i64) -> Vec<Cut> {
         let mut cuts = Vec::new();
-        let mut units = portions.iter().copied();
-        let mut next = units.next();
-        for _ in 0..groups {
-            let (mut group, mut missing) = (Vec::with_capacity(2), self.every);
-            while let Some(portion) = next.filter(|_| missing > 0) {
-                let (now, later) = portion.split_at(missing);
-                missing -= now.units;
-                group.push(now);
-                next = if later.units > 0 { Some(later) } else { units.next() };
-            }
-            view.sort(&mut group, Pick::Cheapest);
-            let (given, needed) = take(&group, self.free);
+        let mut left = groups;
+        // The group that units of several prices fill.
+        let mut group: Vec<Portion> = Vec::new();
+        let mut missing = self.every;
+        let mut close = |group: &mut Vec<Portion>, times: i64| {
+            view.sort(group, Pick::Cheapest);
+            let (given, needed) = take(group, times * self.free);
             cuts.extend(given.iter().map(|portion| view.unit_off(portion, self.off, self.rounding)));
             cuts.extend(needed.iter().map(|portion| view.cut(portion, 0)));
+            group.clear();
+        };
+        for alike in portions.chunk_by(|one, other| view.run(one).price == view.run(other).price) {
+            let mut alike = alike.to_vec();
+            if missing < self.every {
+                let (now, later) = take(&alike, missing);
+                missing -= now.iter().map(|portion| portion.units).sum::<i64>();
+                group.extend(now);
+                alike = later;
+            }
+            if missing == 0 && left > 0 {
+                close(&mut group, 1);
+                left -= 1;
+                missing = self.every;
+            }
+            // Groups of units with one price are all alike.
+            let units: i64 = alike.iter().map(|portion| portion.units).sum();
+            let times = (units / self.every).min(left);
+            let (mut whole, rest) = take(&alike, times * self.every);
+            if times > 0 {
+                close(&mut whole, times);
+                left -= times;
+            }
+            if left == 0 {
+                break;
+            }
+            let units: i64 = rest.iter().map(|portion| portion.units).sum();
+            if units > 0 {
+                missing -= units;
+                group.extend(rest);
+            }
         }
         cuts
     }

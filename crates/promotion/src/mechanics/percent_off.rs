@@ -27,7 +27,7 @@ use crate::set::LineSet;
 pub struct PercentOff {
     /// The share in basis points: 1000 is 10 %.
     pub basis_points: u32,
-    /// Most that it gives on one basket, in minor units.
+    /// Most that it gives on one basket, or on each part that `each` looks at, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<i64>,
     /// Of which price.

@@ -104,6 +104,7 @@ impl Pricing<'_> {
             basket: self.basket,
             runs: &state.runs,
             skips_discounted: active.rule.promotion.stacking.skips_discounted,
+            part: None,
             only,
             shipping: state.shipping,
             units_left,
@@ -144,16 +145,9 @@ impl Pricing<'_> {
         let saved = may_return.then(|| (state.runs.clone(), state.shipping));
         let mut done = Done { each: true, ..Done::default() };
         let mut units = units_left(active.rule, active.used);
-        let found = match self.parts(promotion.each.as_ref()) {
-            None => self.try_effects(state, active, None, only, &mut units, &mut done),
-            Some(parts) => {
-                let found = parts.iter().map(|part| {
-                    let own = only.map(|only| only.and(part, self.basket.lines.len()));
-                    self.try_effects(state, active, Some(part), Some(own.as_ref().unwrap_or(part)), &mut units, &mut done)
-                });
-                // One part that gets something is enough; else the first says why not.
-                found.reduce(Result::or).unwrap_or(Err(Reason::NothingInScope))
-            }
+        let found = match &promotion.each {
+            None => self.try_effects(state, active, only, &mut units, &mut done),
+            Some(each) => self.try_each(state, active, each, only, &mut units, &mut done),
         };
         let result = self.within_budget(state, active, done, budget, saved.as_ref());
         let mut reason = found.err().unwrap_or(Reason::NoReduction);
@@ -171,18 +165,18 @@ impl Pricing<'_> {
         Err(reason)
     }
 
-    /// Checks the conditions on the lines of `part`, and does what the effects say to those of `only`.
+    /// Checks the conditions and does what the effects say to the lines of `only`.
     fn try_effects(
         &self,
         state: &mut State,
         active: &Active<'_>,
-        part: Option<&LineSet>,
         only: Option<&LineSet>,
         units: &mut i64,
         done: &mut Done,
     ) -> Result<(), Reason> {
         let promotion = &*active.rule.promotion;
-        self.check(&promotion.conditions, &self.view(active, state, part, *units), active.condition_lines())?;
+        // A threshold counts the whole basket, also where only some lines are the promotion's own.
+        self.check(&promotion.conditions, &self.view(active, state, None, *units), active.condition_lines())?;
         let (mut reason, mut lines) = (None, active.effect_lines());
         for (effect, scopes) in promotion.effects.iter().zip(&active.rule.scopes_of_effects) {
             let (own, rest) = lines.split_at(*scopes);
@@ -196,26 +190,69 @@ impl Pricing<'_> {
         reason.map_or(Ok(()), Err)
     }
 
-    /// The lines that a promotion looks at separately; `None` for all together.
-    pub(crate) fn parts(&self, each: Option<&Each>) -> Option<Vec<LineSet>> {
-        let each = each?;
+    /// The same for each part of the basket by itself. Parts share no line, so what is found for all of
+    /// them is done at once; shipping, which is of no part, is reduced once.
+    fn try_each(
+        &self,
+        state: &mut State,
+        active: &Active<'_>,
+        each: &Each,
+        only: Option<&LineSet>,
+        units: &mut i64,
+        done: &mut Done,
+    ) -> Result<(), Reason> {
+        let promotion = &*active.rule.promotion;
+        let mut reason = None;
+        let parts = self.parts(each, &state.runs);
+        let mut holds = |part: &Vec<usize>| {
+            let view = View { part: Some(part), ..self.view(active, state, None, *units) };
+            self.check(&promotion.conditions, &view, active.condition_lines()).map_err(|why| reason.get_or_insert(why)).is_ok()
+        };
+        let holding: Vec<bool> = parts.iter().map(&mut holds).collect();
+        let (mut lines, mut gets) = (active.effect_lines(), false);
+        for (effect, scopes) in promotion.effects.iter().zip(&active.rule.scopes_of_effects) {
+            let (own, rest) = lines.split_at(*scopes);
+            lines = rest;
+            let mut all = Outcome { each: true, ..Outcome::default() };
+            let mut left = *units;
+            for part in self.parts(each, &state.runs).iter().zip(&holding).filter(|(_, holds)| **holds).map(|(part, _)| part) {
+                let view = View { part: Some(part), units_left: left, ..self.view(active, state, only, left) };
+                match effect.mechanic().apply(&view, own) {
+                    Ok(outcome) => {
+                        left -= outcome.units();
+                        gets = true;
+                        // Gifts and offers of one part are as those of another.
+                        let found = all.join(outcome);
+                        *units -= found.map_or(0, |other| self.take(state, active, other, done));
+                    }
+                    Err(why) => reason = reason.or(Some(why)),
+                }
+            }
+            all.cuts = super::ordered(all.cuts);
+            *units -= self.take(state, active, all, done);
+        }
+        if gets { Ok(()) } else { Err(reason.unwrap_or(Reason::NothingInScope)) }
+    }
+
+    /// The runs that a promotion looks at separately, part by part.
+    pub(crate) fn parts(&self, each: &Each, runs: &[Run]) -> Vec<Vec<usize>> {
         let lines = &self.basket.lines;
-        let key = |place: usize| -> Option<(usize, &str)> {
-            let line = &lines[place];
+        let key = |line: usize| -> Option<(usize, &str)> {
+            let of = &lines[line];
             match each {
-                Each::Shop => Some((0, line.shop.as_deref().unwrap_or_default())),
-                Each::Product => Some((0, &*line.product_id)),
-                Each::Line => Some((place, "")),
-                Each::Attribute(name) => Some((0, line.attributes.get(name)?.as_str())),
+                Each::Shop => Some((0, of.shop.as_deref().unwrap_or_default())),
+                Each::Product => Some((0, &*of.product_id)),
+                Each::Line => Some((line, "")),
+                Each::Attribute(name) => Some((0, of.attributes.get(name)?.as_str())),
             }
         };
-        let mut places: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
-        for place in 0..lines.len() {
-            if let Some(key) = key(place) {
-                places.entry(key).or_default().push(place);
+        let mut parts: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
+        for (place, run) in runs.iter().enumerate() {
+            if let Some(key) = key(run.line as usize) {
+                parts.entry(key).or_default().push(place);
             }
         }
-        Some(places.values().map(|places| LineSet::of(lines.len(), |line| places.binary_search(&line).is_ok())).collect())
+        parts.into_values().collect()
     }
 
     /// Does what an effect says; how many units became cheaper.

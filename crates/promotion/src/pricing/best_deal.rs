@@ -38,12 +38,18 @@ impl Pricing<'_> {
             return self.search(&all, None).best.unwrap_or_else(|| (self.begin(), None));
         }
         // The first alone one that applies, with what it tolerates, is all.
+        let mut failed = Vec::new();
         for &place in all.iter().filter(combines(Combine::Alone)) {
+            // One that does not apply alone does not apply.
+            let mut fresh = self.begin();
+            self.attempt(&mut fresh, place);
+            failed.extend(fresh.missed);
             if let Some((state, deal)) = self.search(&self.beside(place), Some(place)).best {
                 return (self.excluding(state, place), deal);
             }
         }
-        let together: Vec<usize> = all.iter().copied().filter(|place| !combines(Combine::AloneIfBest)(&place)).collect();
+        let is_alone = |place: &usize| combines(Combine::Alone)(&place) || combines(Combine::AloneIfBest)(&place);
+        let together: Vec<usize> = all.iter().copied().filter(|place| !is_alone(place)).collect();
         let first = self.search(&together, None);
         let (mut trials, mut open) = (first.trials, first.open);
         let (mut best, mut winner, mut compared) = (first.best.unwrap_or_else(|| (self.begin(), None)), None, false);
@@ -63,6 +69,7 @@ impl Pricing<'_> {
             Some(place) => self.excluding(best.0, place),
             None => best.0,
         };
+        state.missed.extend(failed);
         let known = |state: &State, place: usize| state.has_done(place) || state.missed.iter().any(|(missed, _)| *missed == place);
         for place in all {
             if !known(&state, place) {
@@ -118,23 +125,24 @@ impl Pricing<'_> {
 
     /// The sum of a bound of the effects of an active, in ten-thousandths.
     fn bound(&self, active: &Active<'_>, state: &State, only: Option<&LineSet>, of: Bound) -> i128 {
-        if let Some(parts) = self.parts(active.rule.promotion.each.as_ref()) {
-            let count = self.basket.lines.len();
-            let own = |part: &LineSet| only.map_or_else(|| part.clone(), |only| only.and(part, count));
-            return parts.iter().map(|part| self.bound_of_part(active, state, Some(&own(part)), of)).sum();
+        let view = self.view(active, state, only, units_left(active.rule, active.used));
+        match &active.rule.promotion.each {
+            None => self.bound_of_part(active, &view, of),
+            Some(each) => {
+                let parts = self.parts(each, &state.runs);
+                parts.iter().map(|part| self.bound_of_part(active, &View { part: Some(part), ..view }, of)).sum()
+            }
         }
-        self.bound_of_part(active, state, only, of)
     }
 
-    fn bound_of_part(&self, active: &Active<'_>, state: &State, only: Option<&LineSet>, of: Bound) -> i128 {
-        let view = self.view(active, state, only, units_left(active.rule, active.used));
+    fn bound_of_part(&self, active: &Active<'_>, view: &View<'_>, of: Bound) -> i128 {
         let mut lines = active.effect_lines();
         let effects = active.rule.promotion.effects.iter().zip(&active.rule.scopes_of_effects);
         effects
             .map(|(effect, scopes)| {
                 let (own, rest) = lines.split_at(*scopes);
                 lines = rest;
-                of(effect.mechanic(), &view, own)
+                of(effect.mechanic(), view, own)
             })
             .sum()
     }

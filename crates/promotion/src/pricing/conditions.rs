@@ -37,8 +37,7 @@ impl Pricing<'_> {
             Condition::Contains { .. } => holds(!view.whole(next(lines)).is_empty(), Reason::ProductMissing),
             Condition::ContainsOnly { .. } => {
                 let lines = next(lines);
-                let all = (0_u32..).zip(&basket.lines).all(|(line, _)| lines.contains(line));
-                holds(all, Reason::OtherProducts)
+                holds(view.all_lines(|line| lines.contains(line)), Reason::OtherProducts)
             }
             Condition::DistinctAtLeast { products, .. } => {
                 let portions = view.whole(next(lines));

@@ -18,7 +18,7 @@ use core::cell::RefCell;
 
 use crate::answer::{Priced, Reason, Wrong};
 use crate::prelude::*;
-use crate::set::{Facts, LineSet, Promotions, Rule};
+use crate::set::{CompiledScope, Facts, LineSet, Promotions, Rule};
 use crate::{Basket, Context, Usage};
 use apply::State;
 use eligible::Clocks;
@@ -113,8 +113,11 @@ impl<'a> Pricing<'a> {
     }
 
     fn lines_of(&self, rule: &Rule) -> Vec<LineSet> {
-        let scopes = rule.condition_scopes.iter().chain(&rule.effect_scopes);
-        scopes.map(|scope| scope.lines(&self.facts, self.basket)).collect()
+        let (facts, basket) = (&self.facts, self.basket);
+        let of_condition =
+            |(scope, all): &(CompiledScope, bool)| if *all { scope.all_lines(facts, basket) } else { scope.lines(facts, basket) };
+        let conditions = rule.condition_scopes.iter().map(of_condition);
+        conditions.chain(rule.effect_scopes.iter().map(|scope| scope.lines(facts, basket))).collect()
     }
 
     fn begin(&self) -> State {

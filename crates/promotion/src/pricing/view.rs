@@ -39,6 +39,26 @@ pub(crate) struct Outcome {
     pub(crate) next: Option<NextStep>,
 }
 
+impl Outcome {
+    /// How many units become cheaper or are given.
+    pub(crate) fn units(&self) -> i64 {
+        let cheaper = self.cuts.iter().filter(|cut| cut.each > 0).map(|cut| cut.units);
+        cheaper.sum::<i64>() + self.gift.as_ref().map_or(0, |(_, quantity, _)| *quantity)
+    }
+
+    /// Takes in what was found for another part of the basket. What has no place in one outcome, a gift
+    /// or an offer of each part, comes back.
+    pub(crate) fn join(&mut self, mut other: Self) -> Option<Self> {
+        self.cuts.append(&mut other.cuts);
+        self.shipping = self.shipping.max(other.shipping);
+        self.points = self.points.saturating_add(other.points);
+        self.cashback = self.cashback.saturating_add(other.cashback);
+        self.each &= other.each;
+        self.next = self.next.or(other.next);
+        (other.gift.is_some() || other.add_on.is_some()).then(|| Self { shipping: 0, points: 0, cashback: 0, next: None, ..other })
+    }
+}
+
 /// The next step of a promotion that applied: so much more for such a reduction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NextStep {
@@ -71,6 +91,8 @@ pub(crate) struct View<'a> {
     pub(crate) basket: &'a Basket,
     pub(crate) runs: &'a [Run],
     pub(crate) skips_discounted: bool,
+    /// Of a promotion that looks at parts of the basket separately: the runs of this one.
+    pub(crate) part: Option<&'a [usize]>,
     /// Of a group that excludes by line: the lines that are this promotion's.
     pub(crate) only: Option<&'a LineSet>,
     /// What is left to pay for shipping.
@@ -95,13 +117,26 @@ impl View<'_> {
                 && !(self.skips_discounted && run.before < run.original)
                 && self.only.is_none_or(|only| only.contains(run.line))
         };
-        let mut found = Vec::with_capacity(if *lines == LineSet::All { self.runs.len() } else { 8 });
-        for (place, run) in self.runs.iter().enumerate() {
+        let capacity = if *lines == LineSet::All { self.part.map_or(self.runs.len(), <[usize]>::len) } else { 8 };
+        let mut found = Vec::with_capacity(capacity);
+        let mut add = |place: usize, run: &Run| {
             if visible(run) {
                 found.push(Portion { run: place, first: 0, units: run.units });
             }
+        };
+        match self.part {
+            None => self.runs.iter().enumerate().for_each(|(place, run)| add(place, run)),
+            Some(part) => part.iter().for_each(|place| add(*place, &self.runs[*place])),
         }
         found
+    }
+
+    /// Whether something holds for every line, also for those that promotions may not work on.
+    pub(crate) fn all_lines(&self, holds: impl Fn(u32) -> bool) -> bool {
+        match self.part {
+            None => self.runs.iter().all(|run| holds(run.line)),
+            Some(part) => part.iter().all(|place| holds(self.runs[*place].line)),
+        }
     }
 
     /// The same, if there is anything.

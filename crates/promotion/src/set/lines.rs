@@ -31,10 +31,4 @@ impl LineSet {
             Self::Large(words) => words.get(line as usize / 64).is_some_and(|word| word >> (line % 64) & 1 == 1),
         }
     }
-
-    /// The lines of both, of a basket of `count`.
-    pub(crate) fn and(&self, other: &Self, count: usize) -> Self {
-        let line = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
-        Self::of(count, |at| self.contains(line(at)) && other.contains(line(at)))
-    }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Rule {
     pub(crate) category: u32,
     pub(crate) beside: Numbers,
     pub(crate) excludes: Numbers,
-    pub(crate) condition_scopes: Vec<CompiledScope>,
+    /// The scopes of conditions, and whether they look at lines that promotions may not work on too.
+    pub(crate) condition_scopes: Vec<(CompiledScope, bool)>,
     pub(crate) effect_scopes: Vec<CompiledScope>,
     /// How many of these each effect has.
     pub(crate) scopes_of_effects: Vec<usize>,
@@ -111,7 +112,10 @@ impl Promotions {
             Trigger::Code { codes } => codes.iter().map(|code| normalise_code(code)).collect(),
         };
         let mut condition_scopes = Vec::new();
-        promotion.conditions.iter().for_each(|of| of.scopes(&mut |scope| condition_scopes.push(CompiledScope::new(scope, names))));
+        promotion
+            .conditions
+            .iter()
+            .for_each(|of| of.scopes(&mut |scope, all| condition_scopes.push((CompiledScope::new(scope, names), all))));
         let (mut effect_scopes, mut scopes_of_effects) = (Vec::new(), Vec::new());
         for effect in &promotion.effects {
             let before = effect_scopes.len();
@@ -217,8 +221,8 @@ impl Rule {
         let mut next = 0;
         let mut of = |condition: &Condition| {
             let first = next;
-            condition.scopes(&mut |_| next += 1);
-            (next > first).then(|| &self.condition_scopes[first])
+            condition.scopes(&mut |_, _| next += 1);
+            (next > first).then(|| &self.condition_scopes[first].0)
         };
         self.promotion.conditions.iter().map(&mut of).collect()
     }

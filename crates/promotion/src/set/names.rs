@@ -118,13 +118,18 @@ impl CompiledScope {
             && !self.except.as_ref().is_some_and(|except| except.covers(facts, line, source))
     }
 
-    /// The lines of the basket that are in scope.
+    /// The lines of the basket that are in scope, of those that promotions may work on.
     pub(crate) fn lines(&self, facts: &Facts, basket: &Basket) -> LineSet {
         if self.everything && facts.all_discountable {
             return LineSet::All;
         }
         let lines = &basket.lines;
         LineSet::of(lines.len(), |line| lines[line].discountable && self.covers(facts, line, &lines[line]))
+    }
+
+    /// The lines of the basket that are in scope, whatever may be done to them.
+    pub(crate) fn all_lines(&self, facts: &Facts, basket: &Basket) -> LineSet {
+        LineSet::of(basket.lines.len(), |line| self.covers(facts, line, &basket.lines[line]))
     }
 }
 
