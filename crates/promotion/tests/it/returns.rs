@@ -7,19 +7,11 @@ use serde_json::{Value, json};
 use youhui_promotion::{Basket, Context, Order, Pick, Promotions, Return, ReturnGift, ReturnLine, ReturnPolicy, read_promotions};
 
 use crate::arbitrary::{Shown, basket, promotions};
+use crate::cases::document;
 
-fn set(effects: Value) -> Promotions {
-    let documents: Vec<Value> = effects
-        .as_array()
-        .unwrap()
-        .iter()
-        .enumerate()
-        .map(|(place, promotion)| {
-            let mut document = json!({"schema_version": 2, "promotion_id": format!("p{place}"), "currency": "CNY"});
-            document.as_object_mut().unwrap().extend(promotion.as_object().unwrap().clone());
-            document
-        })
-        .collect();
+fn set(promotions: Value) -> Promotions {
+    let listed = promotions.as_array().unwrap().iter().enumerate();
+    let documents: Vec<Value> = listed.map(|(place, parts)| document(&format!("p{place}"), parts.clone())).collect();
     Promotions::new(read_promotions(json!(documents).to_string().as_bytes()).unwrap()).unwrap()
 }
 
@@ -176,6 +168,124 @@ fn a_wrong_return_says_what_is_wrong_and_changes_nothing() {
     assert!(Order::new(other, set.price(&basket, &context).unwrap()).is_err());
 }
 
+/// What was kept for gifts that did not come back.
+fn bought(order: &Order) -> i64 {
+    serde_json::to_value(order).unwrap()["charged"].as_i64().unwrap()
+}
+
+/// The gifts that the customer has, product by product.
+fn order_gifts(order: &Order) -> Vec<ReturnGift> {
+    let stored = serde_json::to_value(order).unwrap();
+    let mut gifts: Vec<ReturnGift> = Vec::new();
+    for gift in stored["gifts"].as_array().unwrap() {
+        let (product, quantity) = (gift[1].as_str().unwrap(), gift[2].as_i64().unwrap());
+        match gifts.iter_mut().find(|other| *other.product_id == *product) {
+            Some(other) => other.quantity += quantity,
+            None => gifts.push(ReturnGift { product_id: product.into(), quantity }),
+        }
+    }
+    gifts
+}
+
+#[test]
+fn in_one_step_or_in_several_it_comes_to_the_same() {
+    // Six at ¥50 for ¥240: a claw back that one return can't pay is taken from the next.
+    let tier = json!([{"effects": [{"kind": "spend_and_save", "tiers": [{"from": 30000, "off": {"amount": 6000}}]}]}]);
+    let basket = goods(&[("cup", 6, 5000)], 0);
+    check(
+        tier.clone(),
+        basket.clone(),
+        &[&[("cup", 2)]],
+        expect![[r#"
+        Keep: paid 24000, back 8000 (left 16000)
+        ReEvaluate: paid 24000, back 4000 (left 20000)
+        ClawBack: paid 24000, back 4000 (left 20000)
+    "#]],
+    );
+    check(
+        tier.clone(),
+        basket.clone(),
+        &[&[("cup", 1)], &[("cup", 1)], &[("cup", 1)]],
+        expect![[r#"
+        Keep: paid 24000, back 4000 (left 20000), back 4000 (left 16000), back 4000 (left 12000)
+        ReEvaluate: paid 24000, back 0 (left 24000), back 4000 (left 20000), back 5000 (left 15000)
+        ClawBack: paid 24000, back 0 (left 24000), back 4000 (left 20000), back 5000 (left 15000)
+    "#]],
+    );
+    // Policies mixed: what is kept never costs more than its list price, unless nothing was held back before.
+    let set = set(tier);
+    let mut order = Order::new(basket.clone(), set.price(&basket, &Context::default()).unwrap()).unwrap();
+    let mut back = |policy: ReturnPolicy| {
+        let request = Return { lines: of(&[("cup", 1)]), policy, ..Return::default() };
+        order.give_back(&request, &set, &Context::default()).unwrap().amount
+    };
+    assert_eq!([back(ReturnPolicy::ReEvaluate), back(ReturnPolicy::Keep), back(ReturnPolicy::ClawBack)], [0, 4800, 4200]);
+    assert_eq!(order.left(), 15_000);
+}
+
+#[test]
+fn what_is_held_back_for_a_free_unit_is_of_that_unit() {
+    let three = json!([{"effects": [{"kind": "cheapest_free", "every": 3}]}]);
+    let basket = goods(&[("a", 1, 3000), ("b", 1, 2000), ("c", 1, 1000)], 0);
+    check(
+        three,
+        basket,
+        &[&[("a", 1)], &[("c", 1)], &[("b", 1)]],
+        expect![[r#"
+        Keep: paid 5000, back 3000 (left 2000), back 0 (left 2000), back 2000 (left 0)
+        ReEvaluate: paid 5000, back 2000 (left 3000), back 1000 (left 2000), back 2000 (left 0)
+        ClawBack: paid 5000, back 2000 (left 3000), back 1000 (left 2000), back 2000 (left 0)
+    "#]],
+    );
+}
+
+#[test]
+fn points_and_money_back_are_taken_back() {
+    let later =
+        json!([{"effects": [{"kind": "cashback", "basis_points": 1000}]}, {"effects": [{"kind": "points", "points": 1, "every": 100}]}]);
+    let (set, basket) = (set(later), goods(&[("cup", 4, 1000)], 0));
+    let mut order = Order::new(basket.clone(), set.price(&basket, &Context::default()).unwrap()).unwrap();
+    let mut back = |quantity: i64, policy: ReturnPolicy| {
+        let refund =
+            order.give_back(&Return { lines: of(&[("cup", quantity)]), policy, ..Return::default() }, &set, &Context::default()).unwrap();
+        (refund.amount, refund.cashback, refund.points)
+    };
+    assert_eq!(back(1, ReturnPolicy::Keep), (1000, 0, 0));
+    assert_eq!(back(1, ReturnPolicy::ClawBack), (1000, 200, 20));
+    assert_eq!(back(2, ReturnPolicy::Keep), (2000, 200, 20));
+}
+
+#[test]
+fn a_stored_order_that_was_tampered_with_is_refused() {
+    let (set, basket) = (set(json!([])), goods(&[("cup", 2, 1000)], 500));
+    let priced = set.price(&basket, &Context::default()).unwrap();
+    let stored = serde_json::to_value(Order::new(basket.clone(), priced.clone()).unwrap()).unwrap();
+    assert!(serde_json::from_value::<Order>(stored.clone()).is_ok());
+    let changes = [
+        ("/kept", json!([])),
+        ("/kept/0/0/unit_price", json!(i64::MAX)),
+        ("/kept/0/0/unit_price", json!(999)),
+        ("/kept/0/0/quantity", json!(3)),
+        ("/kept/0/0/first", json!(-1)),
+        ("/shipping", json!(i64::MAX)),
+        ("/refunded", json!(-1)),
+        ("/priced/total", json!(1_000_000)),
+        ("/priced/total", json!(i64::MIN)),
+        ("/priced/lines/0/tax", json!(i64::MAX)),
+        ("/priced/lines/0/units/0/unit_price", json!(1_i64 << 62)),
+        ("/gifts", json!([["p", "towel", 1, 900]])),
+    ];
+    for (pointer, value) in changes {
+        let mut changed = stored.clone();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        match changed.pointer_mut(parent).unwrap() {
+            Value::Array(items) => items[key.parse::<usize>().unwrap()] = value.clone(),
+            fields => fields[key] = value.clone(),
+        }
+        assert!(serde_json::from_value::<Order>(changed).is_err(), "{pointer} {value}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
@@ -203,24 +313,29 @@ proptest! {
             left[line] -= quantity;
             let lines = vec![ReturnLine { line_id: basket.lines[line].line_id.clone(), quantity }];
             let request = Return { lines, policy: policies[policy], pick: picks[pick], ..Return::default() };
-            let before = order.left();
+            let before = order.left() + bought(&order);
             let refund = order.give_back(&request, &set, &context).unwrap();
             let paid: i64 = refund.lines.iter().map(|line| line.paid).sum();
             prop_assert!((0..=paid + refund.shipping).contains(&refund.amount));
-            prop_assert_eq!(refund.left, before - refund.amount);
+            prop_assert_eq!(refund.left + bought(&order), before - refund.amount);
             back += refund.amount;
             prop_assert_eq!(refund.refunded, back);
         }
+        // Everything is gifts too.
+        let gifts: Vec<ReturnGift> = order_gifts(&order);
         let rest = basket.lines.iter().zip(&left).filter(|(_, quantity)| **quantity > 0);
         let lines: Vec<ReturnLine> = rest.map(|(line, quantity)| ReturnLine { line_id: line.line_id.clone(), quantity: *quantity }).collect();
         if !lines.is_empty() {
-            back += order.give_back(&Return { lines, policy: ReturnPolicy::ClawBack, ..Return::default() }, &set, &context).unwrap().amount;
+            back += order.give_back(&Return { lines, gifts, policy: ReturnPolicy::ClawBack, ..Return::default() }, &set, &context).unwrap().amount;
         }
-        prop_assert_eq!(back, priced.total);
+        // Gifts that were not given back when they were no longer earned were bought.
+        prop_assert_eq!(back + bought(&order), priced.total);
         prop_assert_eq!(order.left(), 0);
         // And in one go.
         let lines = basket.lines.iter().map(|line| ReturnLine { line_id: line.line_id.clone(), quantity: line.quantity }).collect();
         let mut order = Order::new(basket.clone(), priced.clone()).unwrap();
-        prop_assert_eq!(order.give_back(&Return { lines, policy: ReturnPolicy::ReEvaluate, ..Return::default() }, &set, &context).unwrap().amount, priced.total);
+        let gifts = order_gifts(&order);
+        let everything = Return { lines, gifts, policy: ReturnPolicy::ReEvaluate, ..Return::default() };
+        prop_assert_eq!(order.give_back(&everything, &set, &context).unwrap().amount, priced.total);
     }
 }
