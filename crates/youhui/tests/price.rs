@@ -234,6 +234,26 @@ fn schemas_of_documents_are_published() {
 }
 
 #[test]
+fn a_basket_of_a_million_lines_has_an_answer_and_so_has_the_next() {
+    let desk = Desk::new();
+    let line = |id: u32| format!(r#"{{"line_id":"{id}","product_id":"cup","quantity":1,"unit_price":1000}}"#);
+    let lines_of = |count: u32| (0..count).map(line).collect::<Vec<_>>().join(",");
+    let (million, many) = (lines_of(1_000_000), lines_of(100_001));
+    let text = format!("{{\"currency\":\"CNY\",\"lines\":[{million}]}}\n{{\"currency\":\"CNY\",\"lines\":[{many}]}}\n{}\n", basket(1, &[]));
+    assert!(text.len() > 64 << 20);
+    let output = desk.price(&["--at", "2026-11-01T00:00:00Z"], text.as_bytes());
+    check(
+        &output,
+        2,
+        expect![[r#"
+            error: standard input line 1: /: is longer than 67108864 bytes: write one basket a line, of at most 100000 lines
+            error: standard input line 2: /lines: 100001 lines: a basket has at most 100000
+            error: 2 baskets could not be priced: see above"#]],
+    );
+    assert_eq!(lines(&output)[2]["total"], 3000);
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let desk = Desk::new();
     let baskets: String = (1..=20_000).map(|quantity| format!("{}\n", basket(quantity, &[]))).collect();

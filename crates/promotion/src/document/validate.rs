@@ -207,7 +207,19 @@ impl Problems {
         }
         let parted = limits.budget_end == super::BudgetEnd::Part && promotion.effects.len() > 1;
         self.say(parted, "/limits/budget_end", "a part can be given of one effect only");
-        for (name, count) in [("per_customer", limits.per_customer), ("total", limits.total), ("stock", limits.stock)] {
+        let daily = &limits.daily;
+        let counts = [
+            ("per_customer", limits.per_customer),
+            ("total", limits.total),
+            ("stock", limits.stock),
+            ("units_per_customer", limits.units_per_customer),
+            ("budget", limits.budget.filter(|budget| *budget == 0).map(|_| 0)),
+            ("daily/per_customer", daily.per_customer),
+            ("daily/total", daily.total),
+            ("daily/stock", daily.stock),
+            ("daily/budget", daily.budget.filter(|budget| *budget == 0).map(|_| 0)),
+        ];
+        for (name, count) in counts {
             self.say(count == Some(0), format!("/limits/{name}"), "is 0: nobody could use it; leave it out for no limit");
         }
     }
@@ -285,6 +297,8 @@ impl Promotion {
                 let code = normalise_code(code);
                 let at = || format!("/trigger/codes/{place}");
                 problems.say(code.is_empty(), at(), "is blank: write letters and digits");
+                let twice = codes[..place].iter().any(|other| normalise_code(other) == code);
+                problems.say(twice, at(), "stands twice");
                 problems.say(
                     code.chars().any(|letter| letter.is_whitespace() || letter.is_control()),
                     at(),

@@ -113,7 +113,7 @@ impl Mechanic for AmountOff {
     }
 
     fn saves_at(&self, _: i64) -> Option<i64> {
-        (self.per == Per::Order).then_some(self.amount)
+        (self.per == Per::Order && self.most == Most::default()).then_some(self.amount)
     }
 }
 

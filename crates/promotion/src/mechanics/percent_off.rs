@@ -105,6 +105,7 @@ impl Mechanic for PercentOff {
     }
 
     fn saves_at(&self, spend: i64) -> Option<i64> {
-        Some(share_of(spend, self.basis_points, self.rounding).min(self.cap.unwrap_or(i64::MAX)))
+        let whole = self.most == Most::default();
+        whole.then(|| share_of(spend, self.basis_points, self.rounding).min(self.cap.unwrap_or(i64::MAX)))
     }
 }

@@ -69,6 +69,13 @@ impl Mechanic for SpendAndSave {
             problems.off(tier.off, false, &format!("{tier_at}/off"));
             let falls = place > 0 && self.tiers[place - 1].from >= tier.from;
             problems.say(falls, format!("{tier_at}/from"), "must ask more than the tier before");
+            let gives_less = place > 0
+                && match (self.tiers[place - 1].off, tier.off) {
+                    (Off::Amount(before), Off::Amount(now)) => now <= before,
+                    (Off::BasisPoints(before), Off::BasisPoints(now)) => now <= before,
+                    _ => false,
+                };
+            problems.say(gives_less, format!("{tier_at}/off"), "must give more than the tier before");
             let money = self.basis != Basis::Quantity && tier.from > 0;
             let more = money && matches!(tier.off, Off::Amount(amount) if amount > tier.from);
             problems.say(more, format!("{tier_at}/off/amount"), "is above from: the shop would pay people to take goods");

@@ -3,19 +3,21 @@
 use super::apply::{Done, State};
 use super::eligible::entered_code;
 use super::runs::Run;
+use super::split::{Part, split};
 use super::view::{Missing, View};
 use super::{Active, Pricing};
 use crate::answer::{
     AddOn, Allocation, Applied, BestDeal, GiftLine, Hint, Method, Priced, PricedLine, Reason, Rejected, ShopShare, Target, UnitPrice,
 };
-use crate::document::{Condition, RoundingMode, Trigger, round};
+use crate::document::{Condition, RoundingMode, Split, Trigger, round};
 use crate::prelude::*;
 use crate::set::{Rule, UNKNOWN};
 use crate::{Detail, Name};
 
 impl Pricing<'_> {
     pub(crate) fn finish(&self, state: State, best_deal: Option<BestDeal>) -> Priced {
-        let lines = self.lines(&state.runs);
+        let mut lines = self.lines(&state.runs);
+        self.tax_lines(&mut lines);
         let sum = |of: fn(&PricedLine) -> i64| lines.iter().map(of).sum::<i64>();
         let [subtotal, goods, tax_of_lines] = [sum(|line| line.subtotal), sum(|line| line.total), sum(|line| line.tax)];
         let shipment = self.basket.shipping.as_ref();
@@ -85,11 +87,33 @@ impl Pricing<'_> {
                 subtotal,
                 discount: subtotal - total,
                 total,
-                tax: tax(total, line.tax_basis_points, self.basket.prices_include_tax),
+                tax: 0,
                 units,
             });
         }
         lines
+    }
+
+    /// Tax of the lines: rounded once for each rate and split over its lines, so that it makes no
+    /// difference on how many lines the goods stand.
+    fn tax_lines(&self, lines: &mut [PricedLine]) {
+        let mut rates: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (place, line) in self.basket.lines.iter().enumerate() {
+            if line.tax_basis_points > 0 {
+                rates.entry(line.tax_basis_points).or_default().push(place);
+            }
+        }
+        for (rate, places) in rates {
+            let part = |place: &usize| Part { units: 1, weight: lines[*place].total, room: 0 };
+            let parts: Vec<Part> = places.iter().map(part).collect();
+            let total = parts.iter().map(|part| part.weight).sum();
+            let tax = tax(total, rate, self.basket.prices_include_tax);
+            // No line has more room than all of them together.
+            let parts: Vec<Part> = parts.into_iter().map(|part| Part { room: tax, ..part }).collect();
+            for (place, given) in places.into_iter().zip(split(tax, &parts, Split::default())) {
+                lines[place].tax = given.each + given.extra;
+            }
+        }
     }
 
     fn applied(&self, priority: u32, done: Done) -> Applied {
@@ -225,13 +249,23 @@ impl Pricing<'_> {
         let [effect] = promotion.effects.as_slice() else { return None };
         let begin = self.begin();
         let view: View<'_> = self.view(active, &begin, None, i64::MAX);
-        let asked = promotion.conditions.iter().find_map(|condition| match condition {
-            Condition::SpendAtLeast { amount, .. } => Some(*amount),
-            _ => None,
-        });
-        // Without such a condition the effect itself has the threshold.
-        let spend =
-            asked.unwrap_or_else(|| active.effect_lines().first().map_or(0, |lines| view.cost(&view.whole(lines))).saturating_add(missing));
+        // What would be spent in the effect's scope: more where the condition counts the same goods.
+        let own = active.effect_lines().first();
+        let now = own.map_or(0, |lines| view.cost(&view.whole(lines)));
+        let mut scopes = active.condition_lines().iter();
+        let mut asked = None;
+        for condition in &promotion.conditions {
+            let of = if let Condition::SpendAtLeast { amount, .. } = condition { Some(*amount) } else { None };
+            let mut first = None;
+            condition.scopes(&mut |_, _| first = first.or(scopes.next()));
+            asked = asked.or(of.map(|amount| (amount, first)));
+        }
+        let spend = match asked {
+            Some((amount, lines)) if lines == own || own.is_none() => amount,
+            Some(_) => now,
+            // Without such a condition the effect itself has the threshold.
+            None => now.saturating_add(missing),
+        };
         effect.mechanic().saves_at(spend).filter(|saves| *saves > 0)
     }
 }

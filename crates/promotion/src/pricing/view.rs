@@ -55,7 +55,8 @@ impl Outcome {
         self.cashback = self.cashback.saturating_add(other.cashback);
         self.each &= other.each;
         self.next = self.next.or(other.next);
-        (other.gift.is_some() || other.add_on.is_some()).then(|| Self { shipping: 0, points: 0, cashback: 0, next: None, ..other })
+        let has_more = other.gift.is_some() || other.add_on.is_some();
+        has_more.then_some(Self { shipping: 0, points: 0, cashback: 0, next: None, ..other })
     }
 }
 

@@ -9,13 +9,15 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use serde_json::json;
 use youhui_commerce::{Money, format_minor};
-use youhui_promotion::{Context, CustomerFile, Detail, Hint, Priced, Promotions, Wrong, read_basket, read_customer, read_promotions};
+use youhui_promotion::{
+    Context, CustomerFile, Detail, Hint, MOST_LINES, Priced, Problem, Promotions, Wrong, read_basket, read_customer, read_promotions,
+};
 
 use super::{CliError, Console, now};
 
 /// Price baskets under promotions.
 ///
-/// Baskets are JSON, one a line; answers come one a line in the same order. A basket that is wrong gets
+/// Baskets are JSON, one a line; answers come one a line in the same order. Blank lines are left out. A basket that is wrong gets
 /// an answer too ({"line": 3, "problems": [...]}), and the command ends with exit code 2.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -147,7 +149,8 @@ impl Desk {
         if line.trim_ascii().is_empty() {
             return Answer { text: String::new(), wrong: None };
         }
-        let priced = read_basket(line).and_then(|mut basket| {
+        let read = if line.len() > MOST_BYTES { Err(too_long()) } else { read_basket(line) };
+        let priced = read.and_then(|mut basket| {
             if let Some(customer) = &self.customer.customer {
                 basket.customer.clone_from(customer);
             }
@@ -188,18 +191,18 @@ fn write(output: &mut impl Write, text: &str) -> Result<bool, CliError> {
     }
 }
 
-/// The next line, and those that have come in with it.
+/// The next line, and those that have come in with it. Of a line that is too long, only so much is kept
+/// that it is seen to be.
 fn batch(input: &mut BufReader<impl Read>) -> std::io::Result<Vec<Vec<u8>>> {
     let mut lines = Vec::new();
     loop {
         let mut line = Vec::new();
-        let read = input.by_ref().take(MOST_BYTES as u64).read_until(b'\n', &mut line)?;
+        let read = input.by_ref().take(MOST_BYTES as u64 + 1).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(lines);
         }
-        if read == MOST_BYTES && line.last() != Some(&b'\n') {
-            let message = format!("a basket of more than {MOST_BYTES} bytes: write one basket a line");
-            return Err(std::io::Error::new(ErrorKind::InvalidData, message));
+        if line.len() > MOST_BYTES && line.last() != Some(&b'\n') {
+            skip_line(input)?;
         }
         lines.push(line);
         // What is not here yet is not waited for.
@@ -207,6 +210,27 @@ fn batch(input: &mut BufReader<impl Read>) -> std::io::Result<Vec<Vec<u8>>> {
             return Ok(lines);
         }
     }
+}
+
+fn skip_line(input: &mut impl BufRead) -> std::io::Result<()> {
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let used = end.map_or(buffer.len(), |place| place + 1);
+        input.consume(used);
+        if end.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+/// Why a line that is too long is no basket.
+fn too_long() -> Wrong {
+    let message = format!("is longer than {MOST_BYTES} bytes: write one basket a line, of at most {MOST_LINES} lines");
+    Wrong(vec![Problem { pointer: String::new(), message }])
 }
 
 /// A receipt.
