@@ -146,6 +146,14 @@ impl Mechanic for BuyGet {
         Ok(Outcome { cuts: ordered(cuts), each: true, ..Outcome::default() })
     }
 
+    fn line_ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
+        view.units_off(&lines[1], self.get.off, self.get.rounding)
+    }
+
+    fn rounding_step(&self) -> i64 {
+        0
+    }
+
     fn ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         let [bought, given] = [view.whole(&lines[0]), view.whole(&lines[1])];
         // Each line by itself never makes more applications than all lines together.

@@ -71,6 +71,14 @@ impl Mechanic for CrossShop {
         false
     }
 
+    fn line_ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
+        self.every().line_ceiling(view, lines)
+    }
+
+    fn rounding_step(&self) -> i64 {
+        0
+    }
+
     fn ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         self.every().ceiling(view, lines)
     }

@@ -81,6 +81,20 @@ impl Mechanic for EverySpend {
         false
     }
 
+    fn line_ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
+        let portions = view.whole(&lines[0]);
+        let room = scaled(view.room(&portions));
+        if view.floors || self.basis != Basis::Remaining {
+            return room;
+        }
+        // As many steps as are saved are spent, so a line's share is at most that of its price.
+        ((i128::from(view.cost(&portions)) * scaled(self.save)).div_euclid(i128::from(self.spend)) + 1).min(room)
+    }
+
+    fn rounding_step(&self) -> i64 {
+        0
+    }
+
     fn ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         let portions = view.whole(&lines[0]);
         let times = self.times(view.count(&portions, self.basis));

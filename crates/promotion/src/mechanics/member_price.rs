@@ -6,7 +6,7 @@ use super::Mechanic;
 use crate::answer::Reason;
 use crate::document::{Most, Off, Problems, Rounding, Scope, is_default};
 use crate::prelude::*;
-use crate::pricing::{Outcome, Portion, View, scaled};
+use crate::pricing::{Outcome, View};
 use crate::set::LineSet;
 
 /// Less for each unit, for customers of some groups.
@@ -76,8 +76,7 @@ impl Mechanic for MemberPrice {
     }
 
     fn line_ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
-        let cut = |portion: &Portion| view.unit_off(portion, self.off, self.rounding);
-        view.whole(&lines[0]).iter().map(cut).map(|cut| scaled(cut.units * cut.each)).sum()
+        view.units_off(&lines[0], self.off, self.rounding)
     }
 
     fn rounding_step(&self) -> i64 {

@@ -91,6 +91,14 @@ impl Mechanic for NthUnit {
         Ok(Outcome { cuts: ordered(cuts), each: true, ..Outcome::default() })
     }
 
+    fn line_ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
+        view.units_off(&lines[0], self.off, self.rounding)
+    }
+
+    fn rounding_step(&self) -> i64 {
+        0
+    }
+
     fn ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         let portions = view.whole(&lines[0]);
         view.dearest(&portions, view.groups(&portions, self.nth, self.most_times).unwrap_or(0))

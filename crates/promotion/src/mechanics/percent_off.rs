@@ -6,7 +6,7 @@ use super::Mechanic;
 use crate::answer::Reason;
 use crate::document::{AtFloor, Basis, Most, Problems, Rounding, RoundingAt, Scope, Split, is_default, share_of};
 use crate::prelude::*;
-use crate::pricing::{Outcome, View, scaled};
+use crate::pricing::{Outcome, Portion, View, scaled};
 use crate::set::LineSet;
 
 /// A share off the units in scope, capped or not, of what is left or of the original price.
@@ -79,7 +79,7 @@ impl Mechanic for PercentOff {
     fn line_ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         let portions = view.whole(&lines[0]);
         // What other lines have no room for may come here.
-        let stays = self.basis == Basis::Remaining && view.runs.iter().all(|run| run.floor == 0);
+        let stays = self.basis == Basis::Remaining && !view.floors;
         match self.rounding.at {
             RoundingAt::Promotion if stays => i128::from(view.count(&portions, self.basis)) * i128::from(self.basis_points),
             RoundingAt::Promotion => scaled(view.room(&portions)),
@@ -94,13 +94,19 @@ impl Mechanic for PercentOff {
 
     fn ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         let portions = view.whole(&lines[0]);
-        let exact = i128::from(view.count(&portions, self.basis)) * i128::from(self.basis_points);
-        let roundings = match self.rounding.at {
-            RoundingAt::Promotion => 1,
-            RoundingAt::Line => i128::try_from(portions.len()).unwrap_or(i128::MAX),
-            RoundingAt::Unit => i128::from(view.count(&portions, Basis::Quantity)),
+        // Prices only fall, and what is less is rounded to no more.
+        let of = |portions: &[Portion]| share_of(view.count(portions, self.basis), self.basis_points, self.rounding);
+        let rounded = match self.rounding.at {
+            RoundingAt::Promotion => scaled(of(&portions)),
+            RoundingAt::Line => {
+                let lines = portions.chunk_by(|one, other| view.run(one).line == view.run(other).line);
+                lines.map(|line| scaled(of(line))).sum()
+            }
+            RoundingAt::Unit => {
+                let unit = |portion: &Portion| share_of(View::worth(view.run(portion), self.basis), self.basis_points, self.rounding);
+                portions.iter().map(|portion| scaled(portion.units) * i128::from(unit(portion))).sum()
+            }
         };
-        let rounded = exact + roundings * scaled(self.rounding.to);
         rounded.min(scaled(self.cap.unwrap_or(i64::MAX))).min(scaled(view.room(&portions)))
     }
 

@@ -104,13 +104,35 @@ impl Mechanic for SpendAndSave {
         false
     }
 
+    fn line_ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
+        let portions = view.whole(&lines[0]);
+        let room = scaled(view.room(&portions));
+        if view.floors || self.basis != Basis::Remaining {
+            return room;
+        }
+        // A tier is reached by at least `from`, so a line's share of it is at most that of its price.
+        let price = i128::from(view.cost(&portions));
+        let most = |tier: &Tier| match tier.off {
+            Off::Amount(amount) if tier.from > 0 => (price * scaled(amount)).div_euclid(i128::from(tier.from)) + 1,
+            Off::Amount(amount) => scaled(amount),
+            Off::BasisPoints(share) => price * i128::from(share),
+            Off::Price(_) | Off::UnitPrice(_) => room,
+        };
+        self.tiers.iter().map(most).max().unwrap_or(0).min(room)
+    }
+
+    fn rounding_step(&self) -> i64 {
+        self.rounding.to
+    }
+
     fn ceiling(&self, view: &View<'_>, lines: &[LineSet]) -> i128 {
         let portions = view.whole(&lines[0]);
         let counted = view.count(&portions, self.basis);
         let spend = view.count(&portions, Basis::Remaining);
         let most = |tier: &Tier| match tier.off {
             Off::Amount(amount) => scaled(amount),
-            Off::BasisPoints(share) => i128::from(spend) * i128::from(share) + scaled(self.rounding.to),
+            // What is less is rounded to no more.
+            Off::BasisPoints(share) => scaled(share_of(spend, share, self.rounding)),
             Off::Price(_) | Off::UnitPrice(_) => i128::MAX,
         };
         let reached = self.tiers.iter().filter(|tier| tier.from <= counted);

@@ -105,6 +105,7 @@ impl Pricing<'_> {
             runs: &state.runs,
             skips_discounted: active.rule.promotion.stacking.skips_discounted,
             part: None,
+            floors: self.floors,
             only,
             shipping: state.shipping,
             units_left,

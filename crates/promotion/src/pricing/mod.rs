@@ -34,6 +34,8 @@ pub(crate) struct Pricing<'a> {
     pub(crate) context: &'a Context,
     pub(crate) facts: Facts,
     clocks: Clocks,
+    /// Whether any line has a price floor.
+    floors: bool,
     /// Rules that may apply, in order.
     actives: Vec<Active<'a>>,
     /// Room for work that every split needs.
@@ -89,6 +91,7 @@ impl<'a> Pricing<'a> {
             context,
             facts,
             clocks,
+            floors: basket.lines.iter().any(|line| line.unit_price_floor > 0),
             actives: Vec::with_capacity(candidates.len()),
             scratch: RefCell::default(),
             barred: vec![],

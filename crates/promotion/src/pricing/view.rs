@@ -96,6 +96,8 @@ pub(crate) struct View<'a> {
     pub(crate) part: Option<&'a [usize]>,
     /// Of a group that excludes by line: the lines that are this promotion's.
     pub(crate) only: Option<&'a LineSet>,
+    /// Whether any unit of the basket has a price floor.
+    pub(crate) floors: bool,
     /// What is left to pay for shipping.
     pub(crate) shipping: i64,
     /// Most units that limits leave to it.
@@ -353,6 +355,12 @@ impl View<'_> {
             Off::Price(price) | Off::UnitPrice(price) => run.price - price,
         };
         self.cut(portion, each)
+    }
+
+    /// What `off` takes off all units of these lines together, in ten-thousandths.
+    pub(crate) fn units_off(&self, lines: &LineSet, off: Off, rounding: Rounding) -> i128 {
+        let cut = |portion: &Portion| self.unit_off(portion, off, rounding);
+        self.whole(lines).iter().map(cut).map(|cut| scaled(cut.units) * i128::from(cut.each)).sum()
     }
 
     /// How many full groups of `size` there are, at most `most_times`.

@@ -152,15 +152,31 @@ pub(crate) fn promotions(count: std::ops::Range<usize>) -> impl Strategy<Value =
     let effects = prop_oneof![4 => prop::collection::vec(effect(), 1..2), 1 => prop::collection::vec(effect(), 2..3)];
     let conditions = prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(condition(), 1..3)];
     let trigger = prop_oneof![4 => Just(json!({"kind": "automatic"})), 1 => Just(json!({"kind": "code", "codes": ["TEN"]})), 1 => Just(json!({"kind": "code", "codes": ["NO"]}))];
-    let each = prop_oneof![6 => Just(Value::Null), 1 => Just(json!("shop")), 1 => Just(json!("product"))];
-    let budget = prop::option::weighted(0.1, 1_i64..2000);
-    let one = (effects, conditions, trigger, each, stacking(), budget);
+    let each = prop_oneof![6 => Just(Value::Null), 1 => Just(json!("shop")), 1 => Just(json!("product")), 1 => Just(json!("line"))];
+    let limits = prop_oneof![
+        8 => Just((None, "refuse", None)),
+        1 => (1_i64..2000).prop_map(|budget| (Some(budget), "refuse", None)),
+        1 => (1_i64..2000).prop_map(|budget| (Some(budget), "part", None)),
+        1 => (1_u64..6).prop_map(|stock| (None, "refuse", Some(stock))),
+    ];
+    let one = (effects, conditions, trigger, each, stacking(), limits);
     prop::collection::vec(one, count).prop_map(|listed| {
-        let make = |(place, (effects, conditions, trigger, each, stacking, budget)): (usize, (_, _, _, _, _, _))| {
+        let make = |(place, (effects, conditions, trigger, each, stacking, limits)): (usize, (_, _, _, _, _, _))| {
+            let (budget, mut end, mut stock): (Option<i64>, &str, Option<u64>) = limits;
+            let listed: &Vec<Value> = &effects;
+            // Units are counted by some kinds only, and a part is given of one effect.
+            let uncounted = ["spend_and_save", "every_spend", "cross_shop", "bundle", "shipping", "points", "cashback"];
+            if listed.iter().any(|effect| uncounted.contains(&effect["kind"].as_str().unwrap())) {
+                stock = None;
+            }
+            if listed.len() > 1 {
+                end = "refuse";
+            }
+            let limits = json!({"budget": budget, "budget_end": end, "stock": stock});
             let id = format!("p{place}");
             let document = json!({
                 "schema_version": 2, "promotion_id": id, "currency": "CNY", "effects": effects as Vec<Value>, "conditions": conditions as Vec<Value>,
-                "trigger": trigger as Value, "each": each as Value, "stacking": stacking as Value, "limits": {"budget": budget as Option<i64>},
+                "trigger": trigger as Value, "each": each as Value, "stacking": stacking as Value, "limits": limits,
             });
             youhui_promotion::read_promotion(document.to_string().as_bytes()).unwrap_or_else(|wrong| panic!("{wrong}\n{document}"))
         };

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use youhui_promotion::{
-    Basket, Choice, Combine, Condition, Context, Detail, Effect, Line, Priced, Promotion, Promotions, Reason, Target, Within,
+    Basket, Choice, Combine, Condition, Context, Detail, Each, Effect, Line, Priced, Promotion, Promotions, Reason, Target, Within,
     read_promotion,
 };
 
@@ -105,7 +105,10 @@ proptest! {
     #[test]
     fn splitting_a_line_into_units_changes_no_total(Shown(promotions) in promotions(0..6), Shown(basket) in basket(1..5)) {
         // What is said of lines is said of lines.
-        let of_lines = |promotion: &Promotion| promotion.stacking.group.as_ref().is_some_and(|group| group.within == Within::Line);
+        let of_lines = |promotion: &Promotion| {
+            let group = promotion.stacking.group.as_ref();
+            group.is_some_and(|group| group.within == Within::Line) || promotion.each == Some(Each::Line)
+        };
         prop_assume!(!promotions.iter().any(of_lines));
         let units = |line: &Line| (0..line.quantity).map(|unit| Line { line_id: format!("{}.{unit}", line.line_id).into(), quantity: 1, ..line.clone() }).collect::<Vec<_>>();
         let single = Basket { lines: basket.lines.iter().flat_map(units).collect(), ..basket.clone() };
