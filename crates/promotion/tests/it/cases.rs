@@ -447,3 +447,174 @@ fn an_older_document_is_read() {
         /audience/gaol: is no field here: did you mean "goal"?"#]]
     .assert_eq(&wrong.to_string());
 }
+
+#[test]
+fn a_part_of_a_budget_is_shared_over_all_units_that_it_would_make_cheaper() {
+    let promotions = json!({
+        "flash": {"effects": [{"kind": "item_price", "unit_price": 900, "most": {"units": 2}}], "stacking": {"layer": "catalogue"}},
+        "off": {"effects": [{"kind": "amount_off", "amount": 100, "per": "unit"}], "limits": {"budget": 250, "budget_end": "part"}},
+    });
+    check(
+        promotions,
+        json!({"lines": lines(&[("x", 4, 1000)])}),
+        expect![[r#"
+            3550 = x: 2x837 2x938
+            + flash 200
+            + off 250
+        "#]],
+    );
+}
+
+#[test]
+fn stock_is_not_used_up_by_units_that_are_cheaper_already_nor_counted_anew_on_each_line() {
+    let flash = || json!({"flash": {"effects": [{"kind": "item_price", "unit_price": 1990}], "limits": {"stock": 1}}});
+    for cart in [[("x", 1, 1000), ("y", 1, 3000)], [("y", 1, 3000), ("x", 1, 1000)]] {
+        let priced = set(flash()).price(&basket(json!({"lines": lines(&cart)})), &Context::default()).unwrap();
+        assert_eq!(priced.discount, 1010);
+    }
+    let free = json!({"free": {"effects": [{"kind": "buy_get", "buy_quantity": 1, "get": {"quantity": 1}, "same_line": true}], "limits": {"stock": 1}}});
+    check(
+        free,
+        json!({"lines": lines(&[("a", 2, 100), ("b", 2, 100), ("c", 2, 100)])}),
+        expect![[r#"
+            500 = a: 1x100 1x0, b: 2x100, c: 2x100
+            + free 100
+        "#]],
+    );
+}
+
+#[test]
+fn a_bundle_is_found_where_units_would_fit_several_parts() {
+    let parts = json!([{"quantity": 1, "scope": {"products": ["x", "y"]}}, {"quantity": 3, "scope": {"products": ["y", "w"]}}]);
+    let promotions = || json!({"set": {"effects": [{"kind": "bundle", "parts": parts, "off": {"price": 100}}]}});
+    check(
+        promotions(),
+        json!({"lines": lines(&[("x", 1, 100), ("y", 1, 200), ("w", 2, 300)])}),
+        expect![[r#"
+            100 = x: 1x11, y: 1x22, w: 1x33 1x34
+            + set 800
+        "#]],
+    );
+    // A million units make half a million bundles.
+    let two = json!({"two": {"effects": [{"kind": "bundle", "parts": [{"quantity": 2}], "off": {"price": 15}}]}});
+    let priced = set(two).price(&basket(json!({"lines": lines(&[("x", 1_000_000, 10)])})), &Context::default()).unwrap();
+    assert_eq!((priced.discount, priced.lines[0].units.len()), (2_500_000, 2));
+}
+
+#[test]
+fn a_trigger_with_fields_of_another_is_refused() {
+    let stray = document(
+        "p",
+        json!({"effects": [{"kind": "percent_off", "basis_points": 5000}], "trigger": {"kind": "automatic", "codes": ["VIP"]}}),
+    );
+    let wrong = read_promotion(stray.to_string().as_bytes()).unwrap_err();
+    assert_eq!(wrong.to_string(), "/trigger/codes: is no field here; known are kind");
+}
+
+#[test]
+fn hints_promise_what_comes() {
+    let promotions = json!({"tea": {
+        "effects": [{"kind": "percent_off", "basis_points": 1000, "scope": {"products": ["tea"]}}], "conditions": [{"kind": "spend_at_least", "amount": 10000}],
+    }});
+    check(
+        promotions,
+        json!({"lines": lines(&[("tea", 1, 1000), ("cup", 1, 7000)])}),
+        expect![[r#"
+        8000 = tea: 1x1000, cup: 1x7000
+        - tea: 2000 minor units more must be spent
+        ? ¥20.00 more for ¥1.00 off; 再买¥20.00，减¥1.00
+    "#]],
+    );
+}
+
+#[test]
+fn money_back_and_points_count_what_is_paid() {
+    let promotions = json!({
+        "back": {"effects": [{"kind": "cashback", "basis_points": 500}]},
+        "points": {"effects": [{"kind": "points", "points": 1, "every": 100}]},
+        "half": {"trigger": {"kind": "code", "codes": ["HALF"]}, "effects": [{"kind": "percent_off", "basis_points": 5000}]},
+    });
+    let priced =
+        set(promotions).price(&basket(json!({"codes": ["half"], "lines": lines(&[("a", 1, 10000)])})), &Context::default()).unwrap();
+    assert_eq!((priced.total, priced.cashback, priced.points), (5000, 250, 50));
+}
+
+#[test]
+fn what_does_not_apply_alone_does_not_apply() {
+    let promotions = json!({
+        "alone": {"effects": [{"kind": "amount_off", "amount": 500}], "conditions": [{"kind": "not", "of": {"kind": "spend_at_least", "amount": 10000}}], "stacking": {"combine": "alone"}},
+        "price": {"effects": [{"kind": "item_price", "unit_price": 9000}]},
+    });
+    check(
+        promotions,
+        json!({"lines": lines(&[("tea", 1, 11000)])}),
+        expect![[r#"
+        9000 = tea: 1x9000
+        + price 2000
+        - alone: a condition that must not hold does
+    "#]],
+    );
+}
+
+#[test]
+fn parts_of_a_basket_share_its_shipping_and_its_stock() {
+    let line = |id: &str, shop: &str| json!({"line_id": id, "product_id": id, "shop": shop, "quantity": 1, "unit_price": 1000});
+    let cart = json!({"lines": [line("a", "north"), line("b", "south")], "shipping": {"amount": 2000}});
+    let promotions = json!({
+        "ship": {"each": "shop", "effects": [{"kind": "shipping", "off": {"amount": 500}}]},
+        "gift": {"each": "shop", "effects": [{"kind": "gift", "product_id": "towel"}], "limits": {"stock": 1}},
+    });
+    let priced = set(promotions).price(&basket(cart), &Context::default()).unwrap();
+    assert_eq!((priced.shipping_discount, priced.gifts.len(), priced.gifts[0].quantity), (500, 1, 1));
+}
+
+#[test]
+fn gift_cards_are_in_the_basket_but_count_towards_nothing() {
+    let card =
+        json!({"line_id": "card", "product_id": "card", "categories": ["tea"], "quantity": 1, "unit_price": 9000, "discountable": false});
+    let tea = json!({"line_id": "tea", "product_id": "tea", "categories": ["tea"], "quantity": 1, "unit_price": 1000});
+    let promotions = json!({
+        "only": {"effects": [{"kind": "amount_off", "amount": 100}], "conditions": [{"kind": "contains_only", "scope": {"categories": ["tea"]}}]},
+        "spend": {"effects": [{"kind": "amount_off", "amount": 100}], "conditions": [{"kind": "spend_at_least", "amount": 5000}]},
+    });
+    check(
+        promotions,
+        json!({"lines": [card, tea]}),
+        expect![[r#"
+        9900 = card: 1x9000, tea: 1x900
+        + only 100
+        - spend: 4100 minor units more must be spent
+        ? ¥41.00 more for ¥1.00 off; 再买¥41.00，减¥1.00
+    "#]],
+    );
+}
+
+#[test]
+fn gifts_of_any_value_are_compared_without_a_wrap() {
+    let gift = |place: usize| {
+        (
+            format!("g{place:02}"),
+            json!({"effects": [{"kind": "gift", "product_id": "g", "value": 1_000_000_000_000_i64, "every": 1, "basis": "quantity"}], "stacking": {"group": {"name": if place < 2 { "one" } else { "all" }, "policy": if place < 2 { "largest" } else { "accumulate" }}}}),
+        )
+    };
+    let promotions = Value::Object((0..12).map(gift).collect());
+    let priced = set(promotions).price(&basket(json!({"lines": lines(&[("x", 1_000_000, 1)])})), &Context::default()).unwrap();
+    assert_eq!((priced.applied.len(), priced.best_deal.unwrap().proven), (11, true));
+}
+
+#[test]
+fn one_more_choice_never_makes_the_customer_worse_off() {
+    let cart: Vec<Value> = (0..12)
+        .map(|line| json!({"line_id": line.to_string(), "product_id": line.to_string(), "quantity": 1 + line % 3, "unit_price": 700 + 113 * line}))
+        .collect();
+    let within = json!({"group": {"name": "g", "within": "line"}});
+    let mut promotions = json!({
+        "percent": {"effects": [{"kind": "percent_off", "basis_points": 1007}], "stacking": within},
+        "amount": {"effects": [{"kind": "amount_off", "amount": 100, "per": "unit"}], "stacking": within},
+    });
+    let price = |promotions: &Value| set(promotions.clone()).price(&basket(json!({"lines": cart})), &Context::default()).unwrap();
+    let two = price(&promotions);
+    promotions["second"] = json!({"effects": [{"kind": "nth_unit", "nth": 2, "off": {"basis_points": 1000}}], "stacking": within});
+    let three = price(&promotions);
+    assert!(three.discount >= two.discount && three.best_deal.unwrap().proven);
+}
