@@ -1,9 +1,9 @@
 //! Baskets restated from the public test suites of other engines, in a neutral vocabulary
 //! (`tests/cases/peers.json`); `neutral` says the same in our language.
 //!
-//! `YOUHUI_PRICING_CASES` names more files of that form, separated by colons.
+//! `YOUHUI_PRICING_CASES` names more files of that form, separated by colons, from the workspace's root.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use youhui_promotion::{Basket, Priced, Promotions};
@@ -12,12 +12,13 @@ use crate::neutral::{Found, basket, context, promotions};
 
 #[test]
 fn prices_as_peers_do() {
-    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/peers.json");
+    // Part of the test, so that a binary built in another checkout finds them too.
+    let own = include_str!("../cases/peers.json").to_owned();
     let more = std::env::var("YOUHUI_PRICING_CASES").unwrap_or_default();
-    let files = std::iter::once(own).chain(more.split(':').filter(|name| !name.is_empty())).map(PathBuf::from);
+    let read = |name: &str| std::fs::read_to_string(Path::new("../..").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let texts = std::iter::once(own).chain(more.split(':').filter(|name| !name.is_empty()).map(read));
     let (mut count, mut wrong) = (0, Vec::new());
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    for text in texts {
         let cases: Value = serde_json::from_str(&text).unwrap();
         for case in cases["cases"].as_array().unwrap() {
             count += 1;
