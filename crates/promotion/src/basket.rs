@@ -149,8 +149,9 @@ pub struct Context {
     pub usage: BTreeMap<Name, Usage>,
     /// How much the answer says.
     pub detail: Detail,
-    /// Most promotions that the search for the best deal may try; past it the answer says that it
-    /// stopped, and the gap.
+    /// Most work that the search for the best deal may do, in promotions tried on a basket of up to 64
+    /// lines (on a longer one each counts for more); past it the answer says that it stopped, and the
+    /// gap.
     pub most_trials: u64,
 }
 

@@ -171,28 +171,31 @@ impl Pricing<'_> {
         found.dedup_by_key(|(number, _)| *number);
         let every = self.context.detail >= Detail::Every;
         let mut rejected: Vec<Rejected> = Vec::with_capacity(if every { self.set.rules.len() } else { found.len() });
-        let mut say = |rule: &Rule, reason: Reason| {
-            let code = entered_code(self, self.basket, rule).map(Into::into);
-            rejected.push(Rejected { promotion_id: Some(rule.promotion.promotion_id.clone()), code, reason });
-        };
         let rules = &self.set.rules;
+        let (currency, at) = (self.basket.currency, self.context.at);
         if every {
             let mut found = found.into_iter().peekable();
             let mut applied: Vec<u32> = state.done.iter().map(|done| self.actives[done.active].number).collect();
             applied.sort_unstable();
             let mut applied = applied.into_iter().peekable();
             let begin = self.begin();
-            for (number, rule) in (0_u32..).zip(rules) {
+            for (number, brief) in (0_u32..).zip(&self.set.briefs) {
                 if applied.next_if_eq(&number).is_some() {
                     continue;
                 }
-                match found.next_if(|(other, _)| *other == number) {
-                    Some((_, reason)) => say(rule, reason),
-                    None => say(rule, self.lacks(number, rule, &begin)),
+                let known = found.next_if(|(other, _)| *other == number).map(|(_, reason)| reason);
+                if known.is_none()
+                    && let Some(reason) = brief.lacks(currency, at)
+                {
+                    debug_assert_eq!(reason, self.lacks(number, &rules[number as usize], &begin), "the brief says what the rule says");
+                    rejected.push(Rejected { promotion_id: Some(brief.promotion_id.clone()), code: None, reason });
+                    continue;
                 }
+                let rule = &rules[number as usize];
+                rejected.push(self.rejection(rule, known.unwrap_or_else(|| self.lacks(number, rule, &begin))));
             }
         } else {
-            found.into_iter().for_each(|(number, reason)| say(&rules[number as usize], reason));
+            rejected.extend(found.into_iter().map(|(number, reason)| self.rejection(&rules[number as usize], reason)));
         }
         for (code, number) in self.basket.codes.iter().zip(&self.facts.codes) {
             if *number == UNKNOWN {
@@ -200,6 +203,11 @@ impl Pricing<'_> {
             }
         }
         rejected
+    }
+
+    fn rejection(&self, rule: &Rule, reason: Reason) -> Rejected {
+        let code = entered_code(self, self.basket, rule).map(Into::into);
+        Rejected { promotion_id: Some(rule.promotion.promotion_id.clone()), code, reason }
     }
 
     /// What a basket lacks for a rule that the index did not even find.

@@ -7,10 +7,11 @@ mod names;
 use core::cmp::Reverse;
 
 use jiff::tz::TimeZone;
-use youhui_commerce::Micros;
+use youhui_commerce::{Currency, Micros};
 
-use crate::answer::Wrong;
-use crate::document::{Choice, Condition, Group, Layer, Problem, Promotion, Scope, Trigger, Within, normalise_code};
+use crate::Name;
+use crate::answer::{Reason, Wrong};
+use crate::document::{Choice, Condition, Group, Layer, Limits, Problem, Promotion, Scope, Trigger, Within, normalise_code};
 use crate::prelude::*;
 use index::{Gate, Index};
 pub(crate) use lines::LineSet;
@@ -21,6 +22,8 @@ pub(crate) use names::{CompiledScope, Dictionary, Facts, Numbers, UNKNOWN};
 #[derive(Debug, Clone, Default)]
 pub struct Promotions {
     pub(crate) rules: Vec<Rule>,
+    /// Of each rule what says most often why it does not apply, side by side in memory.
+    pub(crate) briefs: Vec<Brief>,
     pub(crate) names: Dictionary,
     pub(crate) zones: Vec<TimeZone>,
     pub(crate) groups: Vec<Group>,
@@ -50,6 +53,17 @@ pub(crate) struct Rule {
     pub(crate) scopes_of_effects: Vec<usize>,
     /// Groups that one of the conditions asks for.
     condition_groups: Numbers,
+}
+
+/// Why a basket that has nothing of a rule's goods does not get it, without a look at the rule.
+#[derive(Debug, Clone)]
+pub(crate) struct Brief {
+    pub(crate) promotion_id: Name,
+    currency: Currency,
+    starts: Micros,
+    ends: Micros,
+    /// Nothing but currency, start, end and goods decides.
+    plain: bool,
 }
 
 impl Promotions {
@@ -82,6 +96,7 @@ impl Promotions {
             let rule = set.rule(promotion, &mut categories);
             set.rules.push(rule);
         }
+        set.briefs = set.rules.iter().map(Brief::new).collect();
         set.index = Index::new(&set.rules, &set.names);
         Ok(set)
     }
@@ -173,6 +188,36 @@ fn groups(listed: &[(usize, Promotion)], problems: &mut Vec<Problem>) -> Vec<Gro
         }
     }
     groups
+}
+
+impl Brief {
+    fn new(rule: &Rule) -> Self {
+        let promotion = &*rule.promotion;
+        let always = promotion.schedule.recurring.is_empty() && promotion.schedule.except_dates.is_empty();
+        let free = promotion.limits == Limits::default() && promotion.channels.is_empty() && promotion.conditions.is_empty();
+        Self {
+            promotion_id: promotion.promotion_id.clone(),
+            currency: promotion.currency,
+            starts: rule.starts,
+            ends: rule.ends,
+            plain: always && free && rule.codes.is_empty() && rule.audience.is_empty(),
+        }
+    }
+
+    /// Why it does not apply to a basket in which it found nothing; `None` where the rule has to be asked.
+    pub(crate) fn lacks(&self, currency: Currency, at: Micros) -> Option<Reason> {
+        self.plain.then(|| {
+            if self.currency != currency {
+                Reason::OtherCurrency
+            } else if at < self.starts {
+                Reason::NotStarted
+            } else if at >= self.ends {
+                Reason::Ended
+            } else {
+                Reason::NothingInScope
+            }
+        })
+    }
 }
 
 impl Rule {
