@@ -17,6 +17,7 @@ mod quotes;
 mod reference;
 mod source;
 mod store;
+mod table;
 
 pub use error::StoreError;
 pub use import::{ImportOptions, ImportSummary, import};
@@ -26,3 +27,4 @@ pub use mapping::Mapping;
 pub use parquet_io::{write_atomic, write_parquet};
 pub use quarantine::{BadRow, Rule};
 pub use store::Store;
+pub use table::{Column, MISSING, Table, Values, read_table};

@@ -28,11 +28,19 @@ pub(crate) struct Chunk {
     pub(crate) broken: Vec<BadRow>,
 }
 
-/// Reads the columns `wanted` of a file, chunk by chunk, in order.
+/// What a file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Parquet,
+    Csv,
+    JsonLines,
+}
+
+/// Opens a file and tells its form by its name and its first bytes.
 ///
 /// # Errors
-/// `Io`, or `Format` for an empty, cut or unreadable file, or a missing column.
-pub(crate) fn read(path: &Path, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
+/// `Io`, or `Format` for a folder, a pipe, an empty file, or a form that can't be read.
+pub(crate) fn open(path: &Path) -> Result<(File, Form), StoreError> {
     let kind = std::fs::metadata(path).map_err(StoreError::io(path))?.file_type();
     if kind.is_dir() {
         return Err(StoreError::format(path, "is a folder: name the files in it"));
@@ -53,18 +61,30 @@ pub(crate) fn read(path: &Path, wanted: &[String], each: &mut dyn FnMut(Chunk) -
         return Err(StoreError::format(path, message));
     }
     match (extension.as_str(), head) {
-        (_, PARQUET) => parquet(path, file, wanted, each),
+        (_, PARQUET) => Ok((file, Form::Parquet)),
         ("parquet", _) => Err(StoreError::format(path, "is not a Parquet file, whatever its name says: export it again")),
         ("jsonl" | "ndjson" | "json", [b'[', ..]) => {
             Err(StoreError::format(path, "is a list of JSON, not lines of JSON: write one object a line (jq -c '.[]')"))
         }
-        ("jsonl" | "ndjson" | "json", _) | (_, [b'{', ..] | [0xef, 0xbb, 0xbf, b'{']) => json_lines(path, file, wanted, each),
-        _ => csv(path, file, wanted, each),
+        ("jsonl" | "ndjson" | "json", _) | (_, [b'{', ..] | [0xef, 0xbb, 0xbf, b'{']) => Ok((file, Form::JsonLines)),
+        _ => Ok((file, Form::Csv)),
+    }
+}
+
+/// Reads the columns `wanted` of a file, chunk by chunk, in order.
+///
+/// # Errors
+/// `Io`, or `Format` for an empty, cut or unreadable file, or a missing column.
+pub(crate) fn read(path: &Path, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    match open(path)? {
+        (file, Form::Parquet) => parquet(path, file, wanted, each),
+        (file, Form::Csv) => csv(path, file, wanted, each),
+        (file, Form::JsonLines) => json_lines(path, file, wanted, each),
     }
 }
 
 const PARQUET: [u8; 4] = *b"PAR1";
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Known by its first bytes, and nothing that can be read.
 const fn another_form(head: [u8; 4]) -> Option<&'static str> {
@@ -122,7 +142,7 @@ pub(crate) fn rows_hint(path: &Path) -> usize {
 
 /// A foreign file's text on one line of a terminal: no control characters, not longer than a few
 /// lines.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     const MOST: usize = 300;
     let clean: String = text.chars().take(MOST).map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect();
     if text.chars().nth(MOST).is_some() { clean + "…" } else { clean }
@@ -155,7 +175,16 @@ fn parquet(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chun
     if row == 0 { Err(no_row(path)) } else { Ok(()) }
 }
 
-fn csv(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
+/// A CSV file behind its header.
+pub(crate) struct CsvRows {
+    pub(crate) reader: csv::Reader<Watched<BufReader<File>>>,
+    pub(crate) header: csv::ByteRecord,
+    /// The header's names, without the spaces around them.
+    pub(crate) present: Vec<String>,
+}
+
+/// Reads the header, by which the delimiter is told: comma, semicolon or tab.
+pub(crate) fn open_csv(path: &Path, file: File) -> Result<CsvRows, StoreError> {
     let mut input = BufReader::with_capacity(1 << 20, file);
     let start = input.fill_buf().map_err(StoreError::io(path))?;
     let skip = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
@@ -171,7 +200,12 @@ fn csv(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -
     if header.iter().all(<[u8]>::is_empty) {
         return Err(no_row(path));
     }
-    let present: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+    let present = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+    Ok(CsvRows { reader, header, present })
+}
+
+fn csv(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let CsvRows { mut reader, header, present } = open_csv(path, file)?;
     check_columns(path, &present, wanted).map_err(|error| match header.iter().all(|name| std::str::from_utf8(name).is_ok()) {
         true => error,
         false => StoreError::format(path, "is not UTF-8 text: save it as UTF-8"),
@@ -206,7 +240,7 @@ fn csv(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -
     finish(path, rows, number, each)
 }
 
-fn broken_file(path: &Path, place: &str, problem: Option<&'static str>, error: csv::Error) -> StoreError {
+pub(crate) fn broken_file(path: &Path, place: &str, problem: Option<&'static str>, error: csv::Error) -> StoreError {
     match (problem, error.into_kind()) {
         (Some(problem), _) => StoreError::format(path, format!("{place} {problem}")),
         (None, csv::ErrorKind::Io(source)) => StoreError::Io { path: path.to_owned(), source },
@@ -265,7 +299,7 @@ fn finish(path: &Path, mut rows: TextRows, number: u64, each: &mut dyn FnMut(Chu
     each(rows.take(path)?)
 }
 
-fn no_row(path: &Path) -> StoreError {
+pub(crate) fn no_row(path: &Path) -> StoreError {
     StoreError::format(path, "has no row: export it again")
 }
 
