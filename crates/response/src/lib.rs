@@ -6,15 +6,37 @@
 //! a promotion never run before can be predicted, with wider intervals the further it lies from
 //! what was run. Assignment was not randomised: every figure here is observational.
 
+pub mod benchmark;
+mod choose;
+mod dense;
 pub mod descriptor;
 pub mod diagnostics;
 pub mod effect;
+mod error;
+mod features;
+mod forest;
+mod inputs;
+mod learner;
 mod linear;
+mod matrix;
+mod model;
 pub mod nuisance;
+mod objective;
+mod pack;
 pub mod panel;
+mod regress;
+mod trees;
+mod trial;
 
+pub use choose::{CandidateReport, Experiment, Heterogeneity, PolicyReport, Settings, fit};
 pub use descriptor::{BASIS, Descriptor, Moderators};
 pub use diagnostics::{Balance, Overlap};
 pub use effect::{Effect, EffectModel};
+pub use error::ResponseError;
+pub use features::{Encoder, Encoding, Feature, FeatureValues};
+pub use learner::LEARNERS;
+pub use matrix::Matrix;
+pub use model::{ArmReport, Card, Columns, Model, Overlap as ArmOverlap, Predictions};
 pub use nuisance::{Nuisance, cross_fit};
+pub use objective::Objective;
 pub use panel::{Panel, PanelRow};

@@ -27,4 +27,4 @@ pub use mapping::Mapping;
 pub use parquet_io::{write_atomic, write_parquet};
 pub use quarantine::{BadRow, Rule};
 pub use store::Store;
-pub use table::{Column, MISSING, Table, Values, read_table};
+pub use table::{Column, MISSING, Table, Values, read_table, write_table};

@@ -3,11 +3,13 @@
 mod build;
 mod columnar;
 mod text;
+mod write;
 
 use std::path::Path;
 
 use crate::error::StoreError;
 use crate::source::{Form, open, printable};
+pub use write::write_table;
 
 /// The code of a cell that holds nothing.
 pub const MISSING: u32 = u32::MAX;

@@ -4,6 +4,7 @@ pub(crate) mod dataset;
 pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod price;
+pub(crate) mod response;
 pub(crate) mod schema;
 
 use std::io::{IsTerminal, Write};

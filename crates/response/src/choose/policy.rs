@@ -1,0 +1,112 @@
+//! Whether giving each customer the treatment that promises most is worth more than the best single
+//! treatment, or none, for all (invariant 9).
+
+use serde::{Deserialize, Serialize};
+
+use super::fit::{Basics, Experiment};
+use crate::model::ArmModel;
+
+/// What the choice by customer was worth on rows that the models did not see. Units of the outcome a
+/// customer, less cost.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PolicyReport {
+    /// The best treatment for all, or the control.
+    pub best_single: String,
+    /// Its value.
+    pub best_single_value: f64,
+    /// Value of choosing for each customer.
+    pub personalised_value: f64,
+    /// How much more choosing earns than the best single, doubly robust …
+    pub gain: f64,
+    /// … and its standard error.
+    pub gain_std_error: f64,
+    /// Whether the model recommends by customer: the gain's 95 % interval is above zero. Else it recommends
+    /// the best single treatment to all.
+    pub ships: bool,
+    /// The same in words.
+    pub verdict: String,
+}
+
+/// What a policy's value is estimated from.
+#[derive(Debug)]
+pub(crate) struct Values<'a> {
+    pub(crate) basics: &'a Basics,
+    pub(crate) experiment: &'a Experiment<'a>,
+    pub(crate) control: usize,
+    pub(crate) treatments: &'a [usize],
+    pub(crate) costs: &'a [f64],
+}
+
+impl Values<'_> {
+    /// Doubly robust scores of a row under an arm (Dudík, Langford and Li 2011).
+    fn score(&self, row: usize, arm: usize) -> f64 {
+        let expected = self.basics.outcomes[arm][row];
+        if self.experiment.arm[row] as usize == arm {
+            expected + (self.experiment.outcome[row] - expected) / self.basics.propensities[arm][row]
+        } else {
+            expected
+        }
+    }
+
+    /// The same less the arm's cost; place 0 is the control, the others are the treatments'.
+    fn net(&self, row: usize, place: usize) -> f64 {
+        match place.checked_sub(1) {
+            None => self.score(row, self.control),
+            Some(place) => self.score(row, self.treatments[place]) - self.costs[place],
+        }
+    }
+}
+
+/// The place (0 for the control) that promises most.
+pub(crate) fn best_place(effects: impl Iterator<Item = f64>) -> usize {
+    let mut best = (0, 0.0);
+    for (place, effect) in effects.enumerate() {
+        if effect > best.1 {
+            best = (place + 1, effect);
+        }
+    }
+    best.0
+}
+
+/// Judges the choice by `unseen` effects (by treatment, then row).
+pub(crate) fn policy(values: &Values<'_>, unseen: &[Vec<f64>], arms: &[ArmModel]) -> PolicyReport {
+    let rows = values.experiment.arm.len();
+    let size = rows.max(1) as f64;
+    let places = values.treatments.len() + 1;
+    let of_all: Vec<f64> = (0..places).map(|place| (0..rows).map(|row| values.net(row, place)).sum::<f64>() / size).collect();
+    let single = (0..places).reduce(|one, other| if of_all[other] > of_all[one] { other } else { one }).unwrap_or(0);
+    let chosen = |row: usize| best_place(unseen.iter().zip(values.costs).map(|(effects, cost)| effects[row] - cost));
+    let gains: Vec<f64> = (0..rows).map(|row| values.net(row, chosen(row)) - values.net(row, single)).collect();
+    let gain = gains.iter().sum::<f64>() / size;
+    let gain_std_error = gains.iter().map(|one| (one - gain).powi(2)).sum::<f64>().sqrt() / size;
+    let name = |place: usize| {
+        let arm = place.checked_sub(1).map_or(values.control, |place| values.treatments[place]);
+        values.experiment.arms[arm].clone()
+    };
+    let detected: Vec<&str> = arms.iter().filter(|arm| arm.report.personalises).map(|arm| arm.report.treatment.as_str()).collect();
+    let ships = !detected.is_empty() && gain - 1.96 * gain_std_error > 0.0;
+    let verdict = if detected.is_empty() {
+        format!(
+            "no detectable effect of choosing: no treatment's effect differs detectably between customers, so {:?} goes to all",
+            name(single)
+        )
+    } else if ships {
+        format!("choosing by customer earns {gain:.4} ± {:.4} a customer more than {:?} for all", 1.96 * gain_std_error, name(single))
+    } else {
+        format!(
+            "choosing by customer is not credibly better than {:?} for all ({gain:.4} ± {:.4} a customer), so {:?} goes to all",
+            name(single),
+            1.96 * gain_std_error,
+            name(single)
+        )
+    };
+    PolicyReport {
+        best_single: name(single),
+        best_single_value: of_all[single],
+        personalised_value: of_all[single] + gain,
+        gain,
+        gain_std_error,
+        ships,
+        verdict,
+    }
+}

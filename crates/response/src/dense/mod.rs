@@ -1,0 +1,10 @@
+//! Dense networks, trained by hand-written back-propagation: on tables of this size a framework's
+//! graph costs more than the arithmetic.
+
+mod adam;
+mod network;
+mod product;
+mod training;
+
+pub(crate) use network::{Activation, Network};
+pub(crate) use training::{Training, train};

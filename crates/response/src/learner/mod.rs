@@ -1,0 +1,134 @@
+//! Learners of the effect of one treatment, one a file, behind one trait.
+
+mod causal_forest;
+mod dr;
+mod r;
+mod s;
+mod t;
+mod tarnet;
+mod x;
+
+use crate::forest::Forest;
+use crate::inputs::Inputs;
+use crate::objective::Objective;
+use crate::regress::{Dense, Kind, Regressor, Target};
+use crate::trial::{Nuisances, Trial};
+
+/// A way to learn an effect.
+pub(crate) trait Learner: Sync + Send {
+    /// Learns from some rows of a trial.
+    fn fit(&self, trial: &Trial<'_>, nuisances: &Nuisances, rows: &[u32], seed: u64) -> Effect;
+}
+
+/// A fitted effect.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    /// A regressor of the effect itself.
+    Direct(Regressor),
+    /// Two regressors of the outcome: of the control and of the treated.
+    Difference([Regressor; 2]),
+    /// One regressor of the outcome, with the treatment as its last column.
+    Switch(Regressor),
+    /// One network with an output for each arm.
+    Heads(Dense),
+    /// The X-learner's two effects, by propensity.
+    Blend { effects: [Regressor; 2], propensity: Regressor },
+    /// A causal forest.
+    Forest(Forest),
+}
+
+const KINDS: [(&str, Kind); 4] = [("linear", Kind::Linear), ("curved", Kind::Curved), ("trees", Kind::Trees), ("dense", Kind::Dense)];
+
+/// The learners that can be asked for by name, beside `auto`.
+pub const LEARNERS: [&str; 23] = [
+    "constant",
+    "s-linear",
+    "s-curved",
+    "s-trees",
+    "s-dense",
+    "t-linear",
+    "t-curved",
+    "t-trees",
+    "t-dense",
+    "x-linear",
+    "x-curved",
+    "x-trees",
+    "x-dense",
+    "r-linear",
+    "r-curved",
+    "r-trees",
+    "r-dense",
+    "dr-linear",
+    "dr-curved",
+    "dr-trees",
+    "dr-dense",
+    "tarnet",
+    "causal-forest",
+];
+
+/// The candidates of `auto` beside the constant effect, which is the first that they are held against.
+pub(crate) const CANDIDATES: [&str; 12] = [
+    "r-linear",
+    "r-curved",
+    "r-trees",
+    "r-dense",
+    "dr-curved",
+    "t-linear",
+    "t-curved",
+    "t-dense",
+    "x-trees",
+    "x-dense",
+    "tarnet",
+    "causal-forest",
+];
+
+/// The learner of this name.
+pub(crate) fn learner(name: &str) -> Option<Box<dyn Learner>> {
+    match name {
+        "constant" => return Some(Box::new(r::R(Kind::Constant))),
+        "tarnet" => return Some(Box::new(tarnet::Tarnet)),
+        "causal-forest" => return Some(Box::new(causal_forest::CausalForest)),
+        _ => {}
+    }
+    let (meta, base) = name.split_once('-')?;
+    let kind = KINDS.iter().find(|(name, _)| *name == base)?.1;
+    Some(match meta {
+        "s" => Box::new(s::S(kind)),
+        "t" => Box::new(t::T(kind)),
+        "x" => Box::new(x::X(kind)),
+        "r" => Box::new(r::R(kind)),
+        "dr" => Box::new(dr::Dr(kind)),
+        _ => return None,
+    })
+}
+
+/// Fits a regressor of an effect, whose error is squared.
+fn direct(trial: &Trial<'_>, rows: &[u32], values: &[f64], weight: Option<&[f64]>, kind: Kind, seed: u64) -> Regressor {
+    Regressor::fit(kind, trial.inputs, rows, Target { values, weight, objective: Objective::Continuous }, seed)
+}
+
+impl Effect {
+    /// The effect on every row.
+    pub(crate) fn predict(&self, inputs: &Inputs) -> Vec<f64> {
+        let difference = |one: Vec<f64>, other: Vec<f64>| one.into_iter().zip(other).map(|(one, other)| one - other).collect();
+        match self {
+            Self::Direct(model) => model.predict(inputs),
+            Self::Difference([control, treated]) => difference(treated.predict(inputs), control.predict(inputs)),
+            Self::Switch(model) => difference(model.predict(&inputs.switched(1.0)), model.predict(&inputs.switched(0.0))),
+            Self::Heads(model) => {
+                let mut arms = model.predict(&inputs.scaled);
+                let treated = arms.pop().unwrap_or_default();
+                difference(treated, arms.pop().unwrap_or_default())
+            }
+            Self::Blend { effects: [control, treated], propensity } => {
+                let both = control.predict(inputs).into_iter().zip(treated.predict(inputs));
+                let blend = |((control, treated), p): ((f64, f64), f64)| {
+                    let p = p.clamp(0.0, 1.0);
+                    p * control + (1.0 - p) * treated
+                };
+                both.zip(propensity.predict(inputs)).map(blend).collect()
+            }
+            Self::Forest(forest) => forest.predict(&inputs.matrix),
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! Models as bytes: every number in safetensors, the card as JSON beside them. No pickles: reading a
+//! model runs nothing.
+
+use std::collections::BTreeMap;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::dense::{Activation, Network};
+use crate::error::ResponseError;
+use crate::forest::Forest;
+use crate::learner::Effect;
+use crate::model::{ArmModel, Bag, Card, Model};
+use crate::objective::Objective;
+use crate::regress::{Basis, Dense, Lasso, Logistic, Regressor, Scaling, Shape};
+use crate::trees::{Boosted, Tree};
+
+/// Name of the tensor that holds the card, so that a card that was changed does not fit its model.
+const CARD: &str = "card";
+
+type Found<T> = Result<T, ResponseError>;
+
+fn wrong<T>(what: impl Into<String>) -> Found<T> {
+    Err(ResponseError::Model(what.into()))
+}
+
+impl Model {
+    /// The model as safetensors, and its card as JSON.
+    ///
+    /// # Errors
+    /// `Model`, where a number of the card can't be written.
+    pub fn to_bytes(&self) -> Result<(Vec<u8>, String), ResponseError> {
+        let card = serde_json::to_string_pretty(&self.card).map_err(|error| ResponseError::Model(error.to_string()))?;
+        let mut to = Packer::default();
+        to.bytes(CARD, card.as_bytes());
+        to.f32s("scaling.center", self.scaling.center.iter().copied());
+        to.f32s("scaling.scale", self.scaling.scale.iter().copied());
+        for (place, arm) in self.arms.iter().enumerate() {
+            arm.pack(&mut to, &format!("arm{place}"));
+        }
+        let views = to.tensors.iter().map(|(name, (dtype, bytes))| {
+            let size = bytes.len() / dtype.bitsize().div_ceil(8);
+            TensorView::new(*dtype, vec![size], bytes).map(|view| (name.clone(), view))
+        });
+        let views: Vec<_> = views.collect::<Result<_, _>>().map_err(|error| ResponseError::Model(error.to_string()))?;
+        let bytes = safetensors::serialize(views, None).map_err(|error| ResponseError::Model(error.to_string()))?;
+        Ok((bytes, card))
+    }
+
+    /// The model of [`to_bytes`](Self::to_bytes). The card is the one inside the tensors.
+    ///
+    /// # Errors
+    /// `Model`: what is cut, changed or of another version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ResponseError> {
+        let tensors =
+            SafeTensors::deserialize(bytes).map_err(|error| ResponseError::Model(format!("the file is cut or no safetensors: {error}")))?;
+        let from = Unpacker { tensors };
+        let card: Card = serde_json::from_slice(from.bytes(CARD)?).map_err(|error| ResponseError::Model(format!("its card: {error}")))?;
+        if card.schema_version != 1 {
+            return wrong(format!("version {} of the card: this program reads version 1", card.schema_version));
+        }
+        let width = card.encoder.width();
+        let scaling = Scaling { center: from.f32s("scaling.center")?, scale: from.f32s("scaling.scale")? };
+        if scaling.center.len() != width || scaling.scale.len() != width {
+            return wrong(format!("it scales {} columns, and its card has {width}", scaling.center.len()));
+        }
+        let same = card.arms.len() == card.treatments.len() && card.costs.len() == card.treatments.len();
+        if !same || card.treatments.is_empty() {
+            return wrong("its card lists other treatments than it reports on");
+        }
+        let arm =
+            |(place, report): (usize, &crate::model::ArmReport)| ArmModel::unpack(&from, &format!("arm{place}"), report.clone(), width);
+        let arms = card.arms.iter().enumerate().map(arm).collect::<Found<_>>()?;
+        Ok(Self { card, scaling, arms })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Packer {
+    tensors: BTreeMap<String, (Dtype, Vec<u8>)>,
+}
+
+impl Packer {
+    fn bytes(&mut self, name: &str, bytes: &[u8]) {
+        self.tensors.insert(name.to_owned(), (Dtype::U8, bytes.to_vec()));
+    }
+
+    fn u32s(&mut self, name: &str, values: impl IntoIterator<Item = u32>) {
+        self.tensors.insert(name.to_owned(), (Dtype::U32, values.into_iter().flat_map(u32::to_le_bytes).collect()));
+    }
+
+    fn f32s(&mut self, name: &str, values: impl IntoIterator<Item = f32>) {
+        self.tensors.insert(name.to_owned(), (Dtype::F32, values.into_iter().flat_map(f32::to_le_bytes).collect()));
+    }
+
+    fn f64s(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
+        self.tensors.insert(name.to_owned(), (Dtype::F64, values.into_iter().flat_map(f64::to_le_bytes).collect()));
+    }
+}
+
+#[derive(Debug)]
+struct Unpacker<'a> {
+    tensors: SafeTensors<'a>,
+}
+
+impl<'a> Unpacker<'a> {
+    fn tensor(&self, name: &str, dtype: Dtype) -> Found<&'a [u8]> {
+        let tensor = self.tensors.tensor(name).or_else(|_| wrong(format!("{name} is absent")))?;
+        if tensor.dtype() == dtype { Ok(tensor.data()) } else { wrong(format!("{name} has another type")) }
+    }
+
+    fn bytes(&self, name: &str) -> Found<&'a [u8]> {
+        self.tensor(name, Dtype::U8)
+    }
+
+    fn numbers<const N: usize, T>(&self, name: &str, dtype: Dtype, read: fn([u8; N]) -> T) -> Found<Vec<T>> {
+        Ok(self.tensor(name, dtype)?.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect())
+    }
+
+    fn u32s(&self, name: &str) -> Found<Vec<u32>> {
+        self.numbers(name, Dtype::U32, u32::from_le_bytes)
+    }
+
+    fn f32s(&self, name: &str) -> Found<Vec<f32>> {
+        let values = self.numbers(name, Dtype::F32, f32::from_le_bytes)?;
+        // Infinity is a threshold beyond all values.
+        if values.iter().any(|value| value.is_nan()) { wrong(format!("{name} holds what is no number")) } else { Ok(values) }
+    }
+
+    fn f64s(&self, name: &str) -> Found<Vec<f64>> {
+        let values = self.numbers(name, Dtype::F64, f64::from_le_bytes)?;
+        if values.iter().any(|value| value.is_nan()) { wrong(format!("{name} holds what is no number")) } else { Ok(values) }
+    }
+
+    fn f64s_of(&self, name: &str, length: usize) -> Found<Vec<f64>> {
+        let values = self.f64s(name)?;
+        if values.len() == length { Ok(values) } else { wrong(format!("{name} has {} numbers, not {length}", values.len())) }
+    }
+}
+
+impl ArmModel {
+    fn pack(&self, to: &mut Packer, name: &str) {
+        to.f64s(&format!("{name}.mix"), [self.intercept, self.scale].into_iter().chain(self.weights.iter().copied()));
+        to.u32s(&format!("{name}.bags"), [self.bags.len()].map(index));
+        for (place, bag) in self.bags.iter().enumerate() {
+            for (candidate, effect) in bag.effects.iter().enumerate() {
+                if let Some(effect) = effect {
+                    effect.pack(to, &format!("{name}.bag{place}.{candidate}"));
+                }
+            }
+        }
+        if let Some(main) = &self.main {
+            main.pack(to, &format!("{name}.main"));
+        }
+    }
+
+    fn unpack(from: &Unpacker<'_>, name: &str, report: crate::model::ArmReport, width: usize) -> Found<Self> {
+        let mix = from.f64s(&format!("{name}.mix"))?;
+        let [intercept, scale, weights @ ..] = mix.as_slice() else { return wrong(format!("{name}.mix is cut")) };
+        let count = from.u32s(&format!("{name}.bags"))?.first().copied().unwrap_or(0);
+        let effect = |bag: u32, candidate: usize, weight: f64| {
+            (weight > 0.0).then(|| Effect::unpack(from, &format!("{name}.bag{bag}.{candidate}"), width)).transpose()
+        };
+        let bag = |bag: u32| {
+            let effects = weights.iter().enumerate().map(|(candidate, weight)| effect(bag, candidate, *weight)).collect::<Found<_>>()?;
+            Ok(Bag { effects })
+        };
+        let bags = (0..count).map(bag).collect::<Found<_>>()?;
+        let main = format!("{name}.main");
+        let main = from.bytes(&format!("{main}.kind")).is_ok().then(|| Effect::unpack(from, &main, width)).transpose()?;
+        Ok(Self { report, intercept: *intercept, weights: weights.to_vec(), bags, main, scale: *scale })
+    }
+}
+
+impl Effect {
+    fn pack(&self, to: &mut Packer, name: &str) {
+        let mut tag = |kind: &str| to.bytes(&format!("{name}.kind"), kind.as_bytes());
+        match self {
+            Self::Direct(model) => {
+                tag("direct");
+                model.pack(to, &format!("{name}.effect"));
+            }
+            Self::Difference([control, treated]) => {
+                tag("difference");
+                control.pack(to, &format!("{name}.control"));
+                treated.pack(to, &format!("{name}.treated"));
+            }
+            Self::Switch(model) => {
+                tag("switch");
+                model.pack(to, &format!("{name}.outcome"));
+            }
+            Self::Heads(model) => {
+                tag("heads");
+                model.pack(to, &format!("{name}.heads"));
+            }
+            Self::Blend { effects: [control, treated], propensity } => {
+                tag("blend");
+                control.pack(to, &format!("{name}.control"));
+                treated.pack(to, &format!("{name}.treated"));
+                propensity.pack(to, &format!("{name}.propensity"));
+            }
+            Self::Forest(forest) => {
+                tag("forest");
+                pack_trees(&forest.trees, to, name);
+                to.f32s(&format!("{name}.square"), forest.squares.iter().flatten().copied());
+            }
+        }
+    }
+
+    fn unpack(from: &Unpacker<'_>, name: &str, width: usize) -> Found<Self> {
+        let part = |part: &str| Regressor::unpack(from, &format!("{name}.{part}"), width);
+        Ok(match from.bytes(&format!("{name}.kind"))? {
+            b"direct" => Self::Direct(part("effect")?),
+            b"difference" => Self::Difference([part("control")?, part("treated")?]),
+            b"switch" => Self::Switch(Regressor::unpack(from, &format!("{name}.outcome"), width + 1)?),
+            b"heads" => Self::Heads(Dense::unpack(from, &format!("{name}.heads"), width, 2)?),
+            b"blend" => Self::Blend { effects: [part("control")?, part("treated")?], propensity: part("propensity")? },
+            b"forest" => {
+                let trees = unpack_trees(from, name, width)?;
+                let mut squares = from.f32s(&format!("{name}.square"))?;
+                let mut lists = Vec::with_capacity(trees.len());
+                for tree in trees.iter().rev() {
+                    let Some(start) = squares.len().checked_sub(tree.value.len()) else { return wrong(format!("{name} is cut")) };
+                    lists.push(squares.split_off(start));
+                }
+                lists.reverse();
+                Self::Forest(Forest { trees, squares: lists })
+            }
+            _ => return wrong(format!("{name} is of a kind that this program does not know")),
+        })
+    }
+}
+
+impl Regressor {
+    fn pack(&self, to: &mut Packer, name: &str) {
+        let mut tag = |kind: &str| to.bytes(&format!("{name}.kind"), kind.as_bytes());
+        match self {
+            Self::Constant(value) => {
+                tag("constant");
+                to.f64s(&format!("{name}.value"), [*value]);
+            }
+            Self::Linear(model) => {
+                tag("linear");
+                model.basis.pack(to, name);
+                to.f64s(&format!("{name}.weights"), model.weights.iter().copied());
+            }
+            Self::Logistic(model) => {
+                tag("logistic");
+                model.basis.pack(to, name);
+                to.f64s(&format!("{name}.weights"), model.weights.iter().copied());
+            }
+            Self::Trees(model) => {
+                tag("trees");
+                to.bytes(&format!("{name}.objective"), objective_name(model.objective));
+                to.f64s(&format!("{name}.base"), [model.base]);
+                pack_trees(&model.trees, to, name);
+            }
+            Self::Dense(model) => {
+                tag("dense");
+                model.pack(to, name);
+            }
+        }
+    }
+
+    fn unpack(from: &Unpacker<'_>, name: &str, width: usize) -> Found<Self> {
+        let linear = || {
+            let basis = Basis::unpack(from, name, width)?;
+            let weights = from.f64s_of(&format!("{name}.weights"), basis.width() + 1)?;
+            Ok((basis, weights))
+        };
+        Ok(match from.bytes(&format!("{name}.kind"))? {
+            b"constant" => Self::Constant(from.f64s_of(&format!("{name}.value"), 1)?[0]),
+            b"linear" => linear().map(|(basis, weights)| Self::Linear(Lasso { basis, weights }))?,
+            b"logistic" => linear().map(|(basis, weights)| Self::Logistic(Logistic { basis, weights }))?,
+            b"trees" => Self::Trees(Boosted {
+                objective: objective(from.bytes(&format!("{name}.objective"))?)?,
+                base: from.f64s_of(&format!("{name}.base"), 1)?[0],
+                trees: unpack_trees(from, name, width)?,
+            }),
+            b"dense" => Self::Dense(Dense::unpack(from, name, width, 1)?),
+            _ => return wrong(format!("{name} is of a kind that this program does not know")),
+        })
+    }
+}
+
+const OBJECTIVES: [(&[u8], Objective); 4] =
+    [(b"continuous", Objective::Continuous), (b"binary", Objective::Binary), (b"count", Objective::Count), (b"spend", Objective::Spend)];
+
+fn objective_name(of: Objective) -> &'static [u8] {
+    OBJECTIVES.iter().find(|(_, objective)| *objective == of).map_or(b"", |(name, _)| name)
+}
+
+fn objective(name: &[u8]) -> Found<Objective> {
+    let found = OBJECTIVES.iter().find(|(other, _)| *other == name);
+    found.map_or_else(|| wrong("an objective that this program does not know"), |(_, objective)| Ok(*objective))
+}
+
+impl Dense {
+    fn pack(&self, to: &mut Packer, name: &str) {
+        to.u32s(&format!("{name}.sizes"), self.network.sizes.iter().map(|size| index(*size)));
+        let activation: &[u8] = if self.network.activation == Activation::Relu { b"relu" } else { b"elu" };
+        to.bytes(&format!("{name}.activation"), activation);
+        to.f32s(&format!("{name}.weights"), self.network.weights.iter().copied());
+        to.f64s(&format!("{name}.target"), [self.center, self.scale]);
+        to.bytes(&format!("{name}.objective"), objective_name(self.objective));
+    }
+
+    fn unpack(from: &Unpacker<'_>, name: &str, inputs: usize, outputs: usize) -> Found<Self> {
+        let sizes: Vec<usize> = from.u32s(&format!("{name}.sizes"))?.into_iter().map(|size| size as usize).collect();
+        let weights = from.f32s(&format!("{name}.weights"))?;
+        let needed = sizes.windows(2).try_fold(0_usize, |sum, pair| sum.checked_add(pair[0].checked_add(1)?.checked_mul(pair[1])?));
+        if sizes.len() < 2 || sizes[0] != inputs || sizes[sizes.len() - 1] != outputs || sizes.contains(&0) || needed != Some(weights.len())
+        {
+            return wrong(format!("{name} has layers that don't fit each other"));
+        }
+        let activation = match from.bytes(&format!("{name}.activation"))? {
+            b"relu" => Activation::Relu,
+            b"elu" => Activation::Elu,
+            _ => return wrong(format!("{name} has an activation that this program does not know")),
+        };
+        let target = from.f64s_of(&format!("{name}.target"), 2)?;
+        let objective = objective(from.bytes(&format!("{name}.objective"))?)?;
+        Ok(Self { network: Network { sizes, activation, weights }, objective, center: target[0], scale: target[1] })
+    }
+}
+
+impl Basis {
+    fn pack(&self, to: &mut Packer, name: &str) {
+        to.bytes(&format!("{name}.shape"), if self.shape == Shape::Linear { b"linear" } else { b"curved" });
+        to.f32s(&format!("{name}.fill"), self.fill.iter().copied());
+        to.u32s(&format!("{name}.knots.count"), self.knots.iter().map(|knots| index(knots.len())));
+        to.f32s(&format!("{name}.knots"), self.knots.iter().flatten().copied());
+        to.f64s(&format!("{name}.center"), self.center.iter().copied());
+        to.f64s(&format!("{name}.scale"), self.scale.iter().copied());
+    }
+
+    fn unpack(from: &Unpacker<'_>, name: &str, width: usize) -> Found<Self> {
+        let shape = match from.bytes(&format!("{name}.shape"))? {
+            b"linear" => Shape::Linear,
+            b"curved" => Shape::Curved,
+            _ => return wrong(format!("{name} has a shape that this program does not know")),
+        };
+        let (fill, counts, knots) =
+            (from.f32s(&format!("{name}.fill"))?, from.u32s(&format!("{name}.knots.count"))?, from.f32s(&format!("{name}.knots"))?);
+        let sum = counts.iter().try_fold(0_usize, |sum, count| sum.checked_add(*count as usize));
+        if fill.len() != width || counts.len() != width || sum != Some(knots.len()) {
+            return wrong(format!("{name} has another width than its card"));
+        }
+        let mut rest = knots.as_slice();
+        let mut cut = |count: &u32| {
+            let (own, after) = rest.split_at(*count as usize);
+            rest = after;
+            own.to_vec()
+        };
+        let knots = counts.iter().map(&mut cut).collect();
+        let mut basis = Self { shape, fill, knots, center: vec![], scale: vec![] };
+        basis.center = from.f64s_of(&format!("{name}.center"), basis.width())?;
+        basis.scale = from.f64s_of(&format!("{name}.scale"), basis.width())?;
+        Ok(basis)
+    }
+}
+
+fn pack_trees(trees: &[Tree], to: &mut Packer, name: &str) {
+    to.u32s(&format!("{name}.nodes"), trees.iter().map(|tree| index(tree.value.len())));
+    to.u32s(&format!("{name}.feature"), trees.iter().flat_map(|tree| tree.feature.iter().copied()));
+    to.f32s(&format!("{name}.threshold"), trees.iter().flat_map(|tree| tree.threshold.iter().copied()));
+    to.u32s(&format!("{name}.left"), trees.iter().flat_map(|tree| tree.left.iter().copied()));
+    to.f32s(&format!("{name}.value"), trees.iter().flat_map(|tree| tree.value.iter().copied()));
+    let missing: Vec<u8> = trees.iter().flat_map(|tree| tree.missing_left.iter().map(|left| u8::from(*left))).collect();
+    to.bytes(&format!("{name}.missing_left"), &missing);
+}
+
+fn unpack_trees(from: &Unpacker<'_>, name: &str, width: usize) -> Found<Vec<Tree>> {
+    let counts = from.u32s(&format!("{name}.nodes"))?;
+    let (feature, threshold) = (from.u32s(&format!("{name}.feature"))?, from.f32s(&format!("{name}.threshold"))?);
+    let (left, value) = (from.u32s(&format!("{name}.left"))?, from.f32s(&format!("{name}.value"))?);
+    let missing = from.bytes(&format!("{name}.missing_left"))?;
+    let sum = counts.iter().try_fold(0_usize, |sum, count| sum.checked_add(*count as usize));
+    if [feature.len(), threshold.len(), left.len(), missing.len()].iter().any(|length| *length != value.len()) || sum != Some(value.len()) {
+        return wrong(format!("{name} has cut trees"));
+    }
+    let (mut trees, mut start) = (Vec::with_capacity(counts.len()), 0);
+    for count in counts {
+        let range = start..start + count as usize;
+        start = range.end;
+        let tree = Tree {
+            feature: feature[range.clone()].to_vec(),
+            threshold: threshold[range.clone()].to_vec(),
+            missing_left: missing[range.clone()].iter().map(|left| *left != 0).collect(),
+            left: left[range.clone()].to_vec(),
+            value: value[range].to_vec(),
+        };
+        // Children come after their parents, so that a walk ends.
+        let sound = |(node, left): (usize, &u32)| *left == 0 || (*left as usize > node && (*left as usize) + 1 < tree.left.len());
+        let fits = tree.feature.iter().all(|feature| (*feature as usize) < width);
+        if tree.left.is_empty() || !fits || !tree.left.iter().enumerate().all(sound) {
+            return wrong(format!("{name} has a tree that leads nowhere"));
+        }
+        trees.push(tree);
+    }
+    Ok(trees)
+}
+
+fn index(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,85 @@
+//! Values in at most 255 bins a column, so that a tree looks for splits in counts and not in values.
+
+use rayon::prelude::*;
+
+use crate::matrix::Matrix;
+
+/// Most values that the cuts of a column are taken from.
+const SAMPLE: usize = 100_000;
+/// Most bins of a column, without the one for missing values.
+pub(crate) const MOST_BINS: usize = 255;
+
+/// The bins of a matrix, row by row. Bin 0 is missing; bin `b` holds values up to `cuts[b − 1]`, the
+/// last all above.
+#[derive(Debug, Clone)]
+pub(crate) struct Bins {
+    pub(crate) columns: usize,
+    pub(crate) cuts: Vec<Vec<f32>>,
+    codes: Vec<u8>,
+    /// Whether a column has missing values.
+    pub(crate) missing: Vec<bool>,
+}
+
+impl Bins {
+    pub(crate) fn new(matrix: &Matrix) -> Self {
+        let columns = matrix.columns();
+        let cuts: Vec<Vec<f32>> = (0..columns).into_par_iter().map(|column| cuts(matrix, column)).collect();
+        let mut codes = vec![0_u8; matrix.values().len()];
+        codes.par_chunks_mut(columns * 4096).zip(matrix.values().par_chunks(columns * 4096)).for_each(|(codes, values)| {
+            for (codes, values) in codes.chunks_exact_mut(columns).zip(values.chunks_exact(columns)) {
+                for ((code, value), cuts) in codes.iter_mut().zip(values).zip(&cuts) {
+                    *code = bin(cuts, *value);
+                }
+            }
+        });
+        let missing = (0..columns).map(|column| codes.iter().skip(column).step_by(columns).any(|code| *code == 0)).collect();
+        Self { columns, cuts, codes, missing }
+    }
+
+    /// No rows: what is only predicted needs no bins.
+    pub(crate) const fn none() -> Self {
+        Self { columns: 0, cuts: vec![], codes: vec![], missing: vec![] }
+    }
+
+    pub(crate) fn row(&self, row: u32) -> &[u8] {
+        let start = row as usize * self.columns;
+        &self.codes[start..start + self.columns]
+    }
+
+    pub(crate) fn code(&self, row: u32, column: usize) -> u8 {
+        self.codes[row as usize * self.columns + column]
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.codes.len() / self.columns.max(1)
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "at most 254 cuts")]
+fn bin(cuts: &[f32], value: f32) -> u8 {
+    if value.is_nan() { 0 } else { 1 + cuts.partition_point(|cut| *cut < value) as u8 }
+}
+
+/// Where a column is cut: between neighbours where it has few values, else at quantiles.
+fn cuts(matrix: &Matrix, column: usize) -> Vec<f32> {
+    let step = matrix.rows().div_ceil(SAMPLE).max(1);
+    let mut sample: Vec<f32> =
+        (0..matrix.rows()).step_by(step).map(|row| matrix.row(row)[column]).filter(|value| !value.is_nan()).collect();
+    sample.sort_unstable_by(f32::total_cmp);
+    let mut distinct = sample.clone();
+    distinct.dedup();
+    let mut cuts: Vec<f32> = if distinct.len() <= MOST_BINS {
+        distinct.windows(2).map(|pair| between(pair[0], pair[1])).collect()
+    } else {
+        let at = |place: usize| sample[place * (sample.len() - 1) / MOST_BINS];
+        (1..MOST_BINS).map(at).collect()
+    };
+    cuts.dedup();
+    cuts
+}
+
+/// A value that is not below `low` and below `high`.
+fn between(low: f32, high: f32) -> f32 {
+    let middle = low + (high - low) / 2.0;
+    if middle.is_finite() && middle < high { middle } else { low }
+}

@@ -1,0 +1,208 @@
+//! `youhui response fit`: from the rows of an experiment to a model.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use youhui_response::{Card, Columns, Experiment, Feature, LEARNERS, Objective, Settings, fit};
+use youhui_storage::{Column, MISSING, Table, Values, read_table, write_atomic};
+
+use super::{CliError, Console, card_path, feature};
+use crate::cli::Format;
+
+/// Learn each treatment's effect from rows of customers who got one of them, or none.
+///
+/// Writes the model (safetensors) to --out and its card (JSON: what it found and rests on) beside it, as
+/// OUT.json.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// One row a customer: Parquet, CSV or JSON Lines.
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// The column that names what a customer got.
+    #[arg(long, value_name = "COL")]
+    treatment: String,
+    /// The value of --treatment that means: nothing.
+    #[arg(long, value_name = "VALUE")]
+    control: String,
+    /// The column that holds what came of it.
+    #[arg(long, value_name = "COL")]
+    outcome: String,
+    /// The kind of the outcome; binary if all are 0 or 1, else continuous.
+    #[arg(long, value_enum)]
+    outcome_kind: Option<Kind>,
+    /// The column of what a row's treatment cost, in units of the outcome.
+    #[arg(long, value_name = "COL")]
+    cost: Option<String>,
+    /// The column of the probability of treatment; with several treatments one each: VALUE=COL,VALUE=COL.
+    /// Estimated if absent.
+    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    propensity: Vec<String>,
+    /// Columns known before the treatment; all others if absent.
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    features: Vec<String>,
+    /// auto weighs many learners by what they say of rows that they did not see; or one by name.
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = learner)]
+    learner: String,
+    /// Chance: the same seed gives the same model.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where the model goes.
+    #[arg(long, value_name = "MODEL")]
+    out: PathBuf,
+    /// How the summary is printed.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Any number.
+    Continuous,
+    /// 0 or 1.
+    Binary,
+    /// 0, 1, 2 …
+    Count,
+    /// Mostly 0, else positive.
+    Spend,
+}
+
+impl From<Kind> for Objective {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Continuous => Self::Continuous,
+            Kind::Binary => Self::Binary,
+            Kind::Count => Self::Count,
+            Kind::Spend => Self::Spend,
+        }
+    }
+}
+
+fn learner(name: &str) -> Result<String, String> {
+    if name == "auto" || LEARNERS.contains(&name) { Ok(name.to_owned()) } else { Err(format!("is none of auto, {}", LEARNERS.join(", "))) }
+}
+
+pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
+    let mut table = read_table(&args.data, wanted(args).as_deref())?;
+    if table.rows() == 0 {
+        return Err(CliError::usage(format!("{}: has no row", args.data.display())));
+    }
+    let (arm, arms) = table.take(&args.treatment)?.values.categories();
+    if let Some(row) = arm.iter().position(|code| *code == MISSING) {
+        return Err(CliError::usage(format!("row {}: {:?} is empty: name an arm, or leave the row out", row + 1, args.treatment)));
+    }
+    let outcome = numbers(&mut table, &args.outcome)?;
+    let cost = args.cost.as_deref().map(|column| numbers(&mut table, column)).transpose()?;
+    let propensity = propensities(&mut table, args, &arms)?;
+    let features: Vec<Feature<'_>> = table.columns.iter().map(feature).collect();
+    if args.features.is_empty() {
+        let names: Vec<&str> = features.iter().map(|feature| feature.name).collect();
+        console.say(&format!(
+            "features: {} (all other columns; name them with --features if some were known only after the treatment)",
+            names.join(", ")
+        ));
+    }
+    let binary = || outcome.iter().all(|value| *value == 0.0 || *value == 1.0);
+    let objective = args.outcome_kind.map_or_else(|| if binary() { Objective::Binary } else { Objective::Continuous }, Objective::from);
+    let experiment = Experiment {
+        features: &features,
+        arm: &arm,
+        arms: &arms,
+        control: &args.control,
+        outcome: &outcome,
+        cost: cost.as_deref(),
+        propensity: propensity.as_deref(),
+        objective,
+    };
+    let bar = console.bar("learning");
+    let fitted = fit(&experiment, &Settings { learner: args.learner.clone(), seed: args.seed });
+    bar.finish_and_clear();
+    let mut model = fitted?;
+    model.card.columns = Columns { treatment: args.treatment.clone(), outcome: args.outcome.clone() };
+    model.card.data_hash = table.hash;
+    let (bytes, card) = model.to_bytes()?;
+    write_atomic(&args.out, &bytes)?;
+    write_atomic(&card_path(&args.out), card.as_bytes())?;
+    model.card.warnings.iter().for_each(|warning| console.say(&format!("warning: {warning}")));
+    match args.format {
+        Format::Json => console.print(&card),
+        Format::Table => console.print(&summary(&model.card)),
+    }
+}
+
+/// The columns to read; `None` for all of the file.
+fn wanted(args: &Args) -> Option<Vec<String>> {
+    if args.features.is_empty() {
+        return None;
+    }
+    let mut wanted = args.features.clone();
+    let propensity = args.propensity.iter().map(|column| column.rsplit_once('=').map_or(column.as_str(), |(_, column)| column));
+    let others = [args.treatment.as_str(), args.outcome.as_str()].into_iter().chain(args.cost.as_deref()).chain(propensity);
+    for other in others {
+        if !wanted.iter().any(|name| name == other) {
+            wanted.push(other.to_owned());
+        }
+    }
+    Some(wanted)
+}
+
+/// Takes a column of numbers out of the table.
+fn numbers(table: &mut Table, name: &str) -> Result<Vec<f64>, CliError> {
+    match table.take(name)? {
+        Column { values: Values::Number(values), .. } => Ok(values),
+        Column { values: Values::Text { codes, names }, .. } => {
+            let number = |code: &u32| names.get(*code as usize).and_then(|name| name.parse::<f64>().ok());
+            let row = codes.iter().position(|code| number(code).is_none()).unwrap_or(0);
+            let cell = codes.get(row).and_then(|code| names.get(*code as usize)).map_or("empty", String::as_str);
+            Err(CliError::usage(format!("row {}: column {name:?} is {cell:?}: has to hold numbers", row + 1)))
+        }
+    }
+}
+
+/// For each arm its probability by row.
+fn propensities(table: &mut Table, args: &Args, arms: &[String]) -> Result<Option<Vec<Vec<f64>>>, CliError> {
+    let treatments: Vec<&String> = arms.iter().filter(|arm| **arm != args.control).collect();
+    let columns = match args.propensity.as_slice() {
+        [] => return Ok(None),
+        [column] if treatments.len() == 1 && !column.contains('=') => vec![(treatments[0].as_str(), column.as_str())],
+        many => {
+            let parsed: Option<Vec<(&str, &str)>> = many.iter().map(|one| one.rsplit_once('=')).collect();
+            let example = treatments.iter().map(|arm| format!("{arm}=COL")).collect::<Vec<_>>().join(",");
+            let complete = |pairs: &Vec<(&str, &str)>| treatments.iter().all(|arm| pairs.iter().any(|(name, _)| name == arm));
+            parsed.filter(complete).ok_or_else(|| CliError::usage(format!("--propensity: with these treatments write {example}")))?
+        }
+    };
+    let mut by_arm = vec![vec![]; arms.len()];
+    let mut rest = vec![1.0; table.rows()];
+    for (arm, column) in columns {
+        let place = arms.iter().position(|name| name == arm);
+        let place = place.ok_or_else(|| CliError::usage(format!("--propensity: no row has the treatment {arm:?}")))?;
+        let values = numbers(table, column)?;
+        rest.iter_mut().zip(&values).for_each(|(rest, p)| *rest -= p);
+        by_arm[place] = values;
+    }
+    if let Some(control) = arms.iter().position(|name| *name == args.control) {
+        by_arm[control] = rest;
+    }
+    Ok(Some(by_arm))
+}
+
+/// The card for people.
+fn summary(card: &Card) -> String {
+    let mut lines = vec![format!("{:<24} {:>9} {:>12} {:>12}   {}", "treatment", "rows", "mean effect", "± 95 %", "customers differ")];
+    for arm in &card.arms {
+        let differ = if arm.personalises {
+            format!("yes: slope {:.2} (z {:.1})", arm.heterogeneity.slope, arm.heterogeneity.slope_z)
+        } else {
+            "no detectable effect of who it is: the mean effect is everyone's".to_owned()
+        };
+        lines.push(format!("{:<24} {:>9} {:>12.5} {:>12.5}   {differ}", arm.treatment, arm.rows, arm.mean_effect, 1.96 * arm.std_error));
+        let mut used: Vec<_> = arm.candidates.iter().filter(|candidate| candidate.weight > 0.005 && arm.personalises).collect();
+        used.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+        if !used.is_empty() {
+            let used: Vec<String> = used.iter().map(|candidate| format!("{} {:.2}", candidate.learner, candidate.weight)).collect();
+            lines.push(format!("  learners by weight: {}", used.join(", ")));
+        }
+    }
+    lines.push(card.policy.verdict.clone());
+    lines.join("\n")
+}

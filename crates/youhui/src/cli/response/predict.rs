@@ -1,0 +1,70 @@
+//! `youhui response predict`: what a fitted model says of customers.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use youhui_response::{Feature, Model, Predictions};
+use youhui_storage::{Column, Values, read_table, write_table};
+
+use super::{CliError, Console, card_path, feature};
+
+/// Predict each treatment's effect on each customer.
+///
+/// For each treatment T the columns effect_T and std_error_T in units of the outcome, and the column
+/// recommended: whom to give what, or the same to all where choosing does not pay.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// What `youhui response fit` wrote.
+    #[arg(long, value_name = "MODEL")]
+    model: PathBuf,
+    /// One row a customer: Parquet, CSV or JSON Lines, with the model's features.
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Where predictions go, in the order of the rows: Parquet, or .csv or .jsonl.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
+    let model = read(&args.model, console)?;
+    let wanted: Vec<String> = model.card.encoder.columns().map(str::to_owned).collect();
+    let table = read_table(&args.data, Some(&wanted))?;
+    let features: Vec<Feature<'_>> = table.columns.iter().map(feature).collect();
+    let mut warnings = Vec::new();
+    let found = model.predict(&features, &mut warnings)?;
+    warnings.iter().for_each(|warning| console.say(&format!("warning: {warning}")));
+    write_table(&args.out, &columns(&model, found))?;
+    console.say(&format!("{} rows: {}", table.rows(), model.card.policy.verdict));
+    Ok(())
+}
+
+/// Reads a model and its card, which have to belong together.
+fn read(path: &std::path::Path, console: Console) -> Result<Model, CliError> {
+    let unreadable = |error: std::io::Error| CliError::usage(format!("{}: {error}", path.display()));
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let model = Model::from_bytes(&bytes).map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
+    let card = card_path(path);
+    match std::fs::read_to_string(&card) {
+        Ok(text) if serde_json::from_str::<youhui_response::Card>(&text).ok().as_ref() != Some(&model.card) => {
+            return Err(CliError::usage(format!("{}: is not the card of {}: fit it again", card.display(), path.display())));
+        }
+        Ok(_) => {}
+        Err(_) => console.say(&format!("warning: {} is absent: going by the card inside the model", card.display())),
+    }
+    Ok(model)
+}
+
+fn columns(model: &Model, found: Predictions) -> Vec<Column> {
+    let card = &model.card;
+    let number =
+        |prefix: &str, treatment: &String, values| Column { name: format!("{prefix}_{treatment}"), values: Values::Number(values) };
+    let mut columns = Vec::new();
+    for ((treatment, effects), errors) in card.treatments.iter().zip(found.effects).zip(found.std_errors) {
+        columns.push(number("effect", treatment, effects));
+        columns.push(number("std_error", treatment, errors));
+    }
+    let names = std::iter::once(&card.control).chain(&card.treatments).cloned().collect();
+    let codes = found.recommended.into_iter().map(|place| u32::try_from(place).unwrap_or(0)).collect();
+    columns.push(Column { name: "recommended".to_owned(), values: Values::Text { codes, names } });
+    columns
+}
