@@ -5,6 +5,7 @@
 
 mod estimate;
 mod policy;
+pub mod uplift;
 
 pub use estimate::{Estimate, clustered_mean, clustered_total};
 pub use policy::{Comparison, Scored, compare, difference, value};
