@@ -61,15 +61,27 @@ impl Residuals<'_> {
     }
 }
 
+const FOLDS: usize = 5;
+
 /// Weighs `candidates` (unseen effects, by row) against `constant`.
 pub(crate) fn select(names: &[&str], constant: &[f64], candidates: &[Vec<f64>], residuals: Residuals<'_>) -> Selection {
-    let weights = match candidates {
+    let weigh = |rows: &dyn Fn(usize) -> bool| match candidates {
         // One alone is taken as it is.
         [_] => vec![0.0, 1.0],
-        _ => non_negative(candidates, residuals.left, residuals.rest),
+        _ => {
+            let pick = |values: &[f64]| values.iter().enumerate().filter(|(row, _)| rows(*row)).map(|(_, value)| *value).collect::<Vec<f64>>();
+            let picked: Vec<Vec<f64>> = candidates.iter().map(|effects| pick(effects)).collect();
+            non_negative(&picked, &pick(residuals.left), &pick(residuals.rest))
+        }
     };
+    let weights = weigh(&|_| true);
+    // Whether customers differ is asked of weights that did not see the row either.
+    let of_others: Vec<Vec<f64>> = (0..FOLDS).map(|fold| weigh(&|row| row % FOLDS != fold)).collect();
     let of_constant = residuals.losses(|row| constant[row]);
-    let mix = |row: usize| weights[0] + candidates.iter().zip(&weights[1..]).map(|(effects, weight)| weight * effects[row]).sum::<f64>();
+    let mix = |row: usize| {
+        let weights = &of_others[row % FOLDS];
+        weights[0] + candidates.iter().zip(&weights[1..]).map(|(effects, weight)| weight * effects[row]).sum::<f64>()
+    };
     let report = |((name, effects), weight): ((&&str, &Vec<f64>), &f64)| {
         let (r_loss, std_error) = difference(&residuals.losses(|row| effects[row]), &of_constant);
         CandidateReport { learner: (*name).to_owned(), r_loss, std_error, weight: *weight }
