@@ -138,8 +138,12 @@ impl<'a> Unpacker<'a> {
 }
 
 impl ArmModel {
+    const fn numbers(&self) -> [f64; 4] {
+        [self.intercept, self.scale, self.report.mean_effect, self.report.std_error]
+    }
+
     fn pack(&self, to: &mut Packer, name: &str) {
-        to.f64s(&format!("{name}.mix"), [self.intercept, self.scale].into_iter().chain(self.weights.iter().copied()));
+        to.f64s(&format!("{name}.mix"), self.numbers().into_iter().chain(self.weights.iter().copied()));
         to.u32s(&format!("{name}.bags"), [self.bags.len()].map(index));
         for (place, bag) in self.bags.iter().enumerate() {
             for (candidate, effect) in bag.effects.iter().enumerate() {
@@ -155,7 +159,7 @@ impl ArmModel {
 
     fn unpack(from: &Unpacker<'_>, name: &str, report: crate::model::ArmReport, width: usize) -> Found<Self> {
         let mix = from.f64s(&format!("{name}.mix"))?;
-        let [intercept, scale, weights @ ..] = mix.as_slice() else { return wrong(format!("{name}.mix is cut")) };
+        let [intercept, scale, mean_effect, std_error, weights @ ..] = mix.as_slice() else { return wrong(format!("{name}.mix is cut")) };
         let count = from.u32s(&format!("{name}.bags"))?.first().copied().unwrap_or(0);
         let effect = |bag: u32, candidate: usize, weight: f64| {
             (weight > 0.0).then(|| Effect::unpack(from, &format!("{name}.bag{bag}.{candidate}"), width)).transpose()
@@ -167,6 +171,8 @@ impl ArmModel {
         let bags = (0..count).map(bag).collect::<Found<_>>()?;
         let main = format!("{name}.main");
         let main = from.bytes(&format!("{main}.kind")).is_ok().then(|| Effect::unpack(from, &main, width)).transpose()?;
+        // JSON may lose a number's last digit.
+        let report = crate::model::ArmReport { mean_effect: *mean_effect, std_error: *std_error, ..report };
         Ok(Self { report, intercept: *intercept, weights: weights.to_vec(), bags, main, scale: *scale })
     }
 }

@@ -70,7 +70,9 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
         warnings.push(format!("{} rows for {} columns of features: intervals will be wide", experiment.arm.len(), matrix.columns()));
     }
     let (inputs, scaling) = Inputs::learn(matrix);
-    let treatments: Vec<usize> = (0..experiment.arms.len()).filter(|&arm| arm != control && size(experiment, arm) > 0).collect();
+    let mut treatments: Vec<usize> = (0..experiment.arms.len()).filter(|&arm| arm != control && size(experiment, arm) > 0).collect();
+    // In an order that does not depend on which row comes first.
+    treatments.sort_by(|one, other| experiment.arms[*one].cmp(&experiment.arms[*other]));
     let seed = settings.seed;
     let named = (settings.learner != "auto").then(|| settings.learner.as_str());
     let basics = Basics::cross_fit(experiment, &inputs, control, &treatments, named, seed, &mut warnings);

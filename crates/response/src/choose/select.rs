@@ -69,7 +69,8 @@ pub(crate) fn select(names: &[&str], constant: &[f64], candidates: &[Vec<f64>], 
         // One alone is taken as it is.
         [_] => vec![0.0, 1.0],
         _ => {
-            let pick = |values: &[f64]| values.iter().enumerate().filter(|(row, _)| rows(*row)).map(|(_, value)| *value).collect::<Vec<f64>>();
+            let pick =
+                |values: &[f64]| values.iter().enumerate().filter(|(row, _)| rows(*row)).map(|(_, value)| *value).collect::<Vec<f64>>();
             let picked: Vec<Vec<f64>> = candidates.iter().map(|effects| pick(effects)).collect();
             non_negative(&picked, &pick(residuals.left), &pick(residuals.rest))
         }

@@ -177,7 +177,7 @@ fn best(bins: &Bins, leaf: &Leaf, offsets: &[usize], growth: &Growth, a_row: f64
         let sides: &[bool] = if bins.missing[column] { &[true, false] } else { &[true] };
         for &missing_left in sides {
             let mut left = if missing_left { missing } else { [0.0; 2] };
-            for (bin, cell) in (1_u8..).zip(&cells[1..cells.len() - 1]) {
+            for (bin, cell) in (1_u8..=255).zip(&cells[1..cells.len() - 1]) {
                 left = plus(left, cell);
                 let right = [leaf.sums[0] - left[0], leaf.sums[1] - left[1]];
                 if left[1] < least {

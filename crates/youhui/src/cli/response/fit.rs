@@ -160,7 +160,8 @@ fn numbers(table: &mut Table, name: &str) -> Result<Vec<f64>, CliError> {
 
 /// For each arm its probability by row.
 fn propensities(table: &mut Table, args: &Args, arms: &[String]) -> Result<Option<Vec<Vec<f64>>>, CliError> {
-    let treatments: Vec<&String> = arms.iter().filter(|arm| **arm != args.control).collect();
+    let mut treatments: Vec<&String> = arms.iter().filter(|arm| **arm != args.control).collect();
+    treatments.sort();
     let columns = match args.propensity.as_slice() {
         [] => return Ok(None),
         [column] if treatments.len() == 1 && !column.contains('=') => vec![(treatments[0].as_str(), column.as_str())],

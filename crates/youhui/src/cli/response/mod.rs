@@ -1,5 +1,6 @@
 //! `youhui response`: what a treatment changes for each customer.
 
+mod benchmark;
 mod fit;
 mod predict;
 
@@ -18,12 +19,14 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Benchmark(benchmark::Args),
     Fit(fit::Args),
     Predict(predict::Args),
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     match &args.command {
+        Command::Benchmark(args) => benchmark::run(args, console),
         Command::Fit(args) => fit::run(args, console),
         Command::Predict(args) => predict::run(args, console),
     }
