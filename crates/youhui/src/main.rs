@@ -31,6 +31,7 @@ enum Command {
     Import(cli::import::Args),
     Dataset(cli::dataset::Args),
     Price(cli::price::Args),
+    Evaluate(cli::evaluate::Args),
     Schema(cli::schema::Args),
 }
 
@@ -52,6 +53,7 @@ fn run(command: &Command, console: Console) -> Result<(), CliError> {
         Command::Import(args) => cli::import::run(args, console),
         Command::Dataset(args) => cli::dataset::run(args, console),
         Command::Price(args) => cli::price::run(args, console),
+        Command::Evaluate(args) => cli::evaluate::run(args, console),
         Command::Schema(args) => cli::schema::run(args, console),
     }
 }
