@@ -26,7 +26,14 @@ fn trial(rows: usize) -> String {
     let mut text = "segment,visit,spend,cost,p,men,women,guess\n".to_owned();
     for _ in 0..rows {
         let x = numbers.next();
-        let arm = ["none", "men", "women"][(numbers.next() * 3.0) as usize];
+        let lot = numbers.next() * 3.0;
+        let arm = if lot < 1.0 {
+            "none"
+        } else if lot < 2.0 {
+            "men"
+        } else {
+            "women"
+        };
         let effects = [0.5 * x - 0.1, 0.4 - 0.5 * x];
         let effect = if arm == "men" {
             effects[0]
