@@ -19,7 +19,10 @@ impl Matrix {
 
     /// How many rows.
     pub const fn rows(&self) -> usize {
-        if self.columns == 0 { 0 } else { self.values.len() / self.columns }
+        match self.values.len().checked_div(self.columns) {
+            Some(rows) => rows,
+            None => 0,
+        }
     }
 
     /// How many columns.

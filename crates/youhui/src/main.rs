@@ -32,6 +32,7 @@ enum Command {
     Dataset(cli::dataset::Args),
     Price(cli::price::Args),
     Response(cli::response::Args),
+    Evaluate(cli::evaluate::Args),
     Schema(cli::schema::Args),
 }
 
@@ -54,6 +55,7 @@ fn run(command: &Command, console: Console) -> Result<(), CliError> {
         Command::Dataset(args) => cli::dataset::run(args, console),
         Command::Price(args) => cli::price::run(args, console),
         Command::Response(args) => cli::response::run(args, console),
+        Command::Evaluate(args) => cli::evaluate::run(args, console),
         Command::Schema(args) => cli::schema::run(args, console),
     }
 }

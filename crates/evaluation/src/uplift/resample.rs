@@ -134,6 +134,8 @@ fn null(values: &[f64], actual: f64) -> Option<Null> {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let as_good = values.iter().filter(|&&value| value >= actual).count() as f64;
+    // Sums of the same numbers in another order are the same value.
+    let reached = actual - 1e-12 * actual.abs().max(1.0);
+    let as_good = values.iter().filter(|&&value| value >= reached).count() as f64;
     Some(Null { mean, spread: (squares / (count - 1.0)).sqrt(), p: (1.0 + as_good) / (1.0 + count), permutations: values.len() })
 }

@@ -74,7 +74,7 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
     // In an order that does not depend on which row comes first.
     treatments.sort_by(|one, other| experiment.arms[*one].cmp(&experiment.arms[*other]));
     let seed = settings.seed;
-    let named = (settings.learner != "auto").then(|| settings.learner.as_str());
+    let named = (settings.learner != "auto").then_some(settings.learner.as_str());
     let basics = Basics::cross_fit(experiment, &inputs, control, &treatments, named, seed, &mut warnings);
     let mut arms = Vec::new();
     let mut unseen = Vec::new();

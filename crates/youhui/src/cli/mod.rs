@@ -2,6 +2,7 @@
 
 pub(crate) mod dataset;
 pub(crate) mod demo;
+pub(crate) mod evaluate;
 pub(crate) mod import;
 pub(crate) mod price;
 pub(crate) mod response;
