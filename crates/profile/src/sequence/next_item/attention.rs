@@ -37,7 +37,7 @@ impl Attention {
     pub(super) fn forward(&self, lengths: &[usize], inputs: &[f32], weights: &mut [f32], y: &mut [f32], scratch: &mut Scratch) {
         let (each, width) = (self.width / self.heads, self.width);
         let (mut token, mut rest) = (0, weights);
-        for &length in lengths {
+        for &length in lengths.iter().filter(|&&length| length > 0) {
             let stride = padded(length);
             scratch.turned.clear();
             scratch.turned.resize(each * stride, 0.0);
@@ -66,7 +66,7 @@ impl Attention {
         let (each, width) = (self.width / self.heads, self.width);
         let factor = 1.0 / (each as f32).sqrt();
         let (mut token, mut rest) = (0, weights);
-        for &length in lengths {
+        for &length in lengths.iter().filter(|&&length| length > 0) {
             let stride = padded(length);
             scratch.turned.clear();
             scratch.turned.resize(each * stride, 0.0);

@@ -13,10 +13,14 @@ pub(super) struct Linear {
     bias: Slot,
 }
 
+/// Deviation of the weights before training (Devlin et al. 2019, BERT, and SASRec's ports after it).
+pub(super) const START: f64 = 0.02;
+
 impl Linear {
-    /// Normal weights of variance 1/inputs (LeCun et al. 1998), bias 0.
+    /// Normal weights of deviation `START`, bias 0: layers begin by adding little to their input, so that
+    /// a state begins as the last item's own vector.
     pub(super) fn new(inputs: usize, outputs: usize, parameters: &mut Parameters, draw: &mut Draw) -> Self {
-        let weight = parameters.normal(inputs, outputs, 1.0 / (inputs as f64).sqrt(), draw);
+        let weight = parameters.normal(inputs, outputs, START, draw);
         Self { weight, bias: parameters.constant(1, outputs, 0.0) }
     }
 

@@ -5,6 +5,7 @@ use youhui_commerce::Draw;
 use super::NextItemConfig;
 use super::block::{Block, Packed, Room, Trace};
 use super::input::{Input, Token};
+use super::linear::START;
 use super::norm::Norm;
 use super::parameters::Parameters;
 use super::vector::dropout;
@@ -16,8 +17,8 @@ pub(super) struct Network {
     input: Input,
     blocks: Vec<Block>,
     last: Norm,
-    /// What an item's vector is multiplied by on its way in, so that it is as large as a
-    /// normalised state.
+    /// What an item's vector is multiplied by on its way in, √width as in SASRec, so that layers add
+    /// little to it at the start.
     pub(super) scale: f32,
     pub(super) width: usize,
     pub(super) parameters: Parameters,
@@ -41,9 +42,8 @@ impl Network {
         let mut draw = Draw::seeded(config.seed).fork("next item network");
         let width = config.width;
         let mut parameters = Parameters::default();
-        let deviation = 1.0 / (width as f64).sqrt();
-        let vectors = (0..items * width).map(|_| (deviation * draw.normal()) as f32).collect();
-        let input = Input::new(config.window, width, 0.1, &mut parameters, &mut draw);
+        let vectors = (0..items * width).map(|_| (START * draw.normal()) as f32).collect();
+        let input = Input::new(config.window, width, 0.05, &mut parameters, &mut draw);
         let blocks = (0..config.layers).map(|_| Block::new(width, config.heads, config.inner, &mut parameters, &mut draw)).collect();
         let last = Norm::new(width, &mut parameters);
         parameters.refresh();
