@@ -65,10 +65,13 @@ class Network(nn.Module):
         super().__init__()
         self.items = nn.Embedding(s["items"], s["width"])
         self.positions = nn.Embedding(s["events"], s["width"])
-        nn.init.normal_(self.items.weight, std=s["width"] ** -0.5)
-        nn.init.normal_(self.positions.weight, std=0.1)
+        nn.init.normal_(self.items.weight, std=0.02)
+        nn.init.normal_(self.positions.weight, std=0.05)
         self.blocks = nn.ModuleList(Block(s["width"], s["heads"], s["inner"], s["dropout"]) for _ in range(s["layers"]))
         self.last = nn.LayerNorm(s["width"])
+        for linear in (module for module in self.blocks.modules() if isinstance(module, nn.Linear)):
+            nn.init.normal_(linear.weight, std=0.02)
+            nn.init.zeros_(linear.bias)
         self.scale, self.dropout, self.negatives = math.sqrt(s["width"]), s["dropout"], s["negatives"]
 
     def loss(self, batch):

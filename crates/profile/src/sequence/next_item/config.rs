@@ -46,7 +46,7 @@ impl Default for NextItemConfig {
             inner: 256,
             window: 50,
             dropout: 0.5,
-            negatives: 0,
+            negatives: 2_048,
             popularity_power: 0.0,
             batch: 512,
             epochs: 200,

@@ -9,13 +9,13 @@ use super::vector::{add_scaled, dot, exp, max, sum_by};
 const BLOCK: usize = 256;
 
 /// Items that every state of one step is compared with beside the one that came: shared, so that
-/// scores are one matrix product (Wu et al. 2024; Klenitskiy et al. 2025, eSASRec).
+/// scores are one matrix product (Tikhonovich et al. 2025, eSASRec).
 #[derive(Debug)]
 pub(super) struct Candidates {
     pub(super) items: Vec<u32>,
-    /// ln of one over the expected number of draws of each: the sum over the sample then has the
-    /// expectation of the sum over all (Bengio & Senécal 2008; the item that came is always there and
-    /// is not corrected, Khrylchenko et al. 2025).
+    /// −ln of the chance that each was drawn: the sum over the sample then has the expectation of the
+    /// sum over all (Horvitz & Thompson 1952; Bengio & Senécal 2008, the "logQ correction"). The item
+    /// that came is always there and is not corrected.
     corrections: Vec<f32>,
     /// Which candidate an item is.
     place: Vec<u32>,

@@ -101,7 +101,7 @@ pub(super) fn dropout(values: &mut [f32], rate: f32, key: u64) {
         #[inline(always)]
         || {
             for (place, value) in values.iter_mut().enumerate() {
-                // Wellons' 32-bit mixer (2018, "lowbias32") of a counter.
+                // A 32-bit mixer of the kind that Wellons' hash-prospector (2018) finds, of a counter.
                 let mut hash = (place as u32).wrapping_mul(0x9e37_79b9) ^ low;
                 hash = (hash ^ (hash >> 16)).wrapping_mul(0x21f0_aaad);
                 hash = (hash ^ (hash >> 15) ^ high).wrapping_mul(0x735a_2d97);
