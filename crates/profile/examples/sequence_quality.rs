@@ -4,13 +4,19 @@
 //!
 //! FILE is JSON Lines: first `{"categories": n}`, then per customer
 //! `{"subject": number, "steps": [[micros, amount, [[category, share], …]], …]}`.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_possible_truncation, reason = "an example for developers")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "an example for developers"
+)]
 
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use youhui_commerce::{Draw, SubjectId};
-use youhui_profile::sequence::{BasketStep, EncoderConfig, Mean, Ranking, Sequence, evaluate};
+use youhui_profile::sequence::{BasketStep, EncoderConfig, Mean, Ranking, Sequence, SequenceQuality, evaluate};
 
 fn read(path: &str) -> (usize, Vec<Sequence>) {
     let text = std::fs::read_to_string(path).unwrap();
@@ -38,10 +44,18 @@ fn read(path: &str) -> (usize, Vec<Sequence>) {
     (categories, sequences)
 }
 
-fn show(name: &str, ranking: &Ranking) {
-    let text = |mean: Mean| format!("{:.4} ± {:.4}", mean.mean, mean.std_error);
-    let Ranking { ndcg_10, hit_rate_10, recall_10 } = *ranking;
-    println!("{name:14} ndcg {}  hit {}  recall {}", text(ndcg_10), text(hit_rate_10), text(recall_10));
+/// The mean, and its 95 % interval; `quantile` is Student's t of so many values, or the normal one.
+fn interval_by(mean: Mean, quantile: f64) -> Value {
+    let half = quantile * mean.std_error;
+    json!({"mean": mean.mean, "std_error": mean.std_error, "low": mean.mean - half, "high": mean.mean + half})
+}
+
+fn interval(mean: Mean) -> Value {
+    interval_by(mean, 1.96)
+}
+
+fn show(ranking: &Ranking) -> Value {
+    json!({"hit_rate_10": interval(ranking.hit_rate_10), "ndcg_10": interval(ranking.ndcg_10)})
 }
 
 fn main() {
@@ -70,13 +84,13 @@ fn main() {
             _ => panic!("unknown setting {key}"),
         }
     }
-    println!("{} customers, {baskets} baskets, {categories} categories, {config:?}", sequences.len());
-    for seed in 0..seeds {
-        config.seed += seed;
+    eprintln!("{} customers, {baskets} baskets, {categories} categories, {config:?}", sequences.len());
+    let mut seen: Vec<SequenceQuality> = Vec::new();
+    for _ in 0..seeds {
         let start = Instant::now();
         let mut last = start;
         let found = evaluate(&sequences, categories, &config, &mut |report| {
-            println!(
+            eprintln!(
                 "  epoch {:2}: loss {:.4}, validation loss {:.4}, ndcg {:.4}, {:.2} s",
                 report.epoch,
                 report.loss,
@@ -87,17 +101,31 @@ fn main() {
             last = Instant::now();
         })
         .unwrap();
-        let quality = &found.quality;
-        println!("seed {}: {:.1} s, best epoch {}", config.seed, start.elapsed().as_secs_f64(), found.training.best_epoch);
-        show("encoder", &quality.encoder);
-        show("own frequency", &quality.own_frequency);
-        show("popularity", &quality.popularity);
-        let (own, popular) = (quality.gain_over_own_frequency, quality.gain_over_popularity);
-        println!(
-            "gain of ndcg over own frequency {:.4} ± {:.4} (paired), over popularity {:.4} ± {:.4}",
-            own.mean, own.std_error, popular.mean, popular.std_error
-        );
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak memory unknown"));
+        eprintln!("seed {}: {:.1} s, best epoch {}", config.seed, start.elapsed().as_secs_f64(), found.training.best_epoch);
+        seen.push(found.quality);
+        config.seed += 1;
     }
+    let first = &seen[0];
+    // The encoder differs by seed, what needs no learning doesn't: its error is that over customers.
+    let student = [f64::NAN, f64::NAN, 12.71, 4.30, 3.18, 2.78].get(seen.len()).copied().unwrap_or(2.57);
+    let over_seeds = |of: fn(&Ranking) -> Mean| {
+        let means: Vec<f64> = seen.iter().map(|one| of(&one.encoder).mean).collect();
+        interval_by(Mean::of(&means), student)
+    };
+    println!(
+        "{}",
+        json!({
+            "customers": first.customers, "baskets": baskets, "categories": categories, "seeds": seeds,
+            "encoder_over_seeds": {"hit_rate_10": over_seeds(|one| one.hit_rate_10), "ndcg_10": over_seeds(|one| one.ndcg_10)},
+            "encoder_over_customers_first_seed": show(&first.encoder),
+            "own_frequency": show(&first.own_frequency),
+            "markov_chain": show(&first.markov_chain),
+            "popularity": show(&first.popularity),
+            "paired_gain_of_ndcg_10_first_seed": {
+                "over_own_frequency": interval(first.gain_over_own_frequency),
+                "over_markov_chain": interval(first.gain_over_markov_chain),
+                "over_popularity": interval(first.gain_over_popularity),
+            },
+        })
+    );
 }

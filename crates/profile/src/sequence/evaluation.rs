@@ -1,6 +1,7 @@
 //! How well the encoder foresees the next basket, against what needs no learning.
 
 use super::history::{History, Popularity};
+use super::markov::MarkovChain;
 use super::metrics::{Mean, Ranking, Score, score};
 use super::training::{EpochReport, TrainReport, train};
 use super::{BasketStep, Encoder, EncoderConfig, Sequence, SequenceError};
@@ -19,10 +20,14 @@ pub struct SequenceQuality {
     pub popularity: Ranking,
     /// The customer's own most common categories, filled up by popularity.
     pub own_frequency: Ranking,
+    /// What most often follows the last basket's categories: a first-order Markov chain.
+    pub markov_chain: Ranking,
     /// The encoder's NDCG@10 less popularity's.
     pub gain_over_popularity: Gain,
     /// The encoder's NDCG@10 less that of own frequency.
     pub gain_over_own_frequency: Gain,
+    /// The encoder's NDCG@10 less that of the Markov chain.
+    pub gain_over_markov_chain: Gain,
 }
 
 /// A measured encoder, which was trained without the customers' last baskets.
@@ -85,7 +90,8 @@ fn measure(encoder: &Encoder, before: &[Sequence], targets: &[Option<&BasketStep
     let categories = encoder.categories();
     // The baselines may use every basket before those held out, like the encoder.
     let popularity = Popularity::of(before.iter().flat_map(|sequence| &sequence.steps), categories);
-    let mut scores: [Vec<Score>; 3] = Default::default();
+    let markov = MarkovChain::of(before, categories);
+    let mut scores: [Vec<Score>; 4] = Default::default();
     for (sequences, targets) in before.chunks(1024).zip(targets.chunks(1024)) {
         let times: Vec<_> = targets.iter().map(|target| target.map_or(0, |step| step.time)).collect();
         let learnt = encoder.scores_at(sequences, &times);
@@ -96,7 +102,7 @@ fn measure(encoder: &Encoder, before: &[Sequence], targets: &[Option<&BasketStep
                 own[category as usize] = count;
             }
             let share = &popularity.share;
-            for (scores, ranked) in scores.iter_mut().zip([learnt, share, &own]) {
+            for (scores, ranked) in scores.iter_mut().zip([learnt, share, &own, &markov.scores(sequence.steps.last())]) {
                 scores.push(score(ranked, share, &target.items));
             }
         }
@@ -110,7 +116,9 @@ fn measure(encoder: &Encoder, before: &[Sequence], targets: &[Option<&BasketStep
         encoder: Ranking::of(&scores[0]),
         popularity: Ranking::of(&scores[1]),
         own_frequency: Ranking::of(&scores[2]),
+        markov_chain: Ranking::of(&scores[3]),
         gain_over_popularity: gain(&scores[1]),
         gain_over_own_frequency: gain(&scores[2]),
+        gain_over_markov_chain: gain(&scores[3]),
     }
 }

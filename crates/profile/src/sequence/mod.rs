@@ -11,8 +11,10 @@ mod config;
 mod encoder;
 mod evaluation;
 mod history;
+mod markov;
 mod metrics;
 mod network;
+pub mod next_item;
 mod training;
 
 use youhui_commerce::{Micros, SubjectId};
