@@ -136,7 +136,7 @@ mod tests {
                     other.weights[place] += by;
                     loss(&other, &inputs)
                 };
-                let finite = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+                let finite = (moved(1e-3) - moved(-1e-3)) / 2e-3;
                 assert!((finite - f64::from(*slope)).abs() < 2e-2 * finite.abs().max(1.0), "{activation:?} {place}: {finite} {slope}");
             }
         }
