@@ -3,6 +3,12 @@
 /// What is wrong, where, and what helps.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ResponseError {
+    /// A learner of no name.
+    #[error("no learner is called {name:?}: name auto, or one of {}", crate::LEARNERS.join(", "))]
+    Learner {
+        /// What was asked for.
+        name: String,
+    },
     /// No column to learn from.
     #[error("no feature tells customers apart: every column named is empty or the same in every row; name others with --features")]
     NoFeature,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::dense::{Activation, Network};
+use crate::dense::Network;
 use crate::error::ResponseError;
 use crate::forest::Forest;
 use crate::learner::Effect;
@@ -161,6 +161,10 @@ impl ArmModel {
         let mix = from.f64s(&format!("{name}.mix"))?;
         let [intercept, scale, mean_effect, std_error, weights @ ..] = mix.as_slice() else { return wrong(format!("{name}.mix is cut")) };
         let count = from.u32s(&format!("{name}.bags"))?.first().copied().unwrap_or(0);
+        // Each bag has a tensor at least: a larger number would only be waited for.
+        if count as usize > from.tensors.len() {
+            return wrong(format!("{name} has fewer bags than it says"));
+        }
         let effect = |bag: u32, candidate: usize, weight: f64| {
             (weight > 0.0).then(|| Effect::unpack(from, &format!("{name}.bag{bag}.{candidate}"), width)).transpose()
         };
@@ -303,8 +307,6 @@ fn objective(name: &[u8]) -> Found<Objective> {
 impl Dense {
     fn pack(&self, to: &mut Packer, name: &str) {
         to.u32s(&format!("{name}.sizes"), self.network.sizes.iter().map(|size| index(*size)));
-        let activation: &[u8] = if self.network.activation == Activation::Relu { b"relu" } else { b"elu" };
-        to.bytes(&format!("{name}.activation"), activation);
         to.f32s(&format!("{name}.weights"), self.network.weights.iter().copied());
         to.f64s(&format!("{name}.target"), [self.center, self.scale]);
         to.bytes(&format!("{name}.objective"), objective_name(self.objective));
@@ -318,14 +320,9 @@ impl Dense {
         {
             return wrong(format!("{name} has layers that don't fit each other"));
         }
-        let activation = match from.bytes(&format!("{name}.activation"))? {
-            b"relu" => Activation::Relu,
-            b"elu" => Activation::Elu,
-            _ => return wrong(format!("{name} has an activation that this program does not know")),
-        };
         let target = from.f64s_of(&format!("{name}.target"), 2)?;
         let objective = objective(from.bytes(&format!("{name}.objective"))?)?;
-        Ok(Self { network: Network { sizes, activation, weights }, objective, center: target[0], scale: target[1] })
+        Ok(Self { network: Network { sizes, weights }, objective, center: target[0], scale: target[1] })
     }
 }
 

@@ -19,10 +19,13 @@ fn arms() -> [String; 2] {
 }
 
 fn fitted(train: &Simulated, learner: &str, seed: u64) -> Model {
+    fitted_on(&features(&columns(train)), train, learner, seed)
+}
+
+fn fitted_on(features: &[Feature<'_>], train: &Simulated, learner: &str, seed: u64) -> Model {
     let arm: Vec<u32> = train.treated.iter().map(|treated| u32::from(*treated)).collect();
-    let columns = columns(train);
     let experiment = Experiment {
-        features: &features(&columns),
+        features,
         arm: &arm,
         arms: &arms(),
         control: "none",
@@ -198,18 +201,7 @@ fn odd_columns_are_left_out_or_kept_with_a_warning() {
     let names: Vec<String> = codes.iter().map(|code| format!("name {code}")).collect();
     let mut features = features(&columns);
     features.push(Feature { name: "many names", values: FeatureValues::Category { codes: &codes, names: &names } });
-    let arm: Vec<u32> = train.treated.iter().map(|treated| u32::from(*treated)).collect();
-    let experiment = Experiment {
-        features: &features,
-        arm: &arm,
-        arms: &arms(),
-        control: "none",
-        outcome: &train.outcome,
-        cost: None,
-        propensity: None,
-        objective: Objective::Continuous,
-    };
-    let model = fit(&experiment, &Settings { learner: "x-trees".to_owned(), seed: 1 }).unwrap();
+    let model = fitted_on(&features, &train, "x-trees", 1);
     assert_eq!(
         model.card.warnings,
         [

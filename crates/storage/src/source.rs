@@ -248,28 +248,48 @@ pub(crate) fn broken_file(path: &Path, place: &str, problem: Option<&'static str
     }
 }
 
+/// The lines of a file that hold something, counted from 1.
+pub(crate) struct Lines<'a> {
+    path: &'a Path,
+    input: BufReader<File>,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(path: &'a Path, file: File) -> Self {
+        Self { path, input: BufReader::with_capacity(1 << 20, file), line: Vec::new(), number: 0 }
+    }
+
+    pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, StoreError> {
+        loop {
+            self.line.clear();
+            let read = self.input.by_ref().take(LONGEST_ROW as u64 + 1).read_until(b'\n', &mut self.line);
+            if read.map_err(StoreError::io(self.path))? == 0 {
+                return Ok(None);
+            }
+            if self.line.len() > LONGEST_ROW {
+                let message = format!("row {} is longer than 64 MB: write one object a line", self.number + 1);
+                return Err(StoreError::format(self.path, message));
+            }
+            if self.number == 0 && self.line.starts_with(BYTE_ORDER_MARK) {
+                self.line.drain(..BYTE_ORDER_MARK.len());
+            }
+            if !self.line.iter().all(u8::is_ascii_whitespace) {
+                self.number += 1;
+                return Ok(Some((self.number, &self.line)));
+            }
+        }
+    }
+}
+
 fn json_lines(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    let mut input = BufReader::with_capacity(1 << 20, file);
+    let mut lines = Lines::new(path, file);
     let mut rows = TextRows::new(wanted);
-    let (mut number, mut line) = (0, Vec::new());
     let mut seen = vec![false; wanted.len()];
     let mut present = std::collections::BTreeSet::new();
-    loop {
-        line.clear();
-        if input.by_ref().take(LONGEST_ROW as u64 + 1).read_until(b'\n', &mut line).map_err(StoreError::io(path))? == 0 {
-            break;
-        }
-        if line.len() > LONGEST_ROW {
-            return Err(StoreError::format(path, format!("row {} is longer than 64 MB: write one object a line", number + 1)));
-        }
-        if number == 0 && line.starts_with(BYTE_ORDER_MARK) {
-            line.drain(..BYTE_ORDER_MARK.len());
-        }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        number += 1;
-        match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&line) {
+    while let Some((number, line)) = lines.next_line()? {
+        match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line) {
             Ok(object) => {
                 let cells: Vec<Option<String>> = wanted.iter().map(|column| object.get(column).and_then(plain)).collect();
                 seen.iter_mut().zip(&cells).for_each(|(seen, cell)| *seen |= cell.is_some());
@@ -289,7 +309,7 @@ fn json_lines(path: &Path, file: File, wanted: &[String], each: &mut dyn FnMut(C
         let seen: Vec<String> = present.into_iter().collect();
         check_columns(path, &seen, wanted)?;
     }
-    finish(path, rows, number, each)
+    finish(path, rows, lines.number, each)
 }
 
 fn finish(path: &Path, mut rows: TextRows, number: u64, each: &mut dyn FnMut(Chunk) -> Result<(), StoreError>) -> Result<(), StoreError> {

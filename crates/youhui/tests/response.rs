@@ -106,7 +106,7 @@ fn the_best_for_all_goes_to_all_where_customers_do_not_differ() {
 fn bad_input_says_what_is_wrong_and_what_helps() {
     let desk = Desk::new(400);
     let fit = "fit --data train.csv --treatment arm --control none --outcome spent --out model";
-    desk.check(&format!("{fit} --learner best"), "is none of auto, constant");
+    desk.check(&format!("{fit} --learner best"), "no learner is called \"best\": name auto, or one of constant");
     desk.check(&fit.replace("train.csv", "absent.csv"), "absent.csv");
     desk.check(&fit.replace("--treatment arm", "--treatment group"), "group");
     desk.check(&fit.replace("none", "nobody"), "no row has the control \"nobody\" (the treatments are \"");
@@ -120,7 +120,7 @@ fn bad_input_says_what_is_wrong_and_what_helps() {
     std::fs::write(desk.path("train.csv"), b"\xff\xfe\x00age").unwrap();
     desk.check(fit, "train.csv");
     desk.check("predict --model model --data test.csv --out answer.csv", "model");
-    desk.check("benchmark --learners none", "is none of auto");
+    desk.check("benchmark --learners none", "no learner is called \"none\"");
 }
 
 #[test]

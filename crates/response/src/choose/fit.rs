@@ -57,10 +57,7 @@ const SMALL_BAGS: Plan = Plan { groups: 20, rounds: 1, all_but_one: false };
 /// Fits the effect of every treatment.
 ///
 /// # Errors
-/// What is wrong with the rows; see [`ResponseError`].
-///
-/// # Panics
-/// Where `settings.learner` is none of the names.
+/// What is wrong with the rows or the settings; see [`ResponseError`].
 pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, ResponseError> {
     let control = check(experiment)?;
     let mut warnings = Vec::new();
@@ -75,6 +72,8 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
     treatments.sort_by(|one, other| experiment.arms[*one].cmp(&experiment.arms[*other]));
     let seed = settings.seed;
     let named = (settings.learner != "auto").then_some(settings.learner.as_str());
+    let names: Vec<&str> = named.map_or_else(|| CANDIDATES.to_vec(), |name| vec![name]);
+    let learners = std::iter::once("constant").chain(names.iter().copied()).map(learner).collect::<Result<Vec<_>, _>>()?;
     let basics = Basics::cross_fit(experiment, &inputs, control, &treatments, named, seed, &mut warnings);
     let mut arms = Vec::new();
     let mut unseen = Vec::new();
@@ -85,7 +84,8 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
             .filter(|&row| [arm, control].contains(&(experiment.arm[row as usize] as usize)))
             .collect();
         let nuisances = basics.of_pair(&trial, &rows, control, arm, named, seed ^ (arm as u64) << 32);
-        let (model, effects) = fit_arm(experiment, &trial, &nuisances, &rows, arm, place, named, seed);
+        let (model, effects) =
+            fit_arm(&experiment.arms[arm], &names, &learners, &trial, &nuisances, &rows, named, seed ^ ((place as u64) << 40));
         arms.push(model);
         unseen.push(effects);
     }
@@ -199,8 +199,6 @@ pub(crate) struct Basics {
     pub(crate) outcomes: Vec<Vec<f64>>,
     /// Probability of each arm, clipped.
     pub(crate) propensities: Vec<Vec<f64>>,
-    /// Share of rows where it was clipped.
-    clipped: Vec<f64>,
 }
 
 impl Basics {
@@ -215,12 +213,7 @@ impl Basics {
     ) -> Self {
         let rows = inputs.rows();
         let folds = folds(rows, seed);
-        let mut basics = Self {
-            folds,
-            outcomes: vec![vec![]; experiment.arms.len()],
-            propensities: vec![vec![]; experiment.arms.len()],
-            clipped: vec![0.0; experiment.arms.len()],
-        };
+        let mut basics = Self { folds, outcomes: vec![vec![]; experiment.arms.len()], propensities: vec![vec![]; experiment.arms.len()] };
         let binary = treatments.len() == 1;
         for arm in std::iter::once(control).chain(treatments.iter().copied()) {
             let own = |row: u32| experiment.arm[row as usize] as usize == arm;
@@ -242,7 +235,6 @@ impl Basics {
         for arm in std::iter::once(control).chain(treatments.iter().copied()) {
             let inside = |p: &f64| (CLIP..=1.0 - CLIP).contains(p);
             let outside = basics.propensities[arm].iter().filter(|p| !inside(p)).count();
-            basics.clipped[arm] = outside as f64 / rows.max(1) as f64;
             if outside > 0 {
                 warnings.push(format!(
                     "the probability of {:?} was clipped to {CLIP}…{} in {outside} of {rows} rows: there the arms hardly overlap, and effects rest on the model",
@@ -304,28 +296,24 @@ fn expected(
 
 #[allow(clippy::too_many_arguments, reason = "one call site")]
 fn fit_arm(
-    experiment: &Experiment<'_>,
+    treatment: &str,
+    names: &[&str],
+    learners: &[Box<dyn Learner>],
     trial: &Trial<'_>,
     nuisances: &Nuisances,
     rows: &[u32],
-    arm: usize,
-    place: usize,
     named: Option<&str>,
     seed: u64,
 ) -> (ArmModel, Vec<f64>) {
-    let names: Vec<&str> = named.map_or_else(|| CANDIDATES.to_vec(), |name| vec![name]);
-    let make = |name: &str| learner(name).unwrap_or_else(|| panic!("no learner {name:?}"));
-    let learners: Vec<Box<dyn Learner>> = std::iter::once("constant").chain(names.iter().copied()).map(make).collect();
     let many = rows.len() > MANY_ROWS && named.is_some();
     let plan = if many { SMALL_BAGS } else { Plan::for_rows(rows.len()) };
-    let seed = seed ^ ((place as u64) << 40);
-    let mut bagged = bagged(&learners, trial, nuisances, rows, &plan, seed);
+    let mut bagged = bagged(learners, trial, nuisances, rows, &plan, seed);
     let main = many.then(|| learners[1].fit(trial, nuisances, rows, seed));
     let (left, rest) = nuisances.residuals(trial);
     let pick = |values: &[f64]| rows.iter().map(|&row| values[row as usize]).collect::<Vec<f64>>();
     let unseen: Vec<Vec<f64>> = bagged.iter().map(|of| pick(&of.unseen)).collect();
     let residuals = Residuals { left: &pick(&left), rest: &pick(&rest) };
-    let selection = select(&names, &unseen[0], &unseen[1..], residuals);
+    let selection = select(names, &unseen[0], &unseen[1..], residuals);
     // A named learner is what was asked for; `auto` doesn't tell customers apart that it can't.
     let personalises = named.is_some_and(|name| name != "constant") || (named.is_none() && selection.heterogeneity.detected());
     let scores = pick(&nuisances.scores(trial));
@@ -341,7 +329,7 @@ fn fit_arm(
     };
     let bags = if personalises { bags(&mut bagged, &selection.weights, plan.bags()) } else { vec![] };
     let report = ArmReport {
-        treatment: experiment.arms[arm].clone(),
+        treatment: treatment.to_owned(),
         rows: trial.treated.iter().filter(|treated| **treated).count(),
         mean_effect: mean,
         std_error: spread,

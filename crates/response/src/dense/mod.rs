@@ -6,5 +6,5 @@ mod network;
 mod product;
 mod training;
 
-pub(crate) use network::{Activation, Network};
+pub(crate) use network::Network;
 pub(crate) use training::{Training, train};

@@ -4,27 +4,16 @@ use youhui_commerce::Draw;
 
 use super::product::{View, multiply};
 
-/// What a hidden layer does to its sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Activation {
-    /// max(0, x).
-    Relu,
-    /// x above zero, eˣ − 1 below (Clevert et al. 2016).
-    Elu,
-}
-
-/// Layers of weights, each followed by its biases, in one list.
+/// Layers of weights, each followed by its biases, in one list; hidden layers pass on max(0, sum).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Network {
     pub(crate) sizes: Vec<usize>,
-    pub(crate) activation: Activation,
     pub(crate) weights: Vec<f32>,
 }
 
 impl Network {
     /// Uniform beginnings (Glorot and Bengio 2010), biases zero.
-    pub(crate) fn new(sizes: &[usize], activation: Activation, draw: &mut Draw) -> Self {
+    pub(crate) fn new(sizes: &[usize], draw: &mut Draw) -> Self {
         let mut weights = Vec::new();
         for pair in sizes.windows(2) {
             let most = (6.0 / (pair[0] + pair[1]) as f64).sqrt();
@@ -32,7 +21,7 @@ impl Network {
             weights.extend((0..pair[0] * pair[1]).map(|_| ((2.0 * draw.uniform() - 1.0) * most) as f32));
             weights.extend(std::iter::repeat_n(0.0, pair[1]));
         }
-        Self { sizes: sizes.to_vec(), activation, weights }
+        Self { sizes: sizes.to_vec(), weights }
     }
 
     pub(crate) fn outputs(&self) -> usize {
@@ -54,7 +43,7 @@ impl Network {
             (0..rows).for_each(|_| to.extend_from_slice(biases));
             multiply(to, View::new(from, pair[0]), View::new(weights, pair[1]), true);
             if depth + 2 < self.sizes.len() {
-                self.activation.apply(to);
+                to.iter_mut().for_each(|value| *value = value.max(0.0));
             }
         }
     }
@@ -78,32 +67,10 @@ impl Network {
                 next.clear();
                 next.resize(from.len(), 0.0);
                 multiply(&mut next, View::new(deltas, outs), View::new(&self.weights[start..start + ins * outs], outs).t(), false);
-                self.activation.back(from, &mut next);
+                next.iter_mut().zip(from).filter(|(_, value)| **value <= 0.0).for_each(|(delta, _)| *delta = 0.0);
                 std::mem::swap(deltas, &mut next);
             }
             end = start;
-        }
-    }
-}
-
-impl Activation {
-    fn apply(self, values: &mut [f32]) {
-        match self {
-            Self::Relu => values.iter_mut().for_each(|value| *value = value.max(0.0)),
-            Self::Elu => values.iter_mut().for_each(|value| {
-                if *value < 0.0 {
-                    *value = value.exp() - 1.0;
-                }
-            }),
-        }
-    }
-
-    /// Times the slope, which both functions tell from their value.
-    fn back(self, values: &[f32], deltas: &mut [f32]) {
-        let both = values.iter().zip(deltas);
-        match self {
-            Self::Relu => both.for_each(|(value, delta)| *delta = if *value > 0.0 { *delta } else { 0.0 }),
-            Self::Elu => both.for_each(|(value, delta)| *delta *= if *value > 0.0 { 1.0 } else { value + 1.0 }),
         }
     }
 }
@@ -121,24 +88,22 @@ mod tests {
 
     #[test]
     fn the_gradient_is_that_of_finite_differences() {
-        for activation in [Activation::Relu, Activation::Elu] {
-            let mut draw = Draw::seeded(5);
-            let network = Network::new(&[4, 6, 5, 3], activation, &mut draw);
-            #[allow(clippy::cast_possible_truncation)]
-            let inputs: Vec<f32> = (0..28).map(|_| draw.normal() as f32).collect();
-            let mut layers = Vec::new();
-            network.forward(&inputs, &mut layers);
-            let (mut deltas, mut gradient) = (layers.last().unwrap().clone(), vec![0.0; network.weights.len()]);
-            network.backward(&inputs, &layers, &mut deltas, &mut gradient);
-            for (place, slope) in gradient.iter().enumerate() {
-                let moved = |by: f32| {
-                    let mut other = network.clone();
-                    other.weights[place] += by;
-                    loss(&other, &inputs)
-                };
-                let finite = (moved(1e-3) - moved(-1e-3)) / 2e-3;
-                assert!((finite - f64::from(*slope)).abs() < 2e-2 * finite.abs().max(1.0), "{activation:?} {place}: {finite} {slope}");
-            }
+        let mut draw = Draw::seeded(5);
+        let network = Network::new(&[4, 6, 5, 3], &mut draw);
+        #[allow(clippy::cast_possible_truncation)]
+        let inputs: Vec<f32> = (0..28).map(|_| draw.normal() as f32).collect();
+        let mut layers = Vec::new();
+        network.forward(&inputs, &mut layers);
+        let (mut deltas, mut gradient) = (layers.last().unwrap().clone(), vec![0.0; network.weights.len()]);
+        network.backward(&inputs, &layers, &mut deltas, &mut gradient);
+        for (place, slope) in gradient.iter().enumerate() {
+            let moved = |by: f32| {
+                let mut other = network.clone();
+                other.weights[place] += by;
+                loss(&other, &inputs)
+            };
+            let finite = (moved(1e-3) - moved(-1e-3)) / 2e-3;
+            assert!((finite - f64::from(*slope)).abs() < 2e-2 * finite.abs().max(1.0), "{place}: {finite} {slope}");
         }
     }
 }

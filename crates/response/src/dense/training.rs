@@ -3,14 +3,13 @@
 use youhui_commerce::Draw;
 
 use super::adam::Adam;
-use super::network::{Activation, Network};
+use super::network::Network;
 use crate::matrix::Matrix;
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Training {
     pub(crate) hidden: Vec<usize>,
-    pub(crate) activation: Activation,
     pub(crate) rate: f32,
     pub(crate) decay: f32,
     /// Lasso's penalty on the first layer's weights, by proximal steps: inputs that say nothing are dropped.
@@ -26,41 +25,25 @@ pub(crate) struct Training {
 /// Loss of a row's outputs, and its gradient into the last argument.
 pub(crate) type Loss<'a> = dyn Fn(u32, &[f32], &mut [f32]) -> f32 + Sync + 'a;
 
-/// Mean losses after an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub(crate) struct Epoch {
-    pub(crate) training: f64,
-    pub(crate) held_out: f64,
-}
-
 /// Trains a network on rows of `matrix`, whose columns should be standardised.
-pub(crate) fn train(
-    matrix: &Matrix,
-    rows: &[u32],
-    outputs: usize,
-    loss: &Loss<'_>,
-    settings: &Training,
-    seed: u64,
-) -> (Network, Vec<Epoch>) {
+pub(crate) fn train(matrix: &Matrix, rows: &[u32], outputs: usize, loss: &Loss<'_>, settings: &Training, seed: u64) -> Network {
     let mut draw = Draw::seeded(seed).fork("dense");
     let mut rows = rows.to_vec();
     draw.shuffle(&mut rows);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
     let held_out = rows.split_off(rows.len() - (rows.len() as f64 * settings.held_out) as usize);
     let sizes: Vec<usize> = std::iter::once(matrix.columns()).chain(settings.hidden.iter().copied()).chain([outputs]).collect();
-    let mut network = Network::new(&sizes, settings.activation, &mut draw);
+    let mut network = Network::new(&sizes, &mut draw);
     let mut adam = Adam::new(network.weights.len());
     let mut gradient = vec![0.0; network.weights.len()];
     let (mut inputs, mut layers, mut deltas) = (Vec::new(), Vec::new(), Vec::new());
-    let mut report = Vec::new();
     let mut best = (f64::INFINITY, 0, network.weights.clone());
     for epoch in 1..=settings.epochs {
         draw.shuffle(&mut rows);
-        let mut sum = 0.0;
         for batch in rows.chunks(settings.batch) {
             gather(matrix, batch, &mut inputs);
             network.forward(&inputs, &mut layers);
-            sum += losses(&layers[layers.len() - 1], batch, outputs, loss, &mut deltas);
+            losses(&layers[layers.len() - 1], batch, outputs, loss, &mut deltas);
             let scale = 1.0 / batch.len() as f32;
             deltas.iter_mut().for_each(|delta| *delta *= scale);
             network.backward(&inputs, &layers, &mut deltas, &mut gradient);
@@ -72,27 +55,25 @@ pub(crate) fn train(
                 }
             }
         }
-        let mut of_held_out = 0.0;
+        if settings.patience == 0 || held_out.is_empty() {
+            continue;
+        }
+        let mut now = 0.0;
         for batch in held_out.chunks(1024) {
             gather(matrix, batch, &mut inputs);
             network.forward(&inputs, &mut layers);
-            of_held_out += losses(&layers[layers.len() - 1], batch, outputs, loss, &mut deltas);
+            now += losses(&layers[layers.len() - 1], batch, outputs, loss, &mut deltas);
         }
-        let mean = |sum: f64, rows: &[u32]| if rows.is_empty() { f64::NAN } else { sum / rows.len() as f64 };
-        let now = Epoch { training: mean(sum, &rows), held_out: mean(of_held_out, &held_out) };
-        report.push(now);
-        if settings.patience > 0 && !held_out.is_empty() {
-            if now.held_out < best.0 {
-                best = (now.held_out, epoch, network.weights.clone());
-            } else if epoch - best.1 >= settings.patience {
-                break;
-            }
+        if now < best.0 {
+            best = (now, epoch, network.weights.clone());
+        } else if epoch - best.1 >= settings.patience {
+            break;
         }
     }
     if best.1 > 0 {
         network.weights = best.2;
     }
-    (network, report)
+    network
 }
 
 fn gather(matrix: &Matrix, rows: &[u32], inputs: &mut Vec<f32>) {

@@ -8,6 +8,7 @@ mod t;
 mod tarnet;
 mod x;
 
+use crate::error::ResponseError;
 use crate::forest::Forest;
 use crate::inputs::Inputs;
 use crate::objective::Objective;
@@ -83,22 +84,19 @@ pub(crate) const CANDIDATES: [&str; 12] = [
 ];
 
 /// The learner of this name.
-pub(crate) fn learner(name: &str) -> Option<Box<dyn Learner>> {
-    match name {
-        "constant" => return Some(Box::new(r::R(Kind::Constant))),
-        "tarnet" => return Some(Box::new(tarnet::Tarnet)),
-        "causal-forest" => return Some(Box::new(causal_forest::CausalForest)),
-        _ => {}
-    }
-    let (meta, base) = name.split_once('-')?;
-    let kind = KINDS.iter().find(|(name, _)| *name == base)?.1;
-    Some(match meta {
-        "s" => Box::new(s::S(kind)),
-        "t" => Box::new(t::T(kind)),
-        "x" => Box::new(x::X(kind)),
-        "r" => Box::new(r::R(kind)),
-        "dr" => Box::new(dr::Dr(kind)),
-        _ => return None,
+pub(crate) fn learner(name: &str) -> Result<Box<dyn Learner>, ResponseError> {
+    let (meta, base) = name.split_once('-').unwrap_or((name, ""));
+    let kind = KINDS.iter().find(|(name, _)| *name == base).map(|(_, kind)| *kind);
+    Ok(match (meta, kind) {
+        ("constant", None) => Box::new(r::R(Kind::Constant)),
+        ("tarnet", None) => Box::new(tarnet::Tarnet),
+        ("causal", None) if base == "forest" => Box::new(causal_forest::CausalForest),
+        ("s", Some(kind)) => Box::new(s::S(kind)),
+        ("t", Some(kind)) => Box::new(t::T(kind)),
+        ("x", Some(kind)) => Box::new(x::X(kind)),
+        ("r", Some(kind)) => Box::new(r::R(kind)),
+        ("dr", Some(kind)) => Box::new(dr::Dr(kind)),
+        _ => return Err(ResponseError::Learner { name: name.to_owned() }),
     })
 }
 

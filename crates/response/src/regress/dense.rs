@@ -1,6 +1,6 @@
 //! A dense network as a regressor, with the columns' and the target's scale inside.
 
-use crate::dense::{Activation, Network, Training, train};
+use crate::dense::{Network, Training, train};
 use crate::matrix::Matrix;
 use crate::objective::Objective;
 use crate::regress::Target;
@@ -66,7 +66,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self(Training {
             hidden: vec![64, 32],
-            activation: Activation::Relu,
             rate: 2e-3,
             decay: 1.0,
             sparsity: 0.3,
@@ -111,7 +110,7 @@ impl Dense {
             gradient[head] = objective.derivative(margin, y, weight)[0];
             (weight * objective.loss(margin, y)) as f32
         };
-        let (network, _) = train(scaled, rows, heads, &loss, &settings.0, seed);
+        let network = train(scaled, rows, heads, &loss, &settings.0, seed);
         Self { network, objective, center, scale }
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -10,8 +9,7 @@ use serde_json::{Map, Value};
 use super::build::Growing;
 use super::{Column, choose};
 use crate::error::StoreError;
-use crate::quotes::LONGEST_ROW;
-use crate::source::{BYTE_ORDER_MARK, CsvRows, broken_file, no_row, open_csv, printable};
+use crate::source::{CsvRows, Lines, broken_file, no_row, open_csv, printable};
 
 /// Reads a CSV file: once, and a second time if a column turns out to be text late.
 pub(super) fn read_csv(path: &Path, file: File, columns: Option<&[String]>) -> Result<Vec<Column>, StoreError> {
@@ -125,26 +123,13 @@ fn push_value(column: &mut Growing, value: &Value) -> Result<(), &'static str> {
 }
 
 fn each_object(path: &Path, file: File, mut each: impl FnMut(u64, Map<String, Value>) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    let mut input = BufReader::with_capacity(1 << 20, file);
-    let (mut number, mut line) = (0_u64, Vec::new());
-    loop {
-        line.clear();
-        if input.by_ref().take(LONGEST_ROW as u64 + 1).read_until(b'\n', &mut line).map_err(StoreError::io(path))? == 0 {
-            return if number == 0 { Err(no_row(path)) } else { Ok(()) };
-        }
-        if line.len() > LONGEST_ROW {
-            return Err(StoreError::format(path, format!("row {} is longer than 64 MB: write one object a line", number + 1)));
-        }
-        if number == 0 && line.starts_with(BYTE_ORDER_MARK) {
-            line.drain(..BYTE_ORDER_MARK.len());
-        }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        number += 1;
-        let object = serde_json::from_slice(&line).map_err(|error| {
+    let (mut lines, mut any) = (Lines::new(path, file), false);
+    while let Some((number, line)) = lines.next_line()? {
+        any = true;
+        let object = serde_json::from_slice(line).map_err(|error| {
             StoreError::format(path, format!("row {number} is not an object of JSON ({error}): write one object a line"))
         })?;
         each(number, object)?;
     }
+    if any { Ok(()) } else { Err(no_row(path)) }
 }

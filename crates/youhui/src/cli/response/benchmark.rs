@@ -4,7 +4,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
 use youhui_response::benchmark::{Setup, Simulated, nie_wager};
-use youhui_response::{Experiment, Feature, FeatureValues, LEARNERS, Objective, Settings, fit};
+use youhui_response::{Experiment, Feature, FeatureValues, Objective, Settings, fit};
 
 use super::{CliError, Console};
 use crate::cli::Format;
@@ -53,9 +53,6 @@ struct Line {
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
-    if let Some(name) = args.learners.iter().find(|name| *name != "auto" && !LEARNERS.contains(&name.as_str())) {
-        return Err(CliError::usage(format!("--learners: {name:?} is none of auto, {}", LEARNERS.join(", "))));
-    }
     if args.seeds == 0 || args.rows < 200 {
         return Err(CliError::usage("--seeds has to be at least 1 and --rows at least 200"));
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use youhui_response::{Card, Columns, Experiment, Feature, LEARNERS, Objective, Settings, fit};
+use youhui_response::{Card, Columns, Experiment, Feature, Objective, Settings, fit};
 use youhui_storage::{Column, MISSING, Table, Values, read_table, write_atomic};
 
 use super::{CliError, Console, card_path, feature};
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
     features: Vec<String>,
     /// auto weighs many learners by what they say of rows that they did not see; or one by name.
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = learner)]
+    #[arg(long, value_name = "NAME", default_value = "auto")]
     learner: String,
     /// Chance: the same seed gives the same model.
     #[arg(long, default_value_t = 1)]
@@ -75,10 +75,6 @@ impl From<Kind> for Objective {
             Kind::Spend => Self::Spend,
         }
     }
-}
-
-fn learner(name: &str) -> Result<String, String> {
-    if name == "auto" || LEARNERS.contains(&name) { Ok(name.to_owned()) } else { Err(format!("is none of auto, {}", LEARNERS.join(", "))) }
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
