@@ -1,5 +1,6 @@
 //! What `std`'s prelude would bring: the crate does without `std`.
 
+#[cfg(feature = "read")]
 pub(crate) use alloc::borrow::ToOwned;
 pub(crate) use alloc::boxed::Box;
 pub(crate) use alloc::collections::BTreeMap;
