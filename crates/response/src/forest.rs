@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use youhui_commerce::Draw;
 
 use crate::matrix::Matrix;
-use crate::trees::{Bins, Derivative, Growth, Tree, grow};
+use crate::trees::{Bins, Derivative, Growth, Scratch, Tree, grow};
 
 /// How a forest grows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,7 +45,7 @@ impl Forest {
                 sample.truncate((rows.len() as f64 * settings.rows) as usize);
                 let honest = sample.split_off(sample.len() / 2);
                 sample.sort_unstable();
-                let mut tree = grow(bins, &derivatives, &mut sample, &settings.growth, &mut draw, |_, _| {});
+                let mut tree = grow(bins, &derivatives, &mut sample, &settings.growth, &mut draw, &mut Scratch::default());
                 let mut sums = vec![[0.0_f64; 3]; tree.value.len()];
                 for row in honest {
                     let row = row as usize;

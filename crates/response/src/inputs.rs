@@ -1,4 +1,7 @@
-//! The same rows in the forms that learners read: numbers, standardised numbers, bins.
+//! The same rows in the forms that learners read: numbers, standardised numbers, bins. Each is made
+//! when it is first asked for.
+
+use std::sync::{Arc, OnceLock};
 
 use crate::matrix::Matrix;
 use crate::regress::Scaling;
@@ -8,47 +11,48 @@ use crate::trees::Bins;
 #[derive(Debug, Clone)]
 pub(crate) struct Inputs {
     pub(crate) matrix: Matrix,
-    pub(crate) scaled: Matrix,
-    /// Of rows to learn from; what is only predicted has none.
-    pub(crate) bins: Bins,
+    scaling: Arc<Scaling>,
+    scaled: OnceLock<Matrix>,
+    bins: OnceLock<Bins>,
 }
 
 impl Inputs {
-    /// Rows to learn from, with what scales them.
-    pub(crate) fn learn(matrix: Matrix) -> (Self, Scaling) {
+    /// Rows to learn from.
+    pub(crate) fn learn(matrix: Matrix) -> Self {
         let scaling = Scaling::of(&matrix);
-        let inputs = Self { scaled: scaling.apply(&matrix), bins: Bins::new(&matrix), matrix };
-        (inputs, scaling)
+        Self::new(matrix, Arc::new(scaling))
     }
 
-    /// Rows to predict.
-    pub(crate) fn predict(matrix: Matrix, scaling: &Scaling) -> Self {
-        Self { scaled: scaling.apply(&matrix), bins: Bins::none(), matrix }
+    /// Rows in the scale of others.
+    pub(crate) const fn new(matrix: Matrix, scaling: Arc<Scaling>) -> Self {
+        Self { matrix, scaling, scaled: OnceLock::new(), bins: OnceLock::new() }
     }
 
-    /// Some of the rows, to predict.
+    /// What standardises them.
+    pub(crate) fn scaling(&self) -> Arc<Scaling> {
+        Arc::clone(&self.scaling)
+    }
+
+    /// Every column of mean 0 and spread 1.
+    pub(crate) fn scaled(&self) -> &Matrix {
+        self.scaled.get_or_init(|| self.scaling.apply(&self.matrix))
+    }
+
+    pub(crate) fn bins(&self) -> &Bins {
+        self.bins.get_or_init(|| Bins::new(&self.matrix))
+    }
+
+    /// Some of the rows.
     pub(crate) fn pick(&self, rows: &[u32]) -> Self {
-        Self { matrix: self.matrix.pick(rows), scaled: self.scaled.pick(rows), bins: Bins::none() }
+        Self::new(self.matrix.pick(rows), self.scaling())
     }
 
-    /// The same rows with the treatment as a last column, to learn from.
-    pub(crate) fn with_treatment(&self, treated: &[bool]) -> Self {
-        let matrix = self.matrix.with_column(|row| f32::from(u8::from(treated[row])));
-        let scaled = self.scaled.with_column(|row| switch(f32::from(u8::from(treated[row]))));
-        Self { bins: Bins::new(&matrix), matrix, scaled }
+    /// The same rows with the treatment as a last column.
+    pub(crate) fn with_treatment(&self, treatment: impl FnMut(usize) -> f32) -> Self {
+        Self::new(self.matrix.with_column(treatment), Arc::new(self.scaling.with_switch()))
     }
 
-    /// The same rows as if all had this treatment, to predict.
-    pub(crate) fn switched(&self, treated: f32) -> Self {
-        Self { matrix: self.matrix.with_column(|_| treated), scaled: self.scaled.with_column(|_| switch(treated)), bins: Bins::none() }
-    }
-
-    pub(crate) fn rows(&self) -> usize {
+    pub(crate) const fn rows(&self) -> usize {
         self.matrix.rows()
     }
-}
-
-/// A treatment of 0 or 1 as −1 or 1, the spread of a standardised column.
-fn switch(treated: f32) -> f32 {
-    2.0 * treated - 1.0
 }

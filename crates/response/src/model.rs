@@ -1,5 +1,7 @@
 //! A fitted model: what it predicts, and the card that says what it rests on.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +12,7 @@ use crate::inputs::Inputs;
 use crate::learner::Effect;
 use crate::matrix::Matrix;
 use crate::objective::Objective;
-use crate::regress::Scaling;
+use crate::regress::{Regressor, Scaling};
 
 /// What a model rests on and found, for people and for other programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,12 +108,13 @@ pub struct Overlap {
 }
 
 impl Overlap {
-    pub(crate) fn of(propensity: &[f64], treated: &[bool]) -> Self {
-        let mut sorted = propensity.to_vec();
-        sorted.sort_by(f64::total_cmp);
+    pub(crate) fn of(rows: &[u32], propensity: &[f64], treated: &[bool]) -> Self {
+        let mut sorted: Vec<f64> = rows.iter().map(|&row| propensity[row as usize]).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
         let at = |share: usize| sorted.get(share * sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN);
         let kish = |arm: bool| {
-            let weights = propensity.iter().zip(treated).filter(|(_, of)| **of == arm).map(|(p, _)| 1.0 / if arm { *p } else { 1.0 - p });
+            let own = rows.iter().map(|&row| row as usize).filter(|&row| treated[row] == arm);
+            let weights = own.map(|row| 1.0 / if arm { propensity[row] } else { 1.0 - propensity[row] });
             let (sum, squares) = weights.fold((0.0, 0.0), |(sum, squares), weight: f64| (sum + weight, squares + weight * weight));
             if squares > 0.0 { sum * sum / squares } else { 0.0 }
         };
@@ -125,6 +128,14 @@ pub(crate) struct Bag {
     pub(crate) effects: Vec<Option<Effect>>,
 }
 
+/// One fit on all rows, and the variance that small bags showed, learnt as a function of the customer: what a
+/// prediction costs does not grow with the bags.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Main {
+    pub(crate) effect: Effect,
+    pub(crate) variance: Regressor,
+}
+
 /// The model of one treatment's effect.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ArmModel {
@@ -133,8 +144,8 @@ pub(crate) struct ArmModel {
     pub(crate) weights: Vec<f64>,
     /// Empty where one effect holds for all.
     pub(crate) bags: Vec<Bag>,
-    /// A fit on all rows, which is then the prediction.
-    pub(crate) main: Option<Effect>,
+    /// Of many rows, instead of bags.
+    pub(crate) main: Option<Main>,
     /// Variance of the prediction over the variance of bags.
     pub(crate) scale: f64,
 }
@@ -144,7 +155,7 @@ pub(crate) struct ArmModel {
 pub struct Model {
     /// What it rests on.
     pub card: Card,
-    pub(crate) scaling: Scaling,
+    pub(crate) scaling: Arc<Scaling>,
     pub(crate) arms: Vec<ArmModel>,
 }
 
@@ -173,7 +184,7 @@ impl Model {
             .values()
             .par_chunks(BLOCK * matrix.columns())
             .map(|block| {
-                let inputs = Inputs::predict(Matrix::new(matrix.columns(), block.to_vec()), &self.scaling);
+                let inputs = Inputs::new(Matrix::new(matrix.columns(), block.to_vec()), Arc::clone(&self.scaling));
                 self.arms.iter().map(|arm| arm.predict(&inputs)).collect()
             })
             .collect();
@@ -199,6 +210,10 @@ impl ArmModel {
     /// Effects and standard errors.
     fn predict(&self, inputs: &Inputs) -> (Vec<f64>, Vec<f64>) {
         let rows = inputs.rows();
+        if let Some(Main { effect, variance }) = &self.main {
+            let errors = variance.predict(inputs).into_iter().map(|variance| (self.scale * variance.max(0.0)).sqrt()).collect();
+            return (effect.predict(inputs), errors);
+        }
         if self.bags.is_empty() {
             return (vec![self.report.mean_effect; rows], vec![self.report.std_error; rows]);
         }
@@ -221,7 +236,6 @@ impl ArmModel {
             (variance * self.scale).sqrt()
         };
         let errors = sum.iter().zip(&squares).map(error).collect();
-        let effects = self.main.as_ref().map_or_else(|| sum.iter().map(|sum| sum / count).collect(), |main| main.predict(inputs));
-        (effects, errors)
+        (sum.iter().map(|sum| sum / count).collect(), errors)
     }
 }

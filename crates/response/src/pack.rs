@@ -2,6 +2,7 @@
 //! model runs nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -9,7 +10,7 @@ use crate::dense::Network;
 use crate::error::ResponseError;
 use crate::forest::Forest;
 use crate::learner::Effect;
-use crate::model::{ArmModel, Bag, Card, Model};
+use crate::model::{ArmModel, Bag, Card, Main, Model};
 use crate::objective::Objective;
 use crate::regress::{Basis, Dense, Lasso, Logistic, Regressor, Scaling, Shape};
 use crate::trees::{Boosted, Tree};
@@ -70,7 +71,7 @@ impl Model {
         let arm =
             |(place, report): (usize, &crate::model::ArmReport)| ArmModel::unpack(&from, &format!("arm{place}"), report.clone(), width);
         let arms = card.arms.iter().enumerate().map(arm).collect::<Found<_>>()?;
-        Ok(Self { card, scaling, arms })
+        Ok(Self { card, scaling: Arc::new(scaling), arms })
     }
 }
 
@@ -152,8 +153,9 @@ impl ArmModel {
                 }
             }
         }
-        if let Some(main) = &self.main {
-            main.pack(to, &format!("{name}.main"));
+        if let Some(Main { effect, variance }) = &self.main {
+            effect.pack(to, &format!("{name}.main"));
+            variance.pack(to, &format!("{name}.variance"));
         }
     }
 
@@ -174,7 +176,11 @@ impl ArmModel {
         };
         let bags = (0..count).map(bag).collect::<Found<_>>()?;
         let main = format!("{name}.main");
-        let main = from.bytes(&format!("{main}.kind")).is_ok().then(|| Effect::unpack(from, &main, width)).transpose()?;
+        let main = from.bytes(&format!("{main}.kind")).is_ok().then(|| {
+            let variance = Regressor::unpack(from, &format!("{name}.variance"), width)?;
+            Ok(Main { effect: Effect::unpack(from, &main, width)?, variance })
+        });
+        let main = main.transpose()?;
         // JSON may lose a number's last digit.
         let report = crate::model::ArmReport { mean_effect: *mean_effect, std_error: *std_error, ..report };
         Ok(Self { report, intercept: *intercept, weights: weights.to_vec(), bags, main, scale: *scale })

@@ -5,18 +5,28 @@ use rayon::prelude::*;
 use youhui_commerce::Draw;
 
 use crate::learner::{Effect, Learner};
-use crate::trial::{Nuisances, Trial};
+use crate::trial::{Nuisances, Trial, index};
 
 /// How rows are parted into bags.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Plan {
-    /// Parts that rows are dealt into.
-    pub(crate) groups: usize,
-    /// How often they are dealt.
-    pub(crate) rounds: usize,
-    /// A bag is all parts but one (the delete-a-group jackknife), else that one part.
-    pub(crate) all_but_one: bool,
+pub(crate) enum Plan {
+    /// `rounds` times the rows are dealt into groups, and each bag is all groups but one: the delete-a-group
+    /// jackknife.
+    AllButOne { groups: usize, rounds: usize },
+    /// The rows are dealt into groups, of which some are bags, each judged on the next one's rows: for many rows,
+    /// of which one fit to all is the prediction.
+    Small { groups: usize, bags: usize },
 }
+
+/// The rows of a bag, and those that it is judged on.
+#[derive(Debug)]
+pub(crate) struct Part {
+    own: Vec<u32>,
+    judged: Vec<u32>,
+}
+
+/// Rows of a small bag, at most.
+const SMALL: usize = 20_000;
 
 impl Plan {
     /// Many bags of nearly all rows where that is cheap.
@@ -26,79 +36,98 @@ impl Plan {
             20_001..=100_000 => 2,
             _ => 1,
         };
-        Self { groups: 5, rounds, all_but_one: true }
+        Self::AllButOne { groups: 5, rounds }
     }
 
-    pub(crate) const fn bags(&self) -> usize {
-        self.groups * self.rounds
+    /// Few small bags.
+    pub(crate) const fn small(rows: usize) -> Self {
+        Self::Small { groups: rows.div_ceil(SMALL), bags: 10 }
     }
 
     /// The variance of an estimate from all rows, over the variance of bags around their mean.
-    pub(crate) fn scale(&self) -> f64 {
-        let groups = self.groups as f64;
-        // Around the mean of a round's bags; so of the unbiased variance over all bags.
-        if self.all_but_one { groups - 1.0 } else { 1.0 / groups }
+    pub(crate) const fn scale(&self) -> f64 {
+        match self {
+            // Around the mean of a round's bags; so of the unbiased variance over all bags.
+            Self::AllButOne { groups, .. } => *groups as f64 - 1.0,
+            Self::Small { groups, .. } => 1.0 / *groups as f64,
+        }
     }
 
-    /// The group of each row in a round.
-    fn dealt(&self, rows: usize, round: usize, seed: u64) -> Vec<u8> {
-        let mut order: Vec<u32> = (0..crate::trial::index(rows)).collect();
-        Draw::seeded(seed).fork(&format!("round {round}")).shuffle(&mut order);
-        let mut group = vec![0_u8; rows];
-        #[allow(clippy::cast_possible_truncation, reason = "groups are few")]
-        order.iter().enumerate().for_each(|(place, row)| group[*row as usize] = (place % self.groups) as u8);
-        group
+    /// The bags of `rows`, judged on some of `all` rows, which may be in other arms.
+    pub(crate) fn parts(&self, rows: &[u32], all: usize, seed: u64) -> Vec<Part> {
+        let mut inside = vec![false; all];
+        rows.iter().for_each(|row| inside[*row as usize] = true);
+        let everyone = || 0..index(all);
+        match *self {
+            Self::AllButOne { groups, rounds } => (0..rounds)
+                .flat_map(|round| {
+                    let dealt = dealt(rows.len(), groups, &format!("round {round}"), seed);
+                    let mut group = vec![usize::MAX; all];
+                    rows.iter().zip(dealt).for_each(|(row, of)| group[*row as usize] = of);
+                    let part = |bag: usize| {
+                        let own = |row: &u32| inside[*row as usize] && group[*row as usize] != bag;
+                        let (own, judged) = everyone().partition(own);
+                        Part { own, judged }
+                    };
+                    (0..groups).map(part).collect::<Vec<_>>()
+                })
+                .collect(),
+            Self::Small { groups, bags } => {
+                let group = dealt(all, groups, "small bags", seed);
+                let mut of_group = vec![vec![]; groups];
+                everyone().for_each(|row| of_group[group[row as usize]].push(row));
+                let part = |bag: usize| {
+                    let own = of_group[bag].iter().copied().filter(|row| inside[*row as usize]).collect();
+                    Part { own, judged: of_group[(bag + 1) % bags].clone() }
+                };
+                (0..bags).map(part).collect()
+            }
+        }
     }
+}
+
+/// The group of each of so many rows: balanced and by chance.
+fn dealt(rows: usize, groups: usize, name: &str, seed: u64) -> Vec<usize> {
+    let mut order: Vec<u32> = (0..index(rows)).collect();
+    Draw::seeded(seed).fork(name).shuffle(&mut order);
+    let mut group = vec![0; rows];
+    order.iter().enumerate().for_each(|(place, row)| group[*row as usize] = place % groups);
+    group
 }
 
 /// One learner's fits, and what they say of rows that they did not see.
 #[derive(Debug)]
 pub(crate) struct Bagged {
     pub(crate) effects: Vec<Effect>,
-    /// By row of the whole data.
+    /// By row of the whole data; NaN where no fit was asked.
     pub(crate) unseen: Vec<f64>,
 }
 
-/// Fits every learner on every bag of `rows`.
-pub(crate) fn bagged(
-    learners: &[Box<dyn Learner>],
-    trial: &Trial<'_>,
-    nuisances: &Nuisances,
-    rows: &[u32],
-    plan: &Plan,
-    seed: u64,
-) -> Vec<Bagged> {
-    let dealt: Vec<Vec<u8>> = (0..plan.rounds).map(|round| plan.dealt(rows.len(), round, seed)).collect();
-    let inside = |bag: usize, place: usize| {
-        let own = usize::from(dealt[bag / plan.groups][place]) == bag % plan.groups;
-        own != plan.all_but_one
-    };
-    let all = trial.inputs.rows();
-    let jobs: Vec<(usize, usize)> = (0..learners.len()).rev().flat_map(|learner| (0..plan.bags()).map(move |bag| (learner, bag))).collect();
-    let mut found: Vec<(usize, Effect, Vec<u32>, Vec<f64>)> = jobs
+/// Fits every learner on every bag.
+pub(crate) fn bagged(learners: &[Box<dyn Learner>], trial: &Trial<'_>, nuisances: &Nuisances, parts: &[Part], seed: u64) -> Vec<Bagged> {
+    // The costly learners first, so that threads end together.
+    let jobs: Vec<(usize, usize)> = (0..learners.len()).rev().flat_map(|learner| (0..parts.len()).map(move |bag| (learner, bag))).collect();
+    let mut found: Vec<(usize, Effect, Vec<f64>)> = jobs
         .into_par_iter()
         .with_max_len(1)
         .map(|(learner, bag)| {
-            let own: Vec<u32> = (0..rows.len()).filter(|&place| inside(bag, place)).map(|place| rows[place]).collect();
-            let effect = learners[learner].fit(trial, nuisances, &own, seed ^ ((bag as u64) << 16) ^ learner as u64);
-            let mut seen = vec![false; all];
-            own.iter().for_each(|row| seen[*row as usize] = true);
-            let rest: Vec<u32> = (0..crate::trial::index(all)).filter(|row| !seen[*row as usize]).collect();
-            let predicted = effect.predict(&trial.inputs.pick(&rest));
-            (learner, effect, rest, predicted)
+            let part = &parts[bag];
+            let effect = learners[learner].fit(trial, nuisances, &part.own, seed ^ ((bag as u64) << 16) ^ learner as u64);
+            let predicted = effect.predict(&trial.inputs.pick(&part.judged));
+            (bag, effect, predicted)
         })
         .collect();
     let mut bagged = Vec::with_capacity(learners.len());
-    for learner in 0..learners.len() {
-        let (mut sums, mut counts, mut effects) = (vec![0.0; all], vec![0_u32; all], Vec::new());
-        while let Some((_, effect, rest, predicted)) = found.pop_if(|(of, ..)| *of == learner) {
-            for (row, value) in rest.into_iter().zip(predicted) {
-                sums[row as usize] += value;
-                counts[row as usize] += 1;
+    for _ in learners {
+        let (mut sums, mut counts, mut effects) = (vec![0.0; trial.inputs.rows()], vec![0_u32; trial.inputs.rows()], Vec::new());
+        for (bag, effect, predicted) in found.split_off(found.len() - parts.len()) {
+            for (row, value) in parts[bag].judged.iter().zip(predicted) {
+                sums[*row as usize] += value;
+                counts[*row as usize] += 1;
             }
             effects.push(effect);
         }
-        let unseen = sums.into_iter().zip(counts).map(|(sum, count)| sum / f64::from(count.max(1))).collect();
+        let unseen = sums.into_iter().zip(counts).map(|(sum, count)| sum / f64::from(count)).collect();
         bagged.push(Bagged { effects, unseen });
     }
     bagged

@@ -8,10 +8,11 @@ use super::select::{Residuals, select};
 use crate::error::ResponseError;
 use crate::features::{Encoder, Feature};
 use crate::inputs::Inputs;
-use crate::learner::{CANDIDATES, Learner, learner};
-use crate::model::{ArmModel, ArmReport, Bag, Card, Model, Overlap};
+use crate::learner::{CANDIDATES, Effect, Learner, learner};
+use crate::model::{ArmModel, ArmReport, Bag, Card, Main, Model, Overlap};
 use crate::objective::Objective;
 use crate::regress::{Kind, Regressor, Target};
+use crate::trees::{Boosted, Boosting};
 use crate::trial::{FOLDS, Nuisances, Trial, folds, stacked};
 
 /// Rows that were treated, each with one treatment or none.
@@ -51,8 +52,8 @@ const CLIP: f64 = 0.02;
 /// Rows past which a named learner is fitted once on all of them, and its standard errors come from
 /// small bags.
 const MANY_ROWS: usize = 100_000;
-/// Those bags.
-const SMALL_BAGS: Plan = Plan { groups: 20, rounds: 1, all_but_one: false };
+/// Rows that the variance of those bags is learnt from.
+const VARIANCE_ROWS: usize = 20_000;
 
 /// Fits the effect of every treatment.
 ///
@@ -66,7 +67,7 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
     if experiment.arm.len() < 2 * matrix.columns() {
         warnings.push(format!("{} rows for {} columns of features: intervals will be wide", experiment.arm.len(), matrix.columns()));
     }
-    let (inputs, scaling) = Inputs::learn(matrix);
+    let inputs = Inputs::learn(matrix);
     let mut treatments: Vec<usize> = (0..experiment.arms.len()).filter(|&arm| arm != control && size(experiment, arm) > 0).collect();
     // In an order that does not depend on which row comes first.
     treatments.sort_by(|one, other| experiment.arms[*one].cmp(&experiment.arms[*other]));
@@ -107,7 +108,7 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
         warnings,
         ..Card::default()
     };
-    Ok(Model { card, scaling, arms })
+    Ok(Model { card, scaling: inputs.scaling(), arms })
 }
 
 fn size(experiment: &Experiment<'_>, arm: usize) -> usize {
@@ -306,28 +307,32 @@ fn fit_arm(
     seed: u64,
 ) -> (ArmModel, Vec<f64>) {
     let many = rows.len() > MANY_ROWS && named.is_some();
-    let plan = if many { SMALL_BAGS } else { Plan::for_rows(rows.len()) };
-    let mut bagged = bagged(learners, trial, nuisances, rows, &plan, seed);
-    let main = many.then(|| learners[1].fit(trial, nuisances, rows, seed));
+    let all = trial.outcome.len();
+    let plan = if many { Plan::small(all) } else { Plan::for_rows(rows.len()) };
+    let mut bagged = bagged(learners, trial, nuisances, &plan.parts(rows, all, seed), seed);
+    let main = (many && named != Some("constant")).then(|| main(learners[1].as_ref(), &bagged[1].effects, trial, nuisances, rows, seed));
+    let (main, variance) = main.map_or((None, 1.0), |(main, variance)| (Some(main), variance));
     let (left, rest) = nuisances.residuals(trial);
-    let pick = |values: &[f64]| rows.iter().map(|&row| values[row as usize]).collect::<Vec<f64>>();
+    let judged: Vec<u32> = rows.iter().copied().filter(|&row| !bagged[0].unseen[row as usize].is_nan()).collect();
+    let pick = |values: &[f64]| judged.iter().map(|&row| values[row as usize]).collect::<Vec<f64>>();
     let unseen: Vec<Vec<f64>> = bagged.iter().map(|of| pick(&of.unseen)).collect();
     let residuals = Residuals { left: &pick(&left), rest: &pick(&rest) };
     let selection = select(names, &unseen[0], &unseen[1..], residuals);
     // A named learner is what was asked for; `auto` doesn't tell customers apart that it can't.
     let personalises = named.is_some_and(|name| name != "constant") || (named.is_none() && selection.heterogeneity.detected());
-    let scores = pick(&nuisances.scores(trial));
+    let scores = nuisances.scores(trial);
+    let scores: Vec<f64> = rows.iter().map(|&row| scores[row as usize]).collect();
     let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
     let spread: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>().sqrt() / scores.len().max(1) as f64;
     let effects: Vec<f64> = if personalises {
         let mix = |row: usize| {
             selection.weights[0] + bagged[1..].iter().zip(&selection.weights[1..]).map(|(of, weight)| weight * of.unseen[row]).sum::<f64>()
         };
-        (0..trial.outcome.len()).map(mix).collect()
+        (0..all).map(mix).collect()
     } else {
-        vec![mean; trial.outcome.len()]
+        vec![mean; all]
     };
-    let bags = if personalises { bags(&mut bagged, &selection.weights, plan.bags()) } else { vec![] };
+    let bags = if personalises && main.is_none() { bags(&mut bagged, &selection.weights) } else { vec![] };
     let report = ArmReport {
         treatment: treatment.to_owned(),
         rows: trial.treated.iter().filter(|treated| **treated).count(),
@@ -336,17 +341,44 @@ fn fit_arm(
         personalises,
         heterogeneity: selection.heterogeneity,
         candidates: selection.reports,
-        overlap: Overlap::of(&pick(&nuisances.propensity), &rows.iter().map(|&row| trial.treated[row as usize]).collect::<Vec<_>>()),
+        overlap: Overlap::of(rows, &nuisances.propensity, trial.treated),
     };
     (
-        ArmModel { report, intercept: selection.weights[0], weights: selection.weights[1..].to_vec(), bags, main, scale: plan.scale() },
+        ArmModel {
+            report,
+            intercept: selection.weights[0],
+            weights: selection.weights[1..].to_vec(),
+            bags,
+            main,
+            scale: plan.scale() * variance,
+        },
         effects,
     )
 }
 
+/// A learner's fit on all rows, and the mean variance of its bags.
+fn main(learner: &dyn Learner, bags: &[Effect], trial: &Trial<'_>, nuisances: &Nuisances, rows: &[u32], seed: u64) -> (Main, f64) {
+    let effect = learner.fit(trial, nuisances, rows, seed);
+    let step = rows.len().div_ceil(VARIANCE_ROWS);
+    let sample: Vec<u32> = rows.iter().copied().step_by(step).collect();
+    let inputs = Inputs::new(trial.inputs.matrix.pick(&sample), trial.inputs.scaling());
+    let predicted: Vec<Vec<f64>> = bags.iter().map(|bag| bag.predict(&inputs)).collect();
+    let variance = |row: usize| {
+        let mean = predicted.iter().map(|bag| bag[row]).sum::<f64>() / bags.len() as f64;
+        predicted.iter().map(|bag| (bag[row] - mean).powi(2)).sum::<f64>() / (bags.len() as f64 - 1.0)
+    };
+    let mut variance: Vec<f64> = (0..sample.len()).map(variance).collect();
+    let mean = (variance.iter().sum::<f64>() / sample.len().max(1) as f64).max(f64::MIN_POSITIVE);
+    variance.iter_mut().for_each(|variance| *variance /= mean);
+    let places: Vec<u32> = (0..crate::trial::index(sample.len())).collect();
+    // A positive mean, which the logarithmic link of counts keeps so.
+    let fitted = Boosted::fit(inputs.bins(), &places, &variance, None, Objective::Count, &Boosting::brief(), seed);
+    (Main { effect, variance: Regressor::Trees(fitted) }, mean)
+}
+
 /// The fits that count, bag by bag.
-fn bags(bagged: &mut [super::bags::Bagged], weights: &[f64], count: usize) -> Vec<Bag> {
-    let mut bags: Vec<Bag> = (0..count).map(|_| Bag { effects: vec![] }).collect();
+fn bags(bagged: &mut [super::bags::Bagged], weights: &[f64]) -> Vec<Bag> {
+    let mut bags: Vec<Bag> = (0..bagged[0].effects.len()).map(|_| Bag { effects: vec![] }).collect();
     for (of, weight) in bagged[1..].iter_mut().zip(&weights[1..]) {
         let kept = *weight > 0.0;
         for (bag, effect) in bags.iter_mut().zip(of.effects.drain(..)) {

@@ -68,15 +68,15 @@ pub(crate) fn best_place(effects: impl Iterator<Item = f64>) -> usize {
     best.0
 }
 
-/// Judges the choice by `unseen` effects (by treatment, then row).
+/// Judges the choice by `unseen` effects (by treatment, then row; NaN where there is none).
 pub(crate) fn policy(values: &Values<'_>, unseen: &[Vec<f64>], arms: &[ArmModel]) -> PolicyReport {
-    let rows = values.experiment.arm.len();
-    let size = rows.max(1) as f64;
+    let rows: Vec<usize> = (0..values.experiment.arm.len()).filter(|&row| unseen.iter().all(|effects| !effects[row].is_nan())).collect();
+    let size = rows.len().max(1) as f64;
     let places = values.treatments.len() + 1;
-    let of_all: Vec<f64> = (0..places).map(|place| (0..rows).map(|row| values.net(row, place)).sum::<f64>() / size).collect();
+    let of_all: Vec<f64> = (0..places).map(|place| rows.iter().map(|&row| values.net(row, place)).sum::<f64>() / size).collect();
     let single = (0..places).reduce(|one, other| if of_all[other] > of_all[one] { other } else { one }).unwrap_or(0);
     let chosen = |row: usize| best_place(unseen.iter().zip(values.costs).map(|(effects, cost)| effects[row] - cost));
-    let gains: Vec<f64> = (0..rows).map(|row| values.net(row, chosen(row)) - values.net(row, single)).collect();
+    let gains: Vec<f64> = rows.iter().map(|&row| values.net(row, chosen(row)) - values.net(row, single)).collect();
     let gain = gains.iter().sum::<f64>() / size;
     let gain_std_error = gains.iter().map(|one| (one - gain).powi(2)).sum::<f64>().sqrt() / size;
     let name = |place: usize| {

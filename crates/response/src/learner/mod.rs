@@ -112,9 +112,11 @@ impl Effect {
         match self {
             Self::Direct(model) => model.predict(inputs),
             Self::Difference([control, treated]) => difference(treated.predict(inputs), control.predict(inputs)),
-            Self::Switch(model) => difference(model.predict(&inputs.switched(1.0)), model.predict(&inputs.switched(0.0))),
+            Self::Switch(model) => {
+                difference(model.predict(&inputs.with_treatment(|_| 1.0)), model.predict(&inputs.with_treatment(|_| 0.0)))
+            }
             Self::Heads(model) => {
-                let mut arms = model.predict(&inputs.scaled);
+                let mut arms = model.predict(inputs.scaled());
                 let treated = arms.pop().unwrap_or_default();
                 difference(treated, arms.pop().unwrap_or_default())
             }

@@ -9,7 +9,7 @@ pub(crate) struct S(pub(crate) Kind);
 
 impl Learner for S {
     fn fit(&self, trial: &Trial<'_>, _: &Nuisances, rows: &[u32], seed: u64) -> Effect {
-        let inputs = trial.inputs.with_treatment(trial.treated);
+        let inputs = trial.inputs.with_treatment(|row| f32::from(u8::from(trial.treated[row])));
         let target = Target { values: trial.outcome, weight: None, objective: trial.objective };
         Effect::Switch(Regressor::fit(self.0, &inputs, rows, target, seed))
     }

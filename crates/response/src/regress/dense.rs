@@ -33,6 +33,12 @@ impl Scaling {
         scaling
     }
 
+    /// With a last column of 0 or 1 that becomes −1 or 1.
+    pub(crate) fn with_switch(&self) -> Self {
+        let more = |values: &[f32]| values.iter().copied().chain([0.5]).collect();
+        Self { center: more(&self.center), scale: more(&self.scale) }
+    }
+
     pub(crate) fn apply(&self, matrix: &Matrix) -> Matrix {
         let columns = matrix.columns();
         let scaled = matrix.values().chunks_exact(columns).flat_map(|row| {

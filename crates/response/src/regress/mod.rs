@@ -62,8 +62,8 @@ impl Regressor {
             }
             Kind::Linear => Self::Linear(Lasso::fit(Shape::Linear, &inputs.matrix, rows, values, weight)),
             Kind::Curved => Self::Linear(Lasso::fit(Shape::Curved, &inputs.matrix, rows, values, weight)),
-            Kind::Trees => Self::Trees(Boosted::fit(&inputs.bins, rows, values, weight, objective, &Boosting::default(), seed)),
-            Kind::Dense => Self::Dense(Dense::fit(&inputs.scaled, rows, target, 1, &|_| 0, &Settings::default(), seed)),
+            Kind::Trees => Self::Trees(Boosted::fit(inputs.bins(), rows, values, weight, objective, &Boosting::for_rows(rows.len()), seed)),
+            Kind::Dense => Self::Dense(Dense::fit(inputs.scaled(), rows, target, 1, &|_| 0, &Settings::default(), seed)),
         }
     }
 
@@ -74,7 +74,7 @@ impl Regressor {
             Self::Linear(model) => model.predict(&inputs.matrix),
             Self::Logistic(model) => model.predict(&inputs.matrix),
             Self::Trees(model) => model.predict(&inputs.matrix),
-            Self::Dense(model) => model.predict(&inputs.scaled).swap_remove(0),
+            Self::Dense(model) => model.predict(inputs.scaled()).swap_remove(0),
         }
     }
 }

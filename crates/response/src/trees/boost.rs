@@ -3,10 +3,12 @@
 use youhui_commerce::Draw;
 
 use super::bins::Bins;
-use super::grow::{Derivative, Growth, grow};
+use super::grow::{Derivative, Growth, Scratch, grow};
+use super::leaves::{Leaves, MOST_LEAVES};
 use super::tree::{Tree, add_trees};
 use crate::matrix::Matrix;
 use crate::objective::Objective;
+use crate::trial::index;
 
 /// How trees are boosted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,17 +16,34 @@ pub(crate) struct Boosting {
     pub(crate) growth: Growth,
     pub(crate) trees: usize,
     pub(crate) rate: f64,
-    /// Share of the rows that each tree sees.
+    /// Share of the rows that each tree sees …
     pub(crate) rows: f64,
+    /// … and how many at most: many trees of some rows say more than few of all.
+    pub(crate) most_rows: usize,
     /// Share of the rows held out to say when to stop, and after how many trees without getting better.
     pub(crate) held_out: f64,
     pub(crate) patience: usize,
 }
 
+/// Most rows that are held out.
+const MOST_HELD_OUT: usize = 75_000;
+
 impl Default for Boosting {
     fn default() -> Self {
         let growth = Growth { most_leaves: 12, most_depth: 6, least_rows: 20.0, ridge: 1.0, columns: 1.0 };
-        Self { growth, trees: 400, rate: 0.06, rows: 0.7, held_out: 0.15, patience: 20 }
+        Self { growth, trees: 400, rate: 0.06, rows: 0.7, most_rows: 250_000, held_out: 0.15, patience: 20 }
+    }
+}
+
+impl Boosting {
+    /// With many rows smaller steps are still sure, and err less.
+    pub(crate) fn for_rows(rows: usize) -> Self {
+        if rows > 100_000 { Self { trees: 800, rate: 0.04, ..Self::default() } } else { Self::default() }
+    }
+
+    /// What a smooth function needs: few trees, quickly predicted.
+    pub(crate) fn brief() -> Self {
+        Self { trees: 40, rate: 0.2, ..Self::default() }
     }
 }
 
@@ -38,6 +57,7 @@ pub(crate) struct Boosted {
 
 impl Boosted {
     /// Fits `target` on `rows` with `weight`, both by row of the bins.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shares of lengths; leaves are kept in 32 bits")]
     pub(crate) fn fit(
         bins: &Bins,
         rows: &[u32],
@@ -47,62 +67,43 @@ impl Boosted {
         settings: &Boosting,
         seed: u64,
     ) -> Self {
+        debug_assert!(settings.growth.most_leaves <= MOST_LEAVES, "margins are moved by trees of few leaves");
         let mut draw = Draw::seeded(seed).fork("boosting");
         let mut rows = rows.to_vec();
-        let held_out = if settings.held_out > 0.0 {
-            draw.shuffle(&mut rows);
-            let size = (rows.len() as f64 * settings.held_out).round();
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
-            rows.split_off(rows.len() - size as usize)
-        } else {
-            vec![]
-        };
-        rows.sort_unstable();
-        let weight_of = |row: u32| weight.map_or(1.0, |weight| weight[row as usize]);
-        let (mut sum, mut whole) = (0.0, 0.0);
-        for &row in &rows {
-            sum += weight_of(row) * target[row as usize];
-            whole += weight_of(row);
-        }
+        draw.shuffle(&mut rows);
+        // From here on rows are places in this order: those to learn from, then those held out.
+        let held_out = ((rows.len() as f64 * settings.held_out).round() as usize).min(MOST_HELD_OUT);
+        let learnt = rows.len() - held_out;
+        let target: Vec<f64> = rows.iter().map(|&row| target[row as usize]).collect();
+        let weight: Option<Vec<f64>> = weight.map(|weight| rows.iter().map(|&row| weight[row as usize]).collect());
+        let weight_of = |row: usize| weight.as_ref().map_or(1.0, |weight| weight[row]);
+        let bins = bins.pick(&rows);
+        let columns = bins.by_column();
+        let (sum, whole) = (0..learnt).fold((0.0, 0.0), |(sum, whole), row| (sum + weight_of(row) * target[row], whole + weight_of(row)));
         let base = objective.link(if whole > 0.0 { sum / whole } else { 0.0 });
-        let mut margin = vec![base; bins.rows()];
-        let mut derivatives: Vec<Derivative> = vec![[0.0; 2]; bins.rows()];
-        let loss = |margin: &[f64]| -> f64 {
-            held_out.iter().map(|&row| weight_of(row) * objective.loss(margin[row as usize], target[row as usize])).sum()
-        };
+        let mut margin = vec![base; rows.len()];
+        let loss = |margin: &[f64]| (learnt..rows.len()).map(|row| weight_of(row) * objective.loss(margin[row], target[row])).sum::<f64>();
+        let mut derivatives: Vec<Derivative> = vec![[0.0; 2]; learnt];
         let (mut trees, mut best) = (Vec::new(), (loss(&margin), 0));
-        let mut sample = Vec::with_capacity(rows.len());
+        let size = ((learnt as f64 * settings.rows) as usize).clamp(1.min(learnt), settings.most_rows);
+        let (mut sample, mut reach, mut scratch) = (Vec::with_capacity(size), Vec::new(), Scratch::default());
         for _ in 0..settings.trees {
-            for &row in &rows {
-                let place = row as usize;
-                derivatives[place] = objective.derivative(margin[place], target[place], weight_of(row));
-            }
+            // The order is by chance, so any stretch of it is a sample.
+            let start = draw.below(learnt);
             sample.clear();
-            sample.extend(rows.iter().copied().filter(|_| settings.rows >= 1.0 || draw.uniform() < settings.rows));
-            let mut updated = |value: f32, rows: &[u32]| {
-                for &row in rows {
-                    margin[row as usize] += settings.rate * f64::from(value);
-                }
-            };
-            let mut tree = grow(bins, &derivatives, &mut sample, &settings.growth, &mut draw, &mut updated);
-            #[allow(clippy::cast_possible_truncation, reason = "leaves are kept in 32 bits")]
-            tree.value.iter_mut().for_each(|value| *value *= settings.rate as f32);
-            // Rows that the tree did not see.
-            let mut seen = sample;
-            let unseen: Box<dyn Iterator<Item = u32>> = if seen.len() < rows.len() {
-                seen.sort_unstable();
-                let mut next = seen.iter().peekable();
-                let left_out: Vec<u32> = rows.iter().copied().filter(|row| next.next_if_eq(&row).is_none()).collect();
-                Box::new(left_out.into_iter().chain(held_out.iter().copied()))
-            } else {
-                Box::new(held_out.iter().copied())
-            };
-            for row in unseen {
-                margin[row as usize] += f64::from(tree.value[leaf_of(&tree, bins, row)]);
+            let end = (start + size).min(learnt);
+            sample.extend((0..index(size - (end - start))).chain(index(start)..index(end)));
+            for &row in &sample {
+                let row = row as usize;
+                derivatives[row] = objective.derivative(margin[row], target[row], weight_of(row));
             }
-            sample = seen;
+            let mut tree = grow(&bins, &derivatives, &mut sample, &settings.growth, &mut draw, &mut scratch);
+            tree.value.iter_mut().for_each(|value| *value *= settings.rate as f32);
+            if let Some(leaves) = Leaves::of_bins(&tree, &bins) {
+                leaves.add(columns.as_slice(), &mut margin, &mut reach);
+            }
             trees.push(tree);
-            if !held_out.is_empty() {
+            if held_out > 0 {
                 let now = loss(&margin);
                 if now < best.0 {
                     best = (now, trees.len());
@@ -111,7 +112,7 @@ impl Boosted {
                 }
             }
         }
-        if !held_out.is_empty() {
+        if held_out > 0 {
             trees.truncate(best.1);
         }
         Self { objective, base, trees }
@@ -123,26 +124,5 @@ impl Boosted {
         add_trees(&self.trees, matrix, &mut margin);
         margin.iter_mut().for_each(|margin| *margin = self.objective.mean(*margin));
         margin
-    }
-}
-
-/// The leaf of a row, by its bins: the cut of a threshold is the bin's upper end.
-fn leaf_of(tree: &Tree, bins: &Bins, row: u32) -> usize {
-    let mut node = 0;
-    loop {
-        let left = tree.left[node] as usize;
-        if left == 0 {
-            return node;
-        }
-        let column = tree.feature[node] as usize;
-        let code = bins.code(row, column);
-        let cuts = &bins.cuts[column];
-        let goes_left = if code == 0 {
-            tree.missing_left[node]
-        } else {
-            // The last bin is above every cut.
-            cuts.get(usize::from(code) - 1).is_some_and(|cut| *cut <= tree.threshold[node])
-        };
-        node = left + usize::from(!goes_left);
     }
 }

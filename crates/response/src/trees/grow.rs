@@ -23,10 +23,12 @@ pub(crate) struct Growth {
 /// First and second derivative of the loss at a row.
 pub(crate) type Derivative = [f32; 2];
 
-/// Rows that one part of a histogram sums: fixed, so that sums don't depend on threads.
+/// Rows that one part of a histogram sums: as many as fit its cells (see [`Steps`]).
 const PART: usize = 1 << 16;
 
 type Sums = [f64; 2];
+/// Sums by code of one column.
+type OfColumn = [Sums; 256];
 
 #[derive(Debug)]
 struct Leaf {
@@ -35,7 +37,7 @@ struct Leaf {
     start: usize,
     end: usize,
     sums: Sums,
-    histogram: Vec<Sums>,
+    histogram: Vec<OfColumn>,
     best: Option<Split>,
 }
 
@@ -49,26 +51,35 @@ struct Split {
     left: Sums,
 }
 
-/// Grows a tree on the rows of `order`, which it puts in the order of leaves. `at_leaf` is told every leaf's value
-/// and rows.
+/// What one tree after another is grown in.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// By row: see [`Steps`].
+    steps: Vec<i64>,
+    moved: Vec<u32>,
+}
+
+/// Grows a tree on the rows of `order`, which it puts in the order of leaves.
 pub(crate) fn grow(
     bins: &Bins,
     derivatives: &[Derivative],
     order: &mut [u32],
     growth: &Growth,
     draw: &mut Draw,
-    mut at_leaf: impl FnMut(f32, &[u32]),
+    scratch: &mut Scratch,
 ) -> Tree {
-    let offsets = offsets(bins);
+    let Scratch { steps, moved } = scratch;
+    let steps = Steps::of(derivatives, order, draw.bits(), steps);
+    moved.resize(order.len().max(moved.len()), 0);
+    let histogram = |rows: &[u32]| histogram(bins, &steps, rows);
+    let root_histogram = histogram(order);
+    let sums = root_histogram.first().map_or([0.0; 2], |column| column.iter().fold([0.0; 2], plus));
     // Second derivatives to rows: least_rows is of rows.
-    let root_histogram = histogram(bins, derivatives, order, &offsets);
-    let sums = root_histogram[offsets[0]..offsets[1]].iter().fold([0.0; 2], plus);
     let a_row = sums[1] / order.len().max(1) as f64;
     let value = |sums: &Sums| value(sums, growth.ridge);
     let mut tree = Tree::leaf(value(&sums));
-    let mut scratch = vec![0_u32; order.len()];
     let mut leaf = Leaf { node: 0, depth: 0, start: 0, end: order.len(), sums, histogram: root_histogram, best: None };
-    leaf.best = best(bins, &leaf, &offsets, growth, a_row, draw);
+    leaf.best = best(bins, &leaf, growth, a_row, draw);
     let (mut open, mut done) = (vec![leaf], Vec::new());
     while open.len() + done.len() < growth.most_leaves {
         // Of equals the first.
@@ -80,7 +91,7 @@ pub(crate) fn grow(
             done.push(leaf);
             continue;
         };
-        let middle = leaf.start + partition(bins, &mut order[leaf.start..leaf.end], &mut scratch, &split);
+        let middle = leaf.start + partition(bins, &mut order[leaf.start..leaf.end], moved, &split);
         let right_sums = [leaf.sums[0] - split.left[0], leaf.sums[1] - split.left[1]];
         let threshold = bins.cuts[split.column].get(usize::from(split.bin).wrapping_sub(1)).copied().unwrap_or(f32::NEG_INFINITY);
         let node = tree.split(leaf.node, split.column, threshold, split.missing_left, [value(&split.left), value(&right_sums)]);
@@ -93,35 +104,31 @@ pub(crate) fn grow(
             // The smaller child is summed, the larger is what remains.
             let small = usize::from(middle - leaf.start > leaf.end - middle);
             let (start, end, _) = ranges[small];
-            let summed = histogram(bins, derivatives, &order[start..end], &offsets);
+            let summed = histogram(&order[start..end]);
             let mut rest = leaf.histogram;
-            rest.iter_mut().zip(&summed).for_each(|(rest, part)| *rest = [rest[0] - part[0], rest[1] - part[1]]);
+            let both = rest.as_flattened_mut().iter_mut().zip(summed.as_flattened());
+            both.for_each(|(rest, part)| *rest = [rest[0] - part[0], rest[1] - part[1]]);
             if small == 0 { [summed, rest] } else { [rest, summed] }
         };
         for (side, (histogram, (start, end, sums))) in children.into_iter().zip(ranges).enumerate() {
             let mut child = Leaf { node: node + side, depth, start, end, sums, histogram, best: None };
             if !last {
-                child.best = best(bins, &child, &offsets, growth, a_row, draw);
+                child.best = best(bins, &child, growth, a_row, draw);
             }
             if child.best.is_some() { open.push(child) } else { done.push(child) }
         }
     }
     for leaf in open.iter().chain(&done) {
-        at_leaf(tree.value[leaf.node], &order[leaf.start..leaf.end]);
+        // Steps were for the splits; a leaf's value is of the derivatives themselves.
+        let rows = &order[leaf.start..leaf.end];
+        let sums = rows.iter().map(|&row| derivatives[row as usize].map(f64::from)).fold([0.0; 2], |sum, part| plus(sum, &part));
+        tree.value[leaf.node] = value(&sums);
     }
     tree
 }
 
 fn gain(leaf: &Leaf) -> f64 {
     leaf.best.map_or(f64::NEG_INFINITY, |split| split.gain)
-}
-
-fn offsets(bins: &Bins) -> Vec<usize> {
-    let mut offsets = vec![0];
-    for cuts in &bins.cuts {
-        offsets.push(offsets[offsets.len() - 1] + cuts.len() + 2);
-    }
-    offsets
 }
 
 fn plus(sum: Sums, part: &Sums) -> Sums {
@@ -134,35 +141,68 @@ fn value(sums: &Sums, ridge: f64) -> f32 {
     if scale > 0.0 { (-sums[0] / scale) as f32 } else { 0.0 }
 }
 
-/// Σ of derivatives by column and bin.
-fn histogram(bins: &Bins, derivatives: &[Derivative], rows: &[u32], offsets: &[usize]) -> Vec<Sums> {
-    let size = offsets[bins.columns];
-    let of_part = |rows: &[u32]| {
-        let mut sums = vec![[0.0; 2]; size];
+/// Derivatives in whole steps, both in one number, so that a cell of a histogram is one addition of 8 bytes and sums
+/// don't depend on their order (gradients of few bits split as well; Shi et al. 2022). The first is in the upper half.
+#[derive(Debug)]
+struct Steps<'a> {
+    of_row: &'a [i64],
+    size: Sums,
+}
+
+/// Most steps of a derivative: 2¹⁶ rows of them don't reach the other half.
+const MOST_STEPS: f32 = 32_000.0;
+
+impl<'a> Steps<'a> {
+    /// Rounded up or down by chance, so that many small ones are not lost.
+    #[allow(clippy::cast_possible_truncation, reason = "at most MOST_STEPS")]
+    fn of(derivatives: &[Derivative], rows: &[u32], seed: u64, of_row: &'a mut Vec<i64>) -> Self {
+        let most = |which: usize| rows.iter().fold(0.0_f32, |most, &row| most.max(derivatives[row as usize][which].abs()));
+        let size = [most(0), most(1)].map(|most| if most > 0.0 && most.is_finite() { most / MOST_STEPS } else { 1.0 });
+        // What other rows hold is not looked at.
+        of_row.resize(derivatives.len(), 0);
+        let scale = size.map(f32::recip);
+        // Truncation rounds down what is above zero.
+        let whole = |steps: f32| (steps + 65_536.0) as i64 - 65_536;
         for &row in rows {
-            let [first, second] = derivatives[row as usize].map(f64::from);
-            for (code, offset) in bins.row(row).iter().zip(offsets) {
-                let cell = &mut sums[offset + usize::from(*code)];
-                cell[0] += first;
-                cell[1] += second;
+            let chance = (seed ^ u64::from(row)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let [first, second] = derivatives[row as usize];
+            let up = |bits: u64| (bits & 0xff_ffff) as f32 / 16_777_216.0;
+            let first = whole(first * scale[0] + up(chance >> 40));
+            let second = whole(second * scale[1] + up(chance >> 16));
+            of_row[row as usize] = (first << 32) + second;
+        }
+        Self { of_row, size: size.map(f64::from) }
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the lower half is the second's")]
+    fn sums(&self, cell: i64) -> Sums {
+        [(cell >> 32) as f64 * self.size[0], f64::from(cell as u32) * self.size[1]]
+    }
+}
+
+/// Σ of derivatives by column and code.
+fn histogram(bins: &Bins, steps: &Steps<'_>, rows: &[u32]) -> Vec<OfColumn> {
+    let of_part = |rows: &[u32]| {
+        let mut cells = vec![[0_i64; 256]; bins.columns];
+        for &row in rows {
+            let step = steps.of_row[row as usize];
+            for (code, cells) in bins.row(row).iter().zip(&mut cells) {
+                cells[usize::from(*code)] += step;
             }
         }
-        sums
+        cells
     };
-    if rows.len() <= PART {
-        return of_part(rows);
-    }
-    let parts: Vec<Vec<Sums>> = rows.par_chunks(PART).map(of_part).collect();
-    let mut parts = parts.into_iter();
-    let mut whole = parts.next().unwrap_or_default();
+    let parts: Vec<Vec<[i64; 256]>> = if rows.len() <= PART { vec![of_part(rows)] } else { rows.par_chunks(PART).map(of_part).collect() };
+    let mut whole = vec![[[0.0; 2]; 256]; bins.columns];
     for part in parts {
-        whole.iter_mut().zip(&part).for_each(|(sum, part)| *sum = plus(*sum, part));
+        let cells = whole.as_flattened_mut().iter_mut().zip(part.as_flattened());
+        cells.for_each(|(sum, cell)| *sum = plus(*sum, &steps.sums(*cell)));
     }
     whole
 }
 
 /// The split of a leaf that reduces the loss most.
-fn best(bins: &Bins, leaf: &Leaf, offsets: &[usize], growth: &Growth, a_row: f64, draw: &mut Draw) -> Option<Split> {
+fn best(bins: &Bins, leaf: &Leaf, growth: &Growth, a_row: f64, draw: &mut Draw) -> Option<Split> {
     let least = growth.least_rows * a_row;
     let score = |sums: &Sums| sums[0] * sums[0] / (sums[1] + growth.ridge).max(1e-12);
     let whole = score(&leaf.sums);
@@ -171,13 +211,13 @@ fn best(bins: &Bins, leaf: &Leaf, offsets: &[usize], growth: &Growth, a_row: f64
         if growth.columns < 1.0 && draw.uniform() >= growth.columns {
             continue;
         }
-        let cells = &leaf.histogram[offsets[column]..offsets[column + 1]];
+        let cells = &leaf.histogram[column];
         let missing = cells[0];
         // Missing values go left first, and right too where there are any.
         let sides: &[bool] = if bins.missing[column] { &[true, false] } else { &[true] };
         for &missing_left in sides {
             let mut left = if missing_left { missing } else { [0.0; 2] };
-            for (bin, cell) in (1_u8..=255).zip(&cells[1..cells.len() - 1]) {
+            for (bin, cell) in (1_u8..=255).zip(&cells[1..=bins.cuts[column].len()]) {
                 left = plus(left, cell);
                 let right = [leaf.sums[0] - left[0], leaf.sums[1] - left[1]];
                 if left[1] < least {

@@ -3,9 +3,10 @@
 mod bins;
 mod boost;
 mod grow;
+mod leaves;
 mod tree;
 
 pub(crate) use bins::Bins;
 pub(crate) use boost::{Boosted, Boosting};
-pub(crate) use grow::{Derivative, Growth, grow};
+pub(crate) use grow::{Derivative, Growth, Scratch, grow};
 pub(crate) use tree::Tree;
