@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::matrix::Matrix;
 use crate::regress::Scaling;
-use crate::trees::Bins;
+use crate::trees::{Bins, MOST_BINS};
 
 /// Rows of features.
 #[derive(Debug, Clone)]
@@ -14,7 +14,13 @@ pub(crate) struct Inputs {
     scaling: Arc<Scaling>,
     scaled: OnceLock<Matrix>,
     bins: OnceLock<Bins>,
+    coarse: OnceLock<Bins>,
 }
+
+/// Bins where rows are few or leaves many, so that a leaf's best split takes longer to look for than its rows to sum.
+const COARSE: usize = 64;
+/// Rows past which they are finer.
+const FINE_ROWS: usize = 50_000;
 
 impl Inputs {
     /// Rows to learn from.
@@ -25,7 +31,7 @@ impl Inputs {
 
     /// Rows in the scale of others.
     pub(crate) const fn new(matrix: Matrix, scaling: Arc<Scaling>) -> Self {
-        Self { matrix, scaling, scaled: OnceLock::new(), bins: OnceLock::new() }
+        Self { matrix, scaling, scaled: OnceLock::new(), bins: OnceLock::new(), coarse: OnceLock::new() }
     }
 
     /// What standardises them.
@@ -39,7 +45,12 @@ impl Inputs {
     }
 
     pub(crate) fn bins(&self) -> &Bins {
-        self.bins.get_or_init(|| Bins::new(&self.matrix))
+        let most = if self.rows() > FINE_ROWS { MOST_BINS } else { COARSE };
+        self.bins.get_or_init(|| Bins::new(&self.matrix, most))
+    }
+
+    pub(crate) fn coarse_bins(&self) -> &Bins {
+        self.coarse.get_or_init(|| Bins::new(&self.matrix, COARSE))
     }
 
     /// Some of the rows.

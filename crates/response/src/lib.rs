@@ -25,6 +25,7 @@ mod objective;
 mod pack;
 pub mod panel;
 mod regress;
+mod simd;
 mod trees;
 mod trial;
 

@@ -1,5 +1,7 @@
 //! Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019).
 
+use crate::simd::arch;
+
 /// Moments of every weight.
 #[derive(Debug)]
 pub(crate) struct Adam {
@@ -23,11 +25,16 @@ impl Adam {
         // The correction of both moments' beginning at zero, in the rate (section 2 of the paper).
         let corrected = rate * two.sqrt() / one;
         let epsilon = EPSILON * two.sqrt();
-        let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((weight, gradient), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
-            *first += (1.0 - DECAYS[0]) * (gradient - *first);
-            *second += (1.0 - DECAYS[1]) * (gradient * gradient - *second);
-            *weight -= corrected * *first / (second.sqrt() + epsilon) + rate * decay * *weight;
-        }
+        arch().dispatch(
+            #[inline(always)]
+            || {
+                let moments = self.first.iter_mut().zip(&mut self.second);
+                for ((weight, gradient), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
+                    *first += (1.0 - DECAYS[0]) * (gradient - *first);
+                    *second += (1.0 - DECAYS[1]) * (gradient * gradient - *second);
+                    *weight -= corrected * *first / (second.sqrt() + epsilon) + rate * decay * *weight;
+                }
+            },
+        );
     }
 }

@@ -3,6 +3,7 @@
 use youhui_commerce::Draw;
 
 use super::product::{View, multiply};
+use crate::simd::arch;
 
 /// Layers of weights, each followed by its biases, in one list; hidden layers pass on max(0, sum).
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +44,10 @@ impl Network {
             (0..rows).for_each(|_| to.extend_from_slice(biases));
             multiply(to, View::new(from, pair[0]), View::new(weights, pair[1]), true);
             if depth + 2 < self.sizes.len() {
-                to.iter_mut().for_each(|value| *value = value.max(0.0));
+                arch().dispatch(
+                    #[inline(always)]
+                    || to.iter_mut().for_each(|value| *value = value.max(0.0)),
+                );
             }
         }
     }
@@ -60,14 +64,22 @@ impl Network {
             let (of_weights, of_biases) = gradient[start..end].split_at_mut(ins * outs);
             multiply(of_weights, View::new(from, ins).t(), View::new(deltas, outs), false);
             of_biases.fill(0.0);
-            for delta in deltas.chunks_exact(outs) {
-                of_biases.iter_mut().zip(delta).for_each(|(sum, delta)| *sum += delta);
-            }
+            arch().dispatch(
+                #[inline(always)]
+                || {
+                    for delta in deltas.chunks_exact(outs) {
+                        of_biases.iter_mut().zip(delta).for_each(|(sum, delta)| *sum += delta);
+                    }
+                },
+            );
             if depth > 0 {
                 next.clear();
                 next.resize(from.len(), 0.0);
                 multiply(&mut next, View::new(deltas, outs), View::new(&self.weights[start..start + ins * outs], outs).t(), false);
-                next.iter_mut().zip(from).filter(|(_, value)| **value <= 0.0).for_each(|(delta, _)| *delta = 0.0);
+                arch().dispatch(
+                    #[inline(always)]
+                    || next.iter_mut().zip(from).for_each(|(delta, value)| *delta = if *value > 0.0 { *delta } else { 0.0 }),
+                );
                 std::mem::swap(deltas, &mut next);
             }
             end = start;

@@ -5,6 +5,7 @@ use youhui_commerce::Draw;
 use super::adam::Adam;
 use super::network::Network;
 use crate::matrix::Matrix;
+use crate::simd::arch;
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,10 +50,7 @@ pub(crate) fn train(matrix: &Matrix, rows: &[u32], outputs: usize, loss: &Loss<'
             network.backward(&inputs, &layers, &mut deltas, &mut gradient);
             adam.step(&mut network.weights, &gradient, settings.rate, settings.decay);
             if settings.sparsity > 0.0 {
-                let by = settings.rate * settings.sparsity;
-                for weight in &mut network.weights[..sizes[0] * sizes[1]] {
-                    *weight = weight.signum() * (weight.abs() - by).max(0.0);
-                }
+                shrink(&mut network.weights[..sizes[0] * sizes[1]], settings.rate * settings.sparsity);
             }
         }
         if settings.patience == 0 || held_out.is_empty() {
@@ -74,6 +72,14 @@ pub(crate) fn train(matrix: &Matrix, rows: &[u32], outputs: usize, loss: &Loss<'
         network.weights = best.2;
     }
     network
+}
+
+/// Moves weights towards zero, at most to it.
+fn shrink(weights: &mut [f32], by: f32) {
+    arch().dispatch(
+        #[inline(always)]
+        || weights.iter_mut().for_each(|weight| *weight -= weight.clamp(-by, by)),
+    );
 }
 
 fn gather(matrix: &Matrix, rows: &[u32], inputs: &mut Vec<f32>) {

@@ -9,6 +9,6 @@ pub(crate) struct CausalForest;
 impl Learner for CausalForest {
     fn fit(&self, trial: &Trial<'_>, nuisances: &Nuisances, rows: &[u32], seed: u64) -> Effect {
         let (left, rest) = nuisances.residuals(trial);
-        Effect::Forest(Forest::fit(trial.inputs.bins(), &trial.inputs.matrix, rows, &left, &rest, &Forestry::default(), seed))
+        Effect::Forest(Forest::fit(trial.inputs.coarse_bins(), &trial.inputs.matrix, rows, &left, &rest, &Forestry::default(), seed))
     }
 }

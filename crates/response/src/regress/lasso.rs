@@ -6,9 +6,12 @@ use nalgebra::{DMatrix, DVector};
 
 use super::basis::{Basis, Shape};
 use crate::matrix::Matrix;
+use crate::simd::arch;
 
 const FOLDS: usize = 5;
 const PENALTIES: usize = 40;
+/// Penalties without getting better after which smaller ones are not tried.
+const PATIENCE: usize = 6;
 /// Smallest penalty, as a share of the one that leaves nothing.
 const SMALLEST: f64 = 1e-3;
 /// Ridge beside it, as a share of the rows: keeps equal columns apart.
@@ -63,7 +66,7 @@ impl Normal {
     fn descend(&self, weights: &mut DVector<f64>, penalty: f64, ridge: f64) {
         let width = weights.len();
         // gradient = moment − gram · weights
-        let mut gradient = &self.moment - &self.gram * &*weights;
+        let mut gradient = (&self.moment - &self.gram * &*weights).as_slice().to_vec();
         let least = 3e-4 * self.squares.max(1e-12).sqrt();
         let mut sweep = |weights: &mut DVector<f64>, active: bool| {
             let mut most: f64 = 0.0;
@@ -79,7 +82,11 @@ impl Normal {
                 let moved = if place == 0 { raw / diagonal } else { soft(raw, penalty) / (diagonal + ridge) };
                 let by = moved - weights[place];
                 if by != 0.0 {
-                    gradient.axpy(-by, &self.gram.column(place), 1.0);
+                    let column = &self.gram.as_slice()[place * width..(place + 1) * width];
+                    arch().dispatch(
+                        #[inline(always)]
+                        || gradient.iter_mut().zip(column).for_each(|(gradient, cell)| *gradient -= by * cell),
+                    );
                     weights[place] = moved;
                     most = most.max(by.abs() * diagonal.sqrt());
                 }
@@ -97,16 +104,28 @@ impl Normal {
             }
         }
     }
+}
 
-    /// The solutions for falling penalties.
-    fn path(&self, penalties: &[f64], ridge: f64) -> Vec<DVector<f64>> {
-        let mut weights = DVector::zeros(self.moment.len());
-        let step = |penalty: &f64| {
-            self.descend(&mut weights, *penalty, ridge);
-            weights.clone()
-        };
-        penalties.iter().map(step).collect()
+/// The place of the (falling) penalty with the least loss on the folds left out.
+fn best_penalty(parts: &[Normal], penalties: &[f64], ridge: f64) -> usize {
+    let share = (FOLDS - 1) as f64 / FOLDS as f64;
+    let others: Vec<Normal> = (0..parts.len()).map(|fold| Normal::sum(parts, Some(fold))).collect();
+    let mut weights = vec![DVector::zeros(parts[0].moment.len()); parts.len()];
+    let (mut best, mut least) = (0, f64::INFINITY);
+    for (place, penalty) in penalties.iter().enumerate() {
+        let mut loss = 0.0;
+        for ((part, others), weights) in parts.iter().zip(&others).zip(&mut weights) {
+            others.descend(weights, penalty * share, ridge * share);
+            loss += part.loss(weights);
+        }
+        if loss < least {
+            (best, least) = (place, loss);
+        } else if place - best >= PATIENCE {
+            // The last penalties, which leave the most functions in, cost the most.
+            break;
+        }
     }
+    best
 }
 
 fn soft(value: f64, penalty: f64) -> f64 {
@@ -142,16 +161,10 @@ impl Lasso {
         let pull = &whole.moment - &whole.gram * &alone;
         let most = pull.iter().skip(1).fold(1e-12_f64, |most, pull| most.max(pull.abs()));
         let penalties: Vec<f64> = (0..PENALTIES).map(|step| most * SMALLEST.powf(step as f64 / (PENALTIES - 1) as f64)).collect();
-        let mut losses = vec![0.0; PENALTIES];
-        let share = (FOLDS - 1) as f64 / FOLDS as f64;
-        let smaller: Vec<f64> = penalties.iter().map(|penalty| penalty * share).collect();
-        for (fold, part) in parts.iter().enumerate() {
-            let path = Normal::sum(&parts, Some(fold)).path(&smaller, ridge * share);
-            losses.iter_mut().zip(&path).for_each(|(loss, weights)| *loss += part.loss(weights));
-        }
-        let best = (0..PENALTIES).reduce(|one, other| if losses[other] < losses[one] { other } else { one }).unwrap_or(0);
-        let path = whole.path(&penalties[..=best], ridge);
-        Self { basis, weights: path[best].as_slice().to_vec() }
+        let best = best_penalty(&parts, &penalties, ridge);
+        let mut weights = DVector::zeros(width);
+        penalties[..=best].iter().for_each(|penalty| whole.descend(&mut weights, *penalty, ridge));
+        Self { basis, weights: weights.as_slice().to_vec() }
     }
 
     pub(crate) fn predict(&self, matrix: &Matrix) -> Vec<f64> {

@@ -21,9 +21,9 @@ pub(crate) struct Bins {
 }
 
 impl Bins {
-    pub(crate) fn new(matrix: &Matrix) -> Self {
+    pub(crate) fn new(matrix: &Matrix, most: usize) -> Self {
         let columns = matrix.columns();
-        let cuts: Vec<Vec<f32>> = (0..columns).into_par_iter().map(|column| cuts(matrix, column)).collect();
+        let cuts: Vec<Vec<f32>> = (0..columns).into_par_iter().map(|column| cuts(matrix, column, most)).collect();
         let mut codes = vec![0_u8; matrix.values().len()];
         codes.par_chunks_mut(columns * 4096).zip(matrix.values().par_chunks(columns * 4096)).for_each(|(codes, values)| {
             // A column at a time, so that its cuts stay near.
@@ -73,18 +73,18 @@ fn bin(cuts: &[f32], value: f32) -> u8 {
 }
 
 /// Where a column is cut: between neighbours where it has few values, else at quantiles.
-fn cuts(matrix: &Matrix, column: usize) -> Vec<f32> {
+fn cuts(matrix: &Matrix, column: usize, most: usize) -> Vec<f32> {
     let step = matrix.rows().div_ceil(SAMPLE).max(1);
     let mut sample: Vec<f32> =
         (0..matrix.rows()).step_by(step).map(|row| matrix.row(row)[column]).filter(|value| !value.is_nan()).collect();
     sample.sort_unstable_by(f32::total_cmp);
     let mut distinct = sample.clone();
     distinct.dedup();
-    let mut cuts: Vec<f32> = if distinct.len() <= MOST_BINS {
+    let mut cuts: Vec<f32> = if distinct.len() <= most {
         distinct.windows(2).map(|pair| between(pair[0], pair[1])).collect()
     } else {
-        let at = |place: usize| sample[place * (sample.len() - 1) / MOST_BINS];
-        (1..MOST_BINS).map(at).collect()
+        let at = |place: usize| sample[place * (sample.len() - 1) / most];
+        (1..most).map(at).collect()
     };
     cuts.dedup();
     cuts

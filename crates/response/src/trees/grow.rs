@@ -6,6 +6,7 @@ use youhui_commerce::Draw;
 
 use super::bins::Bins;
 use super::tree::Tree;
+use crate::simd::arch;
 
 /// How a tree grows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -203,37 +204,59 @@ fn histogram(bins: &Bins, steps: &Steps<'_>, rows: &[u32]) -> Vec<OfColumn> {
 
 /// The split of a leaf that reduces the loss most.
 fn best(bins: &Bins, leaf: &Leaf, growth: &Growth, a_row: f64, draw: &mut Draw) -> Option<Split> {
-    let least = growth.least_rows * a_row;
-    let score = |sums: &Sums| sums[0] * sums[0] / (sums[1] + growth.ridge).max(1e-12);
-    let whole = score(&leaf.sums);
     let mut best: Option<Split> = None;
+    let mut scan = Scan { left: [[0.0; 256]; 2], gain: [0.0; 256] };
     for column in 0..bins.columns {
         if growth.columns < 1.0 && draw.uniform() >= growth.columns {
             continue;
         }
-        let cells = &leaf.histogram[column];
-        let missing = cells[0];
+        let cells = &leaf.histogram[column][..=bins.cuts[column].len()];
         // Missing values go left first, and right too where there are any.
         let sides: &[bool] = if bins.missing[column] { &[true, false] } else { &[true] };
         for &missing_left in sides {
-            let mut left = if missing_left { missing } else { [0.0; 2] };
-            for (bin, cell) in (1_u8..=255).zip(&cells[1..=bins.cuts[column].len()]) {
-                left = plus(left, cell);
-                let right = [leaf.sums[0] - left[0], leaf.sums[1] - left[1]];
-                if left[1] < least {
-                    continue;
-                }
-                if right[1] < least {
-                    break;
-                }
-                let gain = score(&left) + score(&right) - whole;
-                if gain > best.map_or(1e-9, |best| best.gain) {
-                    best = Some(Split { gain, column, bin, missing_left, left });
-                }
+            let (bin, gain) = scan.best(cells, &leaf.sums, missing_left, growth.least_rows * a_row, growth.ridge);
+            if gain > best.map_or(1e-9, |best| best.gain) {
+                let left = [scan.left[0][usize::from(bin)], scan.left[1][usize::from(bin)]];
+                best = Some(Split { gain, column, bin, missing_left, left });
             }
         }
     }
     best
+}
+
+/// All splits of one column: what lies left of each, and what it gains.
+struct Scan {
+    left: [[f64; 256]; 2],
+    gain: [f64; 256],
+}
+
+impl Scan {
+    /// The first bin of those that gain most, and its gain; `cells` begin with the missing.
+    #[allow(clippy::cast_possible_truncation, reason = "at most 255 bins")]
+    fn best(&mut self, cells: &[Sums], sums: &Sums, missing_left: bool, least: f64, ridge: f64) -> (u8, f64) {
+        let Self { left, gain } = self;
+        let mut sum = if missing_left { cells[0] } else { [0.0; 2] };
+        for (bin, cell) in cells.iter().enumerate().skip(1) {
+            sum = plus(sum, cell);
+            (left[0][bin], left[1][bin]) = (sum[0], sum[1]);
+        }
+        let score = |first: f64, second: f64| first * first / (second + ridge).max(1e-12);
+        let whole = score(sums[0], sums[1]);
+        arch().dispatch(
+            #[inline(always)]
+            || {
+                let [firsts, seconds] = &*left;
+                for (gain, (first, second)) in gain.iter_mut().zip(firsts.iter().zip(seconds)).take(cells.len()) {
+                    let (first_right, second_right) = (sums[0] - first, sums[1] - second);
+                    let split = score(*first, *second) + score(first_right, second_right) - whole;
+                    *gain = if *second < least || second_right < least { 0.0 } else { split };
+                }
+            },
+        );
+        let most = gain[1..cells.len()].iter().copied().fold(0.0, f64::max);
+        let bin = gain[1..cells.len()].iter().position(|gain| *gain == most).map_or(0, |place| place + 1);
+        (bin as u8, most)
+    }
 }
 
 /// Puts the rows that go left first, keeping their order; how many.

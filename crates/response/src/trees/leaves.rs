@@ -2,12 +2,9 @@
 //! the rows beyond its threshold can't reach, and the first leaf left is the row's (QuickScorer, Lucchese et al. 2015).
 //! A row-by-row walk waits for each load and guesses each turn; this does neither.
 
-use std::sync::OnceLock;
-
-use pulp::Arch;
-
 use super::bins::Bins;
 use super::tree::Tree;
+use crate::simd::arch;
 
 /// Most leaves of a tree: one a bit.
 pub(crate) const MOST_LEAVES: usize = 32;
@@ -162,10 +159,4 @@ fn strike<T: Copy>(reach: &mut [u32], column: &[T], beyond: u32, right: impl Fn(
     for (reach, cell) in reach.iter_mut().zip(column) {
         *reach &= if right(*cell) { beyond } else { u32::MAX };
     }
-}
-
-/// The widest instructions this processor has.
-fn arch() -> Arch {
-    static ARCH: OnceLock<Arch> = OnceLock::new();
-    *ARCH.get_or_init(Arch::new)
 }

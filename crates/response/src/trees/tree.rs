@@ -89,7 +89,7 @@ mod tests {
     use youhui_commerce::Draw;
 
     use super::*;
-    use crate::trees::{Bins, Growth, Scratch, grow};
+    use crate::trees::{Bins, Growth, MOST_BINS, Scratch, grow};
 
     proptest! {
         /// All rows at once, by values and by bins, fall where each alone does.
@@ -97,7 +97,7 @@ mod tests {
         fn one_tree_three_ways(cells in prop::collection::vec(prop::option::of(-3_i8..3), 60..1800), leaves in 1_usize..33) {
             let values: Vec<f32> = cells.iter().map(|cell| cell.map_or(f32::NAN, f32::from)).collect();
             let matrix = Matrix::new(3, values[..values.len() / 3 * 3].to_vec());
-            let bins = Bins::new(&matrix);
+            let bins = Bins::new(&matrix, MOST_BINS);
             #[allow(clippy::cast_possible_truncation)]
             let derivatives: Vec<[f32; 2]> = (0..matrix.rows()).map(|row| [((row * 7919) % 13) as f32 - 6.0, 1.0]).collect();
             let growth = Growth { most_leaves: leaves, most_depth: 9, least_rows: 1.0, ridge: 0.1, columns: 1.0 };
