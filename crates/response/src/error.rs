@@ -74,6 +74,14 @@ pub enum ResponseError {
         /// What is needed.
         least: usize,
     },
+    /// The table of promotions does not fit.
+    #[error("promotion {name:?} {problem}")]
+    Promotion {
+        /// The promotion, or the table's column.
+        name: String,
+        /// What is wrong with it, and what helps.
+        problem: String,
+    },
     /// A model file that does not hold what it should.
     #[error("model: {0}; fit it again")]
     Model(String),

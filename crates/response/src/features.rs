@@ -120,6 +120,19 @@ impl Encoder {
         })
     }
 
+    /// The place of a numeric feature among the columns of numbers.
+    pub(crate) fn number(&self, wanted: &str) -> Option<usize> {
+        let mut place = 0;
+        for encoding in &self.encodings {
+            match encoding {
+                Encoding::Number { name, .. } if name == wanted => return Some(place),
+                Encoding::Number { missing, .. } => place += 1 + usize::from(*missing),
+                Encoding::Category { names, .. } => place += names.len() + 1,
+            }
+        }
+        None
+    }
+
     /// How many columns of numbers there are.
     pub fn width(&self) -> usize {
         let of = |encoding: &Encoding| match encoding {

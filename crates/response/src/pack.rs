@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use crate::dense::Network;
 use crate::error::ResponseError;
 use crate::forest::Forest;
-use crate::learner::Effect;
+use crate::learner::{Effect, Shared};
 use crate::model::{ArmModel, Bag, Card, Main, Model};
 use crate::objective::Objective;
 use crate::regress::{Basis, Dense, Lasso, Logistic, Regressor, Scaling, Shape};
@@ -219,6 +219,11 @@ impl Effect {
                 pack_trees(&forest.trees, to, name);
                 to.f32s(&format!("{name}.square"), forest.squares.iter().flatten().copied());
             }
+            Self::Shared(Shared { network, space, promotion }) => {
+                tag("shared");
+                network.pack(to, &format!("{name}.network"));
+                to.bytes(&format!("{name}.place"), &serde_json::to_vec(&(space.as_ref(), promotion)).unwrap_or_default());
+            }
         }
     }
 
@@ -240,6 +245,16 @@ impl Effect {
                 }
                 lists.reverse();
                 Self::Forest(Forest { trees, squares: lists })
+            }
+            b"shared" => {
+                let network = Dense::unpack_any(from, &format!("{name}.network"), width)?;
+                let place = serde_json::from_slice(from.bytes(&format!("{name}.place"))?);
+                let (space, promotion) = place.or_else(|error| wrong(format!("{name}: its promotion: {error}")))?;
+                let shared = Shared { network, space: Arc::new(space), promotion };
+                if !shared.is_sound() {
+                    return wrong(format!("{name} has too few heads for its promotion"));
+                }
+                Self::Shared(shared)
             }
             _ => return wrong(format!("{name} is of a kind that this program does not know")),
         })
@@ -319,10 +334,16 @@ impl Dense {
     }
 
     fn unpack(from: &Unpacker<'_>, name: &str, inputs: usize, outputs: usize) -> Found<Self> {
+        let dense = Self::unpack_any(from, name, inputs)?;
+        if dense.network.outputs() == outputs { Ok(dense) } else { wrong(format!("{name} has another number of heads")) }
+    }
+
+    /// With any number of outputs.
+    fn unpack_any(from: &Unpacker<'_>, name: &str, inputs: usize) -> Found<Self> {
         let sizes: Vec<usize> = from.u32s(&format!("{name}.sizes"))?.into_iter().map(|size| size as usize).collect();
         let weights = from.f32s(&format!("{name}.weights"))?;
         let needed = sizes.windows(2).try_fold(0_usize, |sum, pair| sum.checked_add(pair[0].checked_add(1)?.checked_mul(pair[1])?));
-        if sizes.len() < 2 || sizes[0] != inputs || sizes[sizes.len() - 1] != outputs || sizes.contains(&0) || needed != Some(weights.len())
+        if sizes.len() < 2 || sizes[0] != inputs || sizes.contains(&0) || needed != Some(weights.len())
         {
             return wrong(format!("{name} has layers that don't fit each other"));
         }

@@ -33,6 +33,7 @@ fn fitted_on(features: &[Feature<'_>], train: &Simulated, learner: &str, seed: u
         cost: None,
         propensity: None,
         objective: Objective::Continuous,
+        promotions: None,
     };
     fit(&experiment, &Settings { learner: learner.to_owned(), seed }).unwrap()
 }
@@ -166,6 +167,7 @@ fn check(change: impl Fn(&mut Rows), expected: &str) {
         cost: None,
         propensity: rows.propensity.as_deref(),
         objective: rows.objective,
+        promotions: None,
     };
     let found = fit(&experiment, &Settings { learner: "r-linear".to_owned(), seed: 1 }).unwrap_err().to_string();
     assert!(found.contains(expected), "{found:?} has no {expected:?}");

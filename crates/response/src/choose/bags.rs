@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 use youhui_commerce::Draw;
 
-use crate::learner::{Effect, Learner};
+use crate::learner::{Arms, Effect, Learner};
 use crate::trial::{Nuisances, Trial, index};
 
 /// How rows are parted into bags.
@@ -21,7 +21,7 @@ pub(crate) enum Plan {
 /// The rows of a bag, and those that it is judged on.
 #[derive(Debug)]
 pub(crate) struct Part {
-    own: Vec<u32>,
+    pub(crate) own: Vec<u32>,
     judged: Vec<u32>,
 }
 
@@ -53,33 +53,25 @@ impl Plan {
         }
     }
 
-    /// The bags of `rows`, judged on some of `all` rows, which may be in other arms.
-    pub(crate) fn parts(&self, rows: &[u32], all: usize, seed: u64) -> Vec<Part> {
-        let mut inside = vec![false; all];
-        rows.iter().for_each(|row| inside[*row as usize] = true);
-        let everyone = || 0..index(all);
+    /// The bags of so many rows.
+    pub(crate) fn parts(&self, rows: usize, seed: u64) -> Vec<Part> {
+        let everyone = || 0..index(rows);
         match *self {
             Self::AllButOne { groups, rounds } => (0..rounds)
                 .flat_map(|round| {
-                    let dealt = dealt(rows.len(), groups, &format!("round {round}"), seed);
-                    let mut group = vec![usize::MAX; all];
-                    rows.iter().zip(dealt).for_each(|(row, of)| group[*row as usize] = of);
+                    let group = dealt(rows, groups, &format!("round {round}"), seed);
                     let part = |bag: usize| {
-                        let own = |row: &u32| inside[*row as usize] && group[*row as usize] != bag;
-                        let (own, judged) = everyone().partition(own);
+                        let (own, judged) = everyone().partition(|row| group[*row as usize] != bag);
                         Part { own, judged }
                     };
                     (0..groups).map(part).collect::<Vec<_>>()
                 })
                 .collect(),
             Self::Small { groups, bags } => {
-                let group = dealt(all, groups, "small bags", seed);
+                let group = dealt(rows, groups, "small bags", seed);
                 let mut of_group = vec![vec![]; groups];
                 everyone().for_each(|row| of_group[group[row as usize]].push(row));
-                let part = |bag: usize| {
-                    let own = of_group[bag].iter().copied().filter(|row| inside[*row as usize]).collect();
-                    Part { own, judged: of_group[(bag + 1) % bags].clone() }
-                };
+                let part = |bag: usize| Part { own: of_group[bag].clone(), judged: of_group[(bag + 1) % bags].clone() };
                 (0..bags).map(part).collect()
             }
         }
@@ -103,8 +95,32 @@ pub(crate) struct Bagged {
     pub(crate) unseen: Vec<f64>,
 }
 
-/// Fits every learner on every bag.
-pub(crate) fn bagged(learners: &[Box<dyn Learner>], trial: &Trial<'_>, nuisances: &Nuisances, parts: &[Part], seed: u64) -> Vec<Bagged> {
+/// What learners of all arms together found, by learner (none for the others), bag and treatment.
+pub(crate) type Together = Vec<Option<Vec<Vec<Effect>>>>;
+
+/// Fits every learner that learns so on all arms of every bag.
+pub(crate) fn together(learners: &[Box<dyn Learner>], arms: &Arms<'_>, parts: &[Part], seed: u64) -> Together {
+    let of_learner = |learner: &dyn Learner| {
+        let fit = |(bag, part): (usize, &Part)| learner.fit_together(arms, &part.own, seed ^ ((bag as u64) << 16));
+        parts.par_iter().enumerate().with_max_len(1).map(fit).collect::<Option<Vec<Vec<Effect>>>>()
+    };
+    learners.iter().map(|learner| of_learner(learner.as_ref())).collect()
+}
+
+/// Fits every learner on the rows of a trial in every bag, or takes what it found together for this treatment.
+#[allow(clippy::too_many_arguments, reason = "one call site")]
+pub(crate) fn bagged(
+    learners: &[Box<dyn Learner>],
+    together: &Together,
+    treatment: usize,
+    trial: &Trial<'_>,
+    nuisances: &Nuisances,
+    rows: &[u32],
+    parts: &[Part],
+    seed: u64,
+) -> Vec<Bagged> {
+    let mut inside = vec![false; trial.inputs.rows()];
+    rows.iter().for_each(|row| inside[*row as usize] = true);
     // The costly learners first, so that threads end together.
     let jobs: Vec<(usize, usize)> = (0..learners.len()).rev().flat_map(|learner| (0..parts.len()).map(move |bag| (learner, bag))).collect();
     let mut found: Vec<(usize, Effect, Vec<f64>)> = jobs
@@ -112,7 +128,13 @@ pub(crate) fn bagged(learners: &[Box<dyn Learner>], trial: &Trial<'_>, nuisances
         .with_max_len(1)
         .map(|(learner, bag)| {
             let part = &parts[bag];
-            let effect = learners[learner].fit(trial, nuisances, &part.own, seed ^ ((bag as u64) << 16) ^ learner as u64);
+            let effect = match &together[learner] {
+                Some(found) => found[bag][treatment].clone(),
+                None => {
+                    let own: Vec<u32> = part.own.iter().copied().filter(|row| inside[*row as usize]).collect();
+                    learners[learner].fit(trial, nuisances, &own, seed ^ ((bag as u64) << 16) ^ learner as u64)
+                }
+            };
             let predicted = effect.predict(&trial.inputs.pick(&part.judged));
             (bag, effect, predicted)
         })

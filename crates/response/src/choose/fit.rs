@@ -1,16 +1,19 @@
 //! From the rows of an experiment to a model of every treatment's effect.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
-use super::bags::{Plan, bagged};
+use super::bags::{Part, Plan, Together, bagged, together};
 use super::policy::{Values, policy};
 use super::select::{Residuals, select};
 use crate::error::ResponseError;
 use crate::features::{Encoder, Feature};
 use crate::inputs::Inputs;
-use crate::learner::{CANDIDATES, Effect, Learner, learner};
+use crate::learner::{Arms, CANDIDATES, Effect, Learner, learner};
 use crate::model::{ArmModel, ArmReport, Bag, Card, Main, Model, Overlap};
 use crate::objective::Objective;
+use crate::promotions::{Described, Describes, Promotion, Promotions, Space};
 use crate::regress::{Kind, Regressor, Target};
 use crate::trees::{Boosted, Boosting};
 use crate::trial::{FOLDS, Nuisances, Trial, folds, stacked};
@@ -34,6 +37,8 @@ pub struct Experiment<'a> {
     pub propensity: Option<&'a [Vec<f64>]>,
     /// The kind of the outcome.
     pub objective: Objective,
+    /// What the treatments are like, where that is known: a row for each.
+    pub promotions: Option<&'a Promotions>,
 }
 
 /// How to fit.
@@ -76,6 +81,22 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
     let names: Vec<&str> = named.map_or_else(|| CANDIDATES.to_vec(), |name| vec![name]);
     let learners = std::iter::once("constant").chain(names.iter().copied()).map(learner).collect::<Result<Vec<_>, _>>()?;
     let basics = Basics::cross_fit(experiment, &inputs, control, &treatments, named, seed, &mut warnings);
+    let described = describe(experiment, &treatments, &encoder)?;
+    let space = Arc::clone(&described.space);
+    let all_arms = Arms {
+        inputs: &inputs,
+        outcome: experiment.outcome,
+        objective: experiment.objective,
+        place: experiment.arm.iter().map(|arm| place_of(*arm as usize, &treatments)).collect(),
+        treatments: treatments.len(),
+        promotions: described.promotions.rows.iter().collect(),
+        space,
+    };
+    let rows = experiment.arm.len();
+    let many = rows > MANY_ROWS && named.is_some();
+    let plan = if many { Plan::small(rows) } else { Plan::for_rows(rows) };
+    let parts = plan.parts(rows, seed);
+    let found = Found { many, plan, parts: &parts, learners: &learners, together: together(&learners, &all_arms, &parts, seed), arms: &all_arms };
     let mut arms = Vec::new();
     let mut unseen = Vec::new();
     for (place, &arm) in treatments.iter().enumerate() {
@@ -86,7 +107,7 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
             .collect();
         let nuisances = basics.of_pair(&trial, &rows, control, arm, named, seed ^ (arm as u64) << 32);
         let (model, effects) =
-            fit_arm(&experiment.arms[arm], &names, &learners, &trial, &nuisances, &rows, named, seed ^ ((place as u64) << 40));
+            fit_arm(&experiment.arms[arm], place, &names, &found, &trial, &nuisances, &rows, named, seed ^ ((place as u64) << 40));
         arms.push(model);
         unseen.push(effects);
     }
@@ -113,6 +134,34 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
 
 fn size(experiment: &Experiment<'_>, arm: usize) -> usize {
     experiment.arm.iter().filter(|of| **of as usize == arm).count()
+}
+
+/// The place of an arm: 0 for the control.
+fn place_of(arm: usize, treatments: &[usize]) -> u32 {
+    treatments.iter().position(|of| *of == arm).map_or(0, |place| crate::trial::index(place + 1))
+}
+
+/// The treatments in the space of what they are like; without a table, each is like itself only.
+struct DescribedArms {
+    promotions: Promotions,
+    space: Arc<Space>,
+}
+
+fn describe(experiment: &Experiment<'_>, treatments: &[usize], encoder: &Encoder) -> Result<DescribedArms, ResponseError> {
+    let names = || treatments.iter().map(|&arm| experiment.arms[arm].clone());
+    let promotions = match experiment.promotions {
+        Some(table) => {
+            table.check()?;
+            let rows = names().map(|name| table.row(&name).cloned()).collect::<Result<_, _>>()?;
+            Promotions { columns: table.columns.clone(), rows }
+        }
+        None => Promotions {
+            columns: vec![Describes { name: "promotion".to_owned(), relative_to: None, dose: false }],
+            rows: names().map(|name| Promotion { cells: vec![Described::Name(name.clone())], name }).collect(),
+        },
+    };
+    let space = Arc::new(Space::new(&promotions, &|name| encoder.number(name))?);
+    Ok(DescribedArms { promotions, space })
 }
 
 /// Refuses rows that nothing can be learnt from; the control's place.
@@ -295,22 +344,37 @@ fn expected(
     values
 }
 
+/// Who learns from which rows, and what was learnt of all arms together.
+struct Found<'a> {
+    many: bool,
+    plan: Plan,
+    parts: &'a [Part],
+    learners: &'a [Box<dyn Learner>],
+    together: Together,
+    arms: &'a Arms<'a>,
+}
+
 #[allow(clippy::too_many_arguments, reason = "one call site")]
 fn fit_arm(
     treatment: &str,
+    place: usize,
     names: &[&str],
-    learners: &[Box<dyn Learner>],
+    found: &Found<'_>,
     trial: &Trial<'_>,
     nuisances: &Nuisances,
     rows: &[u32],
     named: Option<&str>,
     seed: u64,
 ) -> (ArmModel, Vec<f64>) {
-    let many = rows.len() > MANY_ROWS && named.is_some();
+    let Found { many, plan, parts, learners, together, arms } = found;
     let all = trial.outcome.len();
-    let plan = if many { Plan::small(all) } else { Plan::for_rows(rows.len()) };
-    let mut bagged = bagged(learners, trial, nuisances, &plan.parts(rows, all, seed), seed);
-    let main = (many && named != Some("constant")).then(|| main(learners[1].as_ref(), &bagged[1].effects, trial, nuisances, rows, seed));
+    let mut bagged = bagged(learners, together, place, trial, nuisances, rows, parts, seed);
+    let main = (*many && named != Some("constant")).then(|| {
+        let everyone: Vec<u32> = (0..crate::trial::index(all)).collect();
+        let of_all = learners[1].fit_together(arms, &everyone, seed).map(|mut effects| effects.swap_remove(place));
+        let effect = of_all.unwrap_or_else(|| learners[1].fit(trial, nuisances, rows, seed));
+        main(effect, &bagged[1].effects, trial, rows, seed)
+    });
     let (main, variance) = main.map_or((None, 1.0), |(main, variance)| (Some(main), variance));
     let (left, rest) = nuisances.residuals(trial);
     let judged: Vec<u32> = rows.iter().copied().filter(|&row| !bagged[0].unseen[row as usize].is_nan()).collect();
@@ -356,9 +420,8 @@ fn fit_arm(
     )
 }
 
-/// A learner's fit on all rows, and the mean variance of its bags.
-fn main(learner: &dyn Learner, bags: &[Effect], trial: &Trial<'_>, nuisances: &Nuisances, rows: &[u32], seed: u64) -> (Main, f64) {
-    let effect = learner.fit(trial, nuisances, rows, seed);
+/// A learner's fit on all rows with the variance of its bags, and their mean variance.
+fn main(effect: Effect, bags: &[Effect], trial: &Trial<'_>, rows: &[u32], seed: u64) -> (Main, f64) {
     let step = rows.len().div_ceil(VARIANCE_ROWS);
     let sample: Vec<u32> = rows.iter().copied().step_by(step).collect();
     let inputs = Inputs::new(trial.inputs.matrix.pick(&sample), trial.inputs.scaling());

@@ -7,4 +7,5 @@ mod product;
 mod training;
 
 pub(crate) use network::Network;
+pub use training::Epoch;
 pub(crate) use training::{Training, train};

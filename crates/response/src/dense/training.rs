@@ -24,10 +24,19 @@ pub(crate) struct Training {
 }
 
 /// Loss of a row's outputs, and its gradient into the last argument.
-pub(crate) type Loss<'a> = dyn Fn(u32, &[f32], &mut [f32]) -> f32 + Sync + 'a;
+pub(crate) type Loss<'a> = dyn FnMut(u32, &[f32], &mut [f32]) -> f32 + 'a;
 
-/// Trains a network on rows of `matrix`, whose columns should be standardised.
-pub(crate) fn train(matrix: &Matrix, rows: &[u32], outputs: usize, loss: &Loss<'_>, settings: &Training, seed: u64) -> Network {
+/// Mean losses after an epoch: while it trained on each batch, and on the rows held out.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Epoch {
+    /// Of the rows trained on.
+    pub loss: f64,
+    /// Of the rows held out; NaN where there are none.
+    pub held_out: f64,
+}
+
+/// Trains a network on rows of `matrix`, whose columns should be standardised; the losses of every epoch.
+pub(crate) fn train(matrix: &Matrix, rows: &[u32], outputs: usize, loss: &mut Loss<'_>, settings: &Training, seed: u64) -> (Network, Vec<Epoch>) {
     let mut draw = Draw::seeded(seed).fork("dense");
     let mut rows = rows.to_vec();
     draw.shuffle(&mut rows);
@@ -39,12 +48,14 @@ pub(crate) fn train(matrix: &Matrix, rows: &[u32], outputs: usize, loss: &Loss<'
     let mut gradient = vec![0.0; network.weights.len()];
     let (mut inputs, mut layers, mut deltas) = (Vec::new(), Vec::new(), Vec::new());
     let mut best = (f64::INFINITY, 0, network.weights.clone());
+    let mut epochs = Vec::new();
     for epoch in 1..=settings.epochs {
         draw.shuffle(&mut rows);
+        let mut trained = 0.0;
         for batch in rows.chunks(settings.batch) {
             gather(matrix, batch, &mut inputs);
             network.forward(&inputs, &mut layers);
-            losses(&layers[layers.len() - 1], batch, outputs, loss, &mut deltas);
+            trained += losses(&layers[layers.len() - 1], batch, outputs, loss, &mut deltas);
             let scale = 1.0 / batch.len() as f32;
             deltas.iter_mut().for_each(|delta| *delta *= scale);
             network.backward(&inputs, &layers, &mut deltas, &mut gradient);
@@ -53,14 +64,15 @@ pub(crate) fn train(matrix: &Matrix, rows: &[u32], outputs: usize, loss: &Loss<'
                 shrink(&mut network.weights[..sizes[0] * sizes[1]], settings.rate * settings.sparsity);
             }
         }
-        if settings.patience == 0 || held_out.is_empty() {
-            continue;
-        }
         let mut now = 0.0;
         for batch in held_out.chunks(1024) {
             gather(matrix, batch, &mut inputs);
             network.forward(&inputs, &mut layers);
             now += losses(&layers[layers.len() - 1], batch, outputs, loss, &mut deltas);
+        }
+        epochs.push(Epoch { loss: trained / rows.len().max(1) as f64, held_out: now / held_out.len() as f64 });
+        if settings.patience == 0 || held_out.is_empty() {
+            continue;
         }
         if now < best.0 {
             best = (now, epoch, network.weights.clone());
@@ -71,7 +83,7 @@ pub(crate) fn train(matrix: &Matrix, rows: &[u32], outputs: usize, loss: &Loss<'
     if best.1 > 0 {
         network.weights = best.2;
     }
-    network
+    (network, epochs)
 }
 
 /// Moves weights towards zero, at most to it.
@@ -88,7 +100,7 @@ fn gather(matrix: &Matrix, rows: &[u32], inputs: &mut Vec<f32>) {
 }
 
 /// Σ of the rows' losses; their gradients in `deltas`.
-fn losses(layer: &[f32], rows: &[u32], outputs: usize, loss: &Loss<'_>, deltas: &mut Vec<f32>) -> f64 {
+fn losses(layer: &[f32], rows: &[u32], outputs: usize, loss: &mut Loss<'_>, deltas: &mut Vec<f32>) -> f64 {
     deltas.clear();
     deltas.resize(layer.len(), 0.0);
     let both = layer.chunks_exact(outputs).zip(deltas.chunks_exact_mut(outputs));

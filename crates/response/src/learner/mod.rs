@@ -2,23 +2,52 @@
 
 mod causal_forest;
 mod dr;
+mod network;
 mod r;
+mod reference;
 mod s;
 mod t;
 mod tarnet;
 mod x;
 
+use std::sync::Arc;
+
 use crate::error::ResponseError;
 use crate::forest::Forest;
 use crate::inputs::Inputs;
 use crate::objective::Objective;
+use crate::promotions::{Promotion, Space};
 use crate::regress::{Dense, Kind, Regressor, Target};
 use crate::trial::{Nuisances, Trial};
 
-/// A way to learn an effect.
+pub(crate) use network::Shared;
+pub use reference::ReferenceNetwork;
+
+/// A way to learn effects: of one treatment at a time, or of all together.
 pub(crate) trait Learner: Sync + Send {
     /// Learns from some rows of a trial.
-    fn fit(&self, trial: &Trial<'_>, nuisances: &Nuisances, rows: &[u32], seed: u64) -> Effect;
+    fn fit(&self, _: &Trial<'_>, _: &Nuisances, _rows: &[u32], _seed: u64) -> Effect {
+        Effect::Direct(Regressor::Constant(0.0))
+    }
+
+    /// Learns from some rows of all arms, if it learns so; the effects by treatment.
+    fn fit_together(&self, _: &Arms<'_>, _rows: &[u32], _seed: u64) -> Option<Vec<Effect>> {
+        None
+    }
+}
+
+/// All arms, for learners that share between treatments.
+#[derive(Debug)]
+pub(crate) struct Arms<'a> {
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) outcome: &'a [f64],
+    pub(crate) objective: Objective,
+    /// By row: 0 for the control, 1 for the first treatment …
+    pub(crate) place: Vec<u32>,
+    pub(crate) treatments: usize,
+    /// By treatment.
+    pub(crate) promotions: Vec<&'a Promotion>,
+    pub(crate) space: Arc<Space>,
 }
 
 /// A fitted effect.
@@ -36,12 +65,14 @@ pub(crate) enum Effect {
     Blend { effects: [Regressor; 2], propensity: Regressor },
     /// A causal forest.
     Forest(Forest),
+    /// A promotion in a network of all.
+    Shared(Shared),
 }
 
 const KINDS: [(&str, Kind); 4] = [("linear", Kind::Linear), ("curved", Kind::Curved), ("trees", Kind::Trees), ("dense", Kind::Dense)];
 
 /// The learners that can be asked for by name, beside `auto`.
-pub const LEARNERS: [&str; 23] = [
+pub const LEARNERS: [&str; 25] = [
     "constant",
     "s-linear",
     "s-curved",
@@ -65,6 +96,8 @@ pub const LEARNERS: [&str; 23] = [
     "dr-dense",
     "tarnet",
     "causal-forest",
+    "reference",
+    "network",
 ];
 
 /// The candidates of `auto` beside the constant effect, which is the first that they are held against.
@@ -89,6 +122,8 @@ pub(crate) fn learner(name: &str) -> Result<Box<dyn Learner>, ResponseError> {
     let kind = KINDS.iter().find(|(name, _)| *name == base).map(|(_, kind)| *kind);
     Ok(match (meta, kind) {
         ("constant", None) => Box::new(r::R(Kind::Constant)),
+        ("reference", None) => Box::new(reference::Reference),
+        ("network", None) => Box::new(network::SharedNetwork),
         ("tarnet", None) => Box::new(tarnet::Tarnet),
         ("causal", None) if base == "forest" => Box::new(causal_forest::CausalForest),
         ("s", Some(kind)) => Box::new(s::S(kind)),
@@ -129,6 +164,7 @@ impl Effect {
                 both.zip(propensity.predict(inputs)).map(blend).collect()
             }
             Self::Forest(forest) => forest.predict(&inputs.matrix),
+            Self::Shared(shared) => shared.predict(inputs),
         }
     }
 }

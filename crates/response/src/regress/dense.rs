@@ -108,7 +108,7 @@ impl Dense {
         let scale = if continuous { variance.sqrt().max(1e-12) } else { 1.0 };
         let center = objective.link(center);
         let mean_weight = whole / rows.len().max(1) as f64;
-        let loss = |row: u32, outputs: &[f32], gradient: &mut [f32]| {
+        let mut loss = |row: u32, outputs: &[f32], gradient: &mut [f32]| {
             let (head, weight) = (head(row), weight_of(row) / mean_weight);
             let y = target[row as usize];
             let (margin, y) =
@@ -116,8 +116,20 @@ impl Dense {
             gradient[head] = objective.derivative(margin, y, weight)[0];
             (weight * objective.loss(margin, y)) as f32
         };
-        let network = train(scaled, rows, heads, &loss, &settings.0, seed);
+        let (network, _) = train(scaled, rows, heads, &mut loss, &settings.0, seed);
         Self { network, objective, center, scale }
+    }
+
+    /// The same network with these outputs only.
+    pub(crate) fn heads(&self, of: [usize; 2]) -> Self {
+        let sizes = &self.network.sizes;
+        let (outputs, inputs) = (self.network.outputs(), sizes[sizes.len() - 2]);
+        let mut weights = self.network.weights.clone();
+        let last = weights.split_off(weights.len() - (inputs + 1) * outputs);
+        // The biases are a row more.
+        weights.extend(last.chunks_exact(outputs).flat_map(|row| of.map(|output| row[output])));
+        let sizes = sizes[..sizes.len() - 1].iter().copied().chain([of.len()]).collect();
+        Self { network: Network { sizes, weights }, ..*self }
     }
 
     /// The mean of every row, one list for each output.

@@ -121,6 +121,7 @@ fn effects(train: &Simulated, test: &Simulated, learner: &str, seed: u64) -> Res
         cost: None,
         propensity: None,
         objective: Objective::Continuous,
+        promotions: None,
     };
     let model = fit(&experiment, &Settings { learner: learner.to_owned(), seed })?;
     let mut found = model.predict(&features(&names, &of_test), &mut Vec::new())?;

@@ -108,6 +108,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         cost: cost.as_deref(),
         propensity: propensity.as_deref(),
         objective,
+        promotions: None,
     };
     let bar = console.bar("learning");
     let fitted = fit(&experiment, &Settings { learner: args.learner.clone(), seed: args.seed });
