@@ -9,9 +9,11 @@ use crate::choose::{CandidateReport, Heterogeneity, PolicyReport};
 use crate::error::ResponseError;
 use crate::features::{Encoder, Feature};
 use crate::inputs::Inputs;
+use crate::kriging::{LeftOut, Likeness};
 use crate::learner::Effect;
 use crate::matrix::Matrix;
 use crate::objective::Objective;
+use crate::promotions::{Promotion, Promotions, Space};
 use crate::regress::{Regressor, Scaling};
 
 /// What a model rests on and found, for people and for other programs.
@@ -41,10 +43,26 @@ pub struct Card {
     pub encoder: Encoder,
     /// What was found, by treatment.
     pub arms: Vec<ArmReport>,
+    /// What the treatments are like, where a table said so, for promotions that were not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foresight: Option<Foresight>,
     /// What choosing by customer was worth.
     pub policy: PolicyReport,
     /// What to know before trusting it.
     pub warnings: Vec<String>,
+}
+
+/// What lets a model speak of promotions that were not run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Foresight {
+    /// The treatments' rows.
+    pub promotions: Promotions,
+    /// The space that they span.
+    pub space: Space,
+    /// How alike they act.
+    pub likeness: Likeness,
+    /// Each as the others foresee it.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// The columns of the file that a model was fitted on.
@@ -71,6 +89,7 @@ impl Default for Card {
             outcome_kind: Objective::Continuous,
             encoder: Encoder::default(),
             arms: vec![],
+            foresight: None,
             policy: PolicyReport::default(),
             warnings: vec![],
         }
@@ -180,22 +199,7 @@ impl Model {
     /// A feature that is absent, of another type, or infinite.
     pub fn predict(&self, features: &[Feature<'_>], warnings: &mut Vec<String>) -> Result<Predictions, ResponseError> {
         let matrix = self.card.encoder.encode(features, warnings)?;
-        let blocks: Vec<Vec<(Vec<f64>, Vec<f64>)>> = matrix
-            .values()
-            .par_chunks(BLOCK * matrix.columns())
-            .map(|block| {
-                let inputs = Inputs::new(Matrix::new(matrix.columns(), block.to_vec()), Arc::clone(&self.scaling));
-                self.arms.iter().map(|arm| arm.predict(&inputs)).collect()
-            })
-            .collect();
-        let mut found =
-            Predictions { effects: vec![vec![]; self.arms.len()], std_errors: vec![vec![]; self.arms.len()], recommended: vec![] };
-        for block in blocks {
-            for (arm, (effects, errors)) in block.into_iter().enumerate() {
-                found.effects[arm].extend(effects);
-                found.std_errors[arm].extend(errors);
-            }
-        }
+        let mut found = self.by_block(&matrix, self.arms.len(), |inputs| self.arms.iter().map(|arm| arm.predict(inputs)).collect());
         let single = self.card.treatments.iter().position(|name| *name == self.card.policy.best_single).map_or(0, |place| place + 1);
         let chosen = |row: usize| {
             let nets = found.effects.iter().zip(&self.card.costs).map(|(effects, cost)| effects[row] - cost);
@@ -203,6 +207,93 @@ impl Model {
         };
         found.recommended = (0..matrix.rows()).map(chosen).collect();
         Ok(found)
+    }
+}
+
+impl Model {
+    /// Predicts promotions of a table, whether they were run or not; without recommendations, as nobody knows what
+    /// those that weren't would cost. What training had not seen is pushed to `warnings`.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict); `Promotion` where the table has other columns than the model's, or the model none.
+    pub fn foresee(&self, features: &[Feature<'_>], table: &Promotions, warnings: &mut Vec<String>) -> Result<Predictions, ResponseError> {
+        let wrong = |problem: String| ResponseError::Promotion {
+            name: table.rows.first().map(|row| row.name.clone()).unwrap_or_default(),
+            problem,
+        };
+        let Some(foresight) = &self.card.foresight else {
+            return Err(wrong("can't be foreseen: the model was fitted without a table of promotions, or on one only".to_owned()));
+        };
+        table.check()?;
+        let names = |of: &Promotions| of.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        if names(table) != names(&foresight.promotions) {
+            let message = format!(
+                "has the columns {}, and the model was fitted with {}",
+                names(table).join(", "),
+                names(&foresight.promotions).join(", ")
+            );
+            return Err(wrong(message));
+        }
+        let matrix = self.card.encoder.encode(features, warnings)?;
+        let places: Vec<Option<usize>> =
+            table.rows.iter().map(|row| self.card.treatments.iter().position(|name| *name == row.name)).collect();
+        for (row, _) in table.rows.iter().zip(&places).filter(|(_, place)| place.is_none()) {
+            warnings.push(format!("{:?} was not run: its effect is foreseen from {}", row.name, self.card.treatments.join(", ")));
+        }
+        Ok(self.by_block(&matrix, table.rows.len(), |inputs| {
+            let seen: Vec<(Vec<f64>, Vec<f64>)> = self.arms.iter().map(|arm| arm.predict(inputs)).collect();
+            let of = |(promotion, place): (&Promotion, &Option<usize>)| match place {
+                Some(place) => seen[*place].clone(),
+                None => self.unseen(foresight, promotion, inputs, &seen),
+            };
+            table.rows.iter().zip(&places).map(of).collect()
+        }))
+    }
+
+    /// A promotion that was not run, from the effects and errors of those that were.
+    fn unseen(&self, foresight: &Foresight, promotion: &Promotion, inputs: &Inputs, seen: &[(Vec<f64>, Vec<f64>)]) -> (Vec<f64>, Vec<f64>) {
+        let Foresight { promotions, space, likeness, .. } = foresight;
+        let variances: Vec<f64> = self.arms.iter().map(|arm| arm.report.std_error.powi(2)).collect();
+        let square: f64 = self.arms.iter().map(|arm| arm.report.mean_effect.powi(2)).sum::<f64>() / self.arms.len() as f64;
+        let weights = |customer: &[f32]| {
+            let places: Vec<Vec<f64>> = promotions.rows.iter().map(|row| space.place(row, customer)).collect();
+            likeness.weights(&places, &variances, &space.place(promotion, customer))
+        };
+        let fixed = (!space.by_customer()).then(|| weights(&[]));
+        let of_row = |row: usize| {
+            let own;
+            let weights = match &fixed {
+                Some(fixed) => fixed,
+                None => {
+                    own = weights(inputs.matrix.row(row));
+                    &own
+                }
+            };
+            let both = || weights.of_seen.iter().zip(seen);
+            let effect: f64 = both().map(|(weight, (effects, _))| weight * effects[row]).sum();
+            let errors: f64 = both().map(|(weight, (_, errors))| (weight * errors[row]).powi(2)).sum();
+            // Likeness was learnt of mean effects: on a customer who responds more, errors are larger too.
+            let more = (effect * effect / square.max(f64::MIN_POSITIVE)).max(1.0);
+            (effect, (weights.variance * more + errors).sqrt())
+        };
+        (0..inputs.rows()).map(of_row).unzip()
+    }
+
+    /// Effects and errors of so many promotions, a block of rows at a time.
+    fn by_block(&self, matrix: &Matrix, promotions: usize, predict: impl Fn(&Inputs) -> Vec<(Vec<f64>, Vec<f64>)> + Sync) -> Predictions {
+        let blocks: Vec<Vec<(Vec<f64>, Vec<f64>)>> = matrix
+            .values()
+            .par_chunks(BLOCK * matrix.columns())
+            .map(|block| predict(&Inputs::new(Matrix::new(matrix.columns(), block.to_vec()), Arc::clone(&self.scaling))))
+            .collect();
+        let mut found = Predictions { effects: vec![vec![]; promotions], std_errors: vec![vec![]; promotions], recommended: vec![] };
+        for block in blocks {
+            for (place, (effects, errors)) in block.into_iter().enumerate() {
+                found.effects[place].extend(effects);
+                found.std_errors[place].extend(errors);
+            }
+        }
+        found
     }
 }
 

@@ -68,6 +68,10 @@ impl Model {
         if !same || card.treatments.is_empty() {
             return wrong("its card lists other treatments than it reports on");
         }
+        let rows = |foresight: &crate::model::Foresight| foresight.promotions.rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
+        if card.foresight.as_ref().is_some_and(|foresight| rows(foresight) != card.treatments) {
+            return wrong("its table of promotions has other rows than treatments");
+        }
         let arm =
             |(place, report): (usize, &crate::model::ArmReport)| ArmModel::unpack(&from, &format!("arm{place}"), report.clone(), width);
         let arms = card.arms.iter().enumerate().map(arm).collect::<Found<_>>()?;
@@ -343,8 +347,7 @@ impl Dense {
         let sizes: Vec<usize> = from.u32s(&format!("{name}.sizes"))?.into_iter().map(|size| size as usize).collect();
         let weights = from.f32s(&format!("{name}.weights"))?;
         let needed = sizes.windows(2).try_fold(0_usize, |sum, pair| sum.checked_add(pair[0].checked_add(1)?.checked_mul(pair[1])?));
-        if sizes.len() < 2 || sizes[0] != inputs || sizes.contains(&0) || needed != Some(weights.len())
-        {
+        if sizes.len() < 2 || sizes[0] != inputs || sizes.contains(&0) || needed != Some(weights.len()) {
             return wrong(format!("{name} has layers that don't fit each other"));
         }
         let target = from.f64s_of(&format!("{name}.target"), 2)?;

@@ -122,7 +122,8 @@ impl Space {
         let mut space = Self::default();
         for (column, of) in table.columns.iter().enumerate() {
             let cells = || table.rows.iter().map(|row| &row.cells[column]);
-            let numbers: Vec<f64> = cells().filter_map(|cell| if let Described::Number(value) = cell { Some(*value) } else { None }).collect();
+            let numbers: Vec<f64> =
+                cells().filter_map(|cell| if let Described::Number(value) = cell { Some(*value) } else { None }).collect();
             if numbers.len() == table.rows.len() {
                 let most = numbers.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
                 let relative_to = match &of.relative_to {
@@ -138,7 +139,8 @@ impl Space {
                     space.doses.push(space.axes.len() - 1);
                 }
             } else {
-                let mut names: Vec<String> = cells().map(|cell| if let Described::Name(name) = cell { name.clone() } else { String::new() }).collect();
+                let mut names: Vec<String> =
+                    cells().map(|cell| if let Described::Name(name) = cell { name.clone() } else { String::new() }).collect();
                 names.sort();
                 names.dedup();
                 space.axes.extend(names.into_iter().map(|name| Axis::Name { column, name }));

@@ -10,8 +10,9 @@ use super::select::{Residuals, select};
 use crate::error::ResponseError;
 use crate::features::{Encoder, Feature};
 use crate::inputs::Inputs;
+use crate::kriging::Likeness;
 use crate::learner::{Arms, CANDIDATES, Effect, Learner, learner};
-use crate::model::{ArmModel, ArmReport, Bag, Card, Main, Model, Overlap};
+use crate::model::{ArmModel, ArmReport, Bag, Card, Foresight, Main, Model, Overlap};
 use crate::objective::Objective;
 use crate::promotions::{Described, Describes, Promotion, Promotions, Space};
 use crate::regress::{Kind, Regressor, Target};
@@ -96,7 +97,8 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
     let many = rows > MANY_ROWS && named.is_some();
     let plan = if many { Plan::small(rows) } else { Plan::for_rows(rows) };
     let parts = plan.parts(rows, seed);
-    let found = Found { many, plan, parts: &parts, learners: &learners, together: together(&learners, &all_arms, &parts, seed), arms: &all_arms };
+    let found =
+        Found { many, plan, parts: &parts, learners: &learners, together: together(&learners, &all_arms, &parts, seed), arms: &all_arms };
     let mut arms = Vec::new();
     let mut unseen = Vec::new();
     for (place, &arm) in treatments.iter().enumerate() {
@@ -111,6 +113,7 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
         arms.push(model);
         unseen.push(effects);
     }
+    let foresight = experiment.promotions.and_then(|_| foresee(&described, &inputs, &arms));
     let costs = costs(experiment, control, &treatments);
     let values = Values { basics: &basics, experiment, control, treatments: &treatments, costs: &costs };
     let policy = policy(&values, &unseen, &arms);
@@ -125,6 +128,7 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
         treatments: treatments.iter().map(|&arm| experiment.arms[arm].clone()).collect(),
         costs,
         arms: arms.iter().map(|arm| arm.report.clone()).collect(),
+        foresight,
         policy,
         warnings,
         ..Card::default()
@@ -162,6 +166,31 @@ fn describe(experiment: &Experiment<'_>, treatments: &[usize], encoder: &Encoder
     };
     let space = Arc::new(Space::new(&promotions, &|name| encoder.number(name))?);
     Ok(DescribedArms { promotions, space })
+}
+
+/// Rows that a promotion's place is averaged over where it depends on the customer.
+const PLACE_ROWS: usize = 1000;
+
+/// How alike the treatments act; none with fewer than two.
+fn foresee(described: &DescribedArms, inputs: &Inputs, arms: &[ArmModel]) -> Option<Foresight> {
+    let DescribedArms { promotions, space } = described;
+    let step = if space.by_customer() { inputs.rows().div_ceil(PLACE_ROWS) } else { inputs.rows() };
+    let place = |promotion: &Promotion| {
+        let mut sum = vec![0.0; space.width()];
+        let rows = (0..inputs.rows()).step_by(step.max(1));
+        let count = rows.len() as f64;
+        for row in rows {
+            sum.iter_mut().zip(space.place(promotion, inputs.matrix.row(row))).for_each(|(sum, at)| *sum += at / count);
+        }
+        sum
+    };
+    let places: Vec<Vec<f64>> = promotions.rows.iter().map(place).collect();
+    let names: Vec<String> = promotions.rows.iter().map(|row| row.name.clone()).collect();
+    let means: Vec<f64> = arms.iter().map(|arm| arm.report.mean_effect).collect();
+    let variances: Vec<f64> = arms.iter().map(|arm| arm.report.std_error.powi(2)).collect();
+    let mut likeness = Likeness::learn(&places, &means, &variances)?;
+    let left_out = likeness.leave_each_out(&names, &places, &means, &variances);
+    Some(Foresight { promotions: promotions.clone(), space: space.as_ref().clone(), likeness, left_out })
 }
 
 /// Refuses rows that nothing can be learnt from; the control's place.

@@ -36,7 +36,14 @@ pub struct Epoch {
 }
 
 /// Trains a network on rows of `matrix`, whose columns should be standardised; the losses of every epoch.
-pub(crate) fn train(matrix: &Matrix, rows: &[u32], outputs: usize, loss: &mut Loss<'_>, settings: &Training, seed: u64) -> (Network, Vec<Epoch>) {
+pub(crate) fn train(
+    matrix: &Matrix,
+    rows: &[u32],
+    outputs: usize,
+    loss: &mut Loss<'_>,
+    settings: &Training,
+    seed: u64,
+) -> (Network, Vec<Epoch>) {
     let mut draw = Draw::seeded(seed).fork("dense");
     let mut rows = rows.to_vec();
     draw.shuffle(&mut rows);

@@ -59,10 +59,9 @@ impl Mix {
         mix
     }
 
-    /// How many heads a space needs, without the outcome's.
-    fn heads(space: &Space) -> usize {
-        let doses = space.doses().len();
-        usize::from(doses == 0) + 2 * (space.width() - doses) + STEPS * doses
+    /// How many heads it mixes, which are as many for each promotion of a space.
+    const fn heads(&self) -> usize {
+        self.free.len() + self.steps.len()
     }
 
     /// What the promotion adds to the margin.
@@ -134,7 +133,7 @@ impl Learner for SharedNetwork {
     }
 }
 
-/// The network's output are the outcome's margin without a promotion, the promotion's heads, and the logits of the
+/// The network's outputs are the outcome's margin without a promotion, the promotion's heads, and the logits of the
 /// arms.
 #[allow(clippy::cast_possible_truncation, reason = "losses and gradients are kept in 32 bits")]
 fn fit(arms: &Arms<'_>, rows: &[u32], seed: u64) -> Dense {
@@ -147,7 +146,7 @@ fn fit(arms: &Arms<'_>, rows: &[u32], seed: u64) -> Dense {
     let continuous = objective == Objective::Continuous;
     let (center, scale) = if continuous { (mean, variance.sqrt().max(1e-12)) } else { (objective.link(mean), 1.0) };
     let spread = if continuous { 1.0 } else { variance.max(1e-12) };
-    let heads = Mix::heads(&arms.space);
+    let heads = Mix::of(&arms.space, arms.promotions[0], &[]).heads();
     let outputs = 1 + heads + arms.treatments + 1;
     let fixed: Option<Vec<Mix>> =
         (!arms.space.by_customer()).then(|| arms.promotions.iter().map(|promotion| Mix::of(&arms.space, promotion, &[])).collect());
@@ -239,6 +238,6 @@ impl Shared {
 
     /// Whether the network has the heads that its space asks for.
     pub(crate) fn is_sound(&self) -> bool {
-        self.network.network.outputs() > 1 + Mix::heads(&self.space)
+        self.network.network.outputs() > 1 + Mix::of(&self.space, &self.promotion, &[]).heads()
     }
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use youhui_response::{Card, Columns, Experiment, Feature, Objective, Settings, fit};
+use youhui_response::{Card, Columns, Experiment, Feature, Objective, Promotions, Settings, fit};
 use youhui_storage::{Column, MISSING, Table, Values, read_table, write_atomic};
 
-use super::{CliError, Console, card_path, feature};
+use super::{CliError, Console, card_path, feature, read_promotions};
 use crate::cli::Format;
 
 /// Learn each treatment's effect from rows of customers who got one of them, or none.
@@ -37,6 +37,17 @@ pub(crate) struct Args {
     /// Estimated if absent.
     #[arg(long, value_name = "COL", value_delimiter = ',')]
     propensity: Vec<String>,
+    /// A table of what the treatments are like: a row for each, named in a column of --treatment's name, and a
+    /// column for each thing that may matter (kind, depth, threshold …). Lets predict foresee promotions of which
+    /// there is no row yet.
+    #[arg(long, value_name = "FILE")]
+    promotions: Option<PathBuf>,
+    /// The column of --promotions of which more never does less, for the learner `network`.
+    #[arg(long, value_name = "COL", requires = "promotions")]
+    dose: Option<String>,
+    /// A column of --promotions that is felt relative to a feature, as a threshold to the usual basket.
+    #[arg(long, value_name = "COL=FEATURE", requires = "promotions")]
+    relative: Vec<String>,
     /// Columns known before the treatment; all others if absent.
     #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
     features: Vec<String>,
@@ -89,6 +100,8 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let outcome = numbers(&mut table, &args.outcome)?;
     let cost = args.cost.as_deref().map(|column| numbers(&mut table, column)).transpose()?;
     let propensity = propensities(&mut table, args, &arms)?;
+    let promotions = args.promotions.as_ref().map(|path| read_promotions(path, &args.treatment)).transpose()?;
+    let promotions = promotions.map(|table| marked(table, args)).transpose()?;
     let features: Vec<Feature<'_>> = table.columns.iter().map(feature).collect();
     if args.features.is_empty() {
         let names: Vec<&str> = features.iter().map(|feature| feature.name).collect();
@@ -108,7 +121,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         cost: cost.as_deref(),
         propensity: propensity.as_deref(),
         objective,
-        promotions: None,
+        promotions: promotions.as_ref(),
     };
     let bar = console.bar("learning");
     let fitted = fit(&experiment, &Settings { learner: args.learner.clone(), seed: args.seed });
@@ -140,6 +153,26 @@ fn wanted(args: &Args) -> Option<Vec<String>> {
         }
     }
     Some(wanted)
+}
+
+/// The table with its doses and relative columns marked.
+fn marked(mut table: Promotions, args: &Args) -> Result<Promotions, CliError> {
+    let there = table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>().join(", ");
+    let place = |table: &Promotions, name: &str, option: &str| {
+        let place = table.columns.iter().position(|column| column.name == name);
+        place.ok_or_else(|| CliError::usage(format!("{option}: no column of --promotions is called {name:?}: there are {there}")))
+    };
+    if let Some(dose) = &args.dose {
+        let column = place(&table, dose, "--dose")?;
+        table.columns[column].dose = true;
+    }
+    for relative in &args.relative {
+        let (column, feature) =
+            relative.split_once('=').ok_or_else(|| CliError::usage(format!("--relative: {relative:?} has no \"=\": write COL=FEATURE")))?;
+        let column = place(&table, column, "--relative")?;
+        table.columns[column].relative_to = Some(feature.to_owned());
+    }
+    Ok(table)
 }
 
 /// Takes a column of numbers out of the table.
@@ -200,6 +233,15 @@ fn summary(card: &Card) -> String {
             let used: Vec<String> = used.iter().map(|candidate| format!("{} {:.2}", candidate.learner, candidate.weight)).collect();
             lines.push(format!("  learners by weight: {}", used.join(", ")));
         }
+    }
+    for of in card.foresight.iter().flat_map(|foresight| &foresight.left_out) {
+        lines.push(format!(
+            "  left out, {} would have been foreseen at {:.5} ± {:.5} and was {:.5}",
+            of.treatment,
+            of.foreseen,
+            1.96 * of.std_error,
+            of.found
+        ));
     }
     lines.push(card.policy.verdict.clone());
     lines.join("\n")

@@ -5,8 +5,8 @@ mod fit;
 mod predict;
 
 use clap::{Args as ClapArgs, Subcommand};
-use youhui_response::{Feature, FeatureValues, ResponseError};
-use youhui_storage::{Column, Values};
+use youhui_response::{Described, Describes, Feature, FeatureValues, Promotion, Promotions, ResponseError};
+use youhui_storage::{Column, Values, read_table};
 
 use super::{CliError, Console};
 
@@ -20,7 +20,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Benchmark(benchmark::Args),
-    Fit(fit::Args),
+    Fit(Box<fit::Args>),
     Predict(predict::Args),
 }
 
@@ -45,6 +45,29 @@ fn feature(column: &Column) -> Feature<'_> {
         Values::Text { codes, names } => FeatureValues::Category { codes, names },
     };
     Feature { name: &column.name, values }
+}
+
+/// A table of promotions, named in the column `treatment`.
+fn read_promotions(path: &std::path::Path, treatment: &str) -> Result<Promotions, CliError> {
+    let mut table = read_table(path, None)?;
+    let (codes, names) = table.take(treatment)?.values.categories();
+    let columns = table.columns.iter().map(|column| Describes { name: column.name.clone(), relative_to: None, dose: false }).collect();
+    let cell = |column: &Column, row: usize| match &column.values {
+        // An empty cell is none of it.
+        Values::Number(values) => Described::Number(if values[row].is_nan() { 0.0 } else { values[row] }),
+        Values::Text { codes, names } => Described::Name(names.get(codes[row] as usize).cloned().unwrap_or_default()),
+    };
+    let mut rows = Vec::new();
+    for (row, code) in codes.iter().enumerate() {
+        let Some(name) = names.get(*code as usize) else {
+            return Err(CliError::usage(format!("{}: row {}: {treatment:?} is empty: name the promotion", path.display(), row + 1)));
+        };
+        rows.push(Promotion { name: name.clone(), cells: table.columns.iter().map(|column| cell(column, row)).collect() });
+    }
+    if rows.is_empty() {
+        return Err(CliError::usage(format!("{}: has no row", path.display())));
+    }
+    Ok(Promotions { columns, rows })
 }
 
 /// Where a model's card lies: beside it.

@@ -6,12 +6,13 @@ use clap::Args as ClapArgs;
 use youhui_response::{Feature, Model, Predictions};
 use youhui_storage::{Column, Values, read_table, write_table};
 
-use super::{CliError, Console, card_path, feature};
+use super::{CliError, Console, card_path, feature, read_promotions};
 
 /// Predict each treatment's effect on each customer.
 ///
 /// For each treatment T the columns effect_T and std_error_T in units of the outcome, and the column
-/// recommended: whom to give what, or the same to all where choosing does not pay.
+/// recommended: whom to give what, or the same to all where choosing does not pay. With --promotions the effects are
+/// of its rows, and nothing is recommended, as nobody knows what one that was not run would cost.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// What `youhui response fit` wrote.
@@ -20,6 +21,9 @@ pub(crate) struct Args {
     /// One row a customer: Parquet, CSV or JSON Lines, with the model's features.
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
+    /// A table of promotions with the columns of fit's --promotions: predict these, whether they were run or not.
+    #[arg(long, value_name = "FILE")]
+    promotions: Option<PathBuf>,
     /// Where predictions go, in the order of the rows: Parquet, or .csv or .jsonl.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -31,9 +35,14 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let table = read_table(&args.data, Some(&wanted))?;
     let features: Vec<Feature<'_>> = table.columns.iter().map(feature).collect();
     let mut warnings = Vec::new();
-    let found = model.predict(&features, &mut warnings)?;
+    let promotions = args.promotions.as_ref().map(|path| read_promotions(path, &model.card.columns.treatment)).transpose()?;
+    let found = match &promotions {
+        None => model.predict(&features, &mut warnings)?,
+        Some(table) => model.foresee(&features, table, &mut warnings)?,
+    };
+    let names = promotions.map_or_else(|| model.card.treatments.clone(), |table| table.rows.into_iter().map(|row| row.name).collect());
     warnings.iter().for_each(|warning| console.say(&format!("warning: {warning}")));
-    write_table(&args.out, &columns(&model, found))?;
+    write_table(&args.out, &columns(&model, &names, found))?;
     console.say(&format!("{} rows: {}", table.rows(), model.card.policy.verdict));
     Ok(())
 }
@@ -54,14 +63,17 @@ fn read(path: &std::path::Path, console: Console) -> Result<Model, CliError> {
     Ok(model)
 }
 
-fn columns(model: &Model, found: Predictions) -> Vec<Column> {
+fn columns(model: &Model, predicted: &[String], found: Predictions) -> Vec<Column> {
     let card = &model.card;
     let number =
         |prefix: &str, treatment: &String, values| Column { name: format!("{prefix}_{treatment}"), values: Values::Number(values) };
     let mut columns = Vec::new();
-    for ((treatment, effects), errors) in card.treatments.iter().zip(found.effects).zip(found.std_errors) {
+    for ((treatment, effects), errors) in predicted.iter().zip(found.effects).zip(found.std_errors) {
         columns.push(number("effect", treatment, effects));
         columns.push(number("std_error", treatment, errors));
+    }
+    if found.recommended.is_empty() {
+        return columns;
     }
     let names = std::iter::once(&card.control).chain(&card.treatments).cloned().collect();
     let codes = found.recommended.into_iter().map(|place| u32::try_from(place).unwrap_or(0)).collect();
