@@ -133,6 +133,18 @@ impl Encoder {
         None
     }
 
+    /// What each column of numbers is.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let of = |encoding: &Encoding| match encoding {
+            Encoding::Number { name, missing: false } => vec![name.clone()],
+            Encoding::Number { name, missing: true } => vec![name.clone(), format!("{name} is missing")],
+            Encoding::Category { name, names } => {
+                names.iter().map(String::as_str).chain(["other"]).map(|value| format!("{name} = {value}")).collect()
+            }
+        };
+        self.encodings.iter().flat_map(of).collect()
+    }
+
     /// How many columns of numbers there are.
     pub fn width(&self) -> usize {
         let of = |encoding: &Encoding| match encoding {

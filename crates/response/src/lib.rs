@@ -7,6 +7,7 @@
 //! what was run. Assignment was not randomised: every figure here is observational.
 
 pub mod benchmark;
+mod calibrate;
 mod choose;
 mod dense;
 pub mod descriptor;
@@ -31,7 +32,7 @@ mod simd;
 mod trees;
 mod trial;
 
-pub use choose::{CandidateReport, Experiment, Heterogeneity, PolicyReport, Settings, fit};
+pub use choose::{CandidateReport, EValue, Experiment, FeatureBalance, Heterogeneity, Placebo, PolicyReport, Settings, fit};
 pub use dense::Epoch;
 pub use descriptor::{BASIS, Descriptor, Moderators};
 pub use diagnostics::{Balance, Overlap};

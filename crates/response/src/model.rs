@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::choose::{CandidateReport, Heterogeneity, PolicyReport};
+use crate::calibrate::Calibration;
+use crate::choose::{CandidateReport, EValue, FeatureBalance, Heterogeneity, Placebo, PolicyReport};
+use crate::dense::Epoch;
 use crate::error::ResponseError;
 use crate::features::{Encoder, Feature};
 use crate::inputs::Inputs;
@@ -115,6 +117,15 @@ pub struct ArmReport {
     pub candidates: Vec<CandidateReport>,
     /// How far the arms overlap.
     pub overlap: Overlap,
+    /// How alike the arms' customers are: the least balanced features first.
+    pub balance: Vec<FeatureBalance>,
+    /// What hidden difference would explain the mean effect away.
+    pub e_value: EValue,
+    /// What it seems to do to an outcome from before it, where one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placebo: Option<Placebo>,
+    /// Whether predicted effects are calibrated, as that was better on rows that calibration had not seen.
+    pub calibrated: bool,
 }
 
 /// How far two arms overlap.
@@ -167,6 +178,8 @@ pub(crate) struct ArmModel {
     pub(crate) main: Option<Main>,
     /// Variance of the prediction over the variance of bags.
     pub(crate) scale: f64,
+    /// The last step of a prediction by customer.
+    pub(crate) calibration: Option<Calibration>,
 }
 
 /// A model of every treatment's effect.
@@ -193,6 +206,24 @@ pub struct Predictions {
 const BLOCK: usize = 8192;
 
 impl Model {
+    /// Mean losses by epoch of the networks in the model, by treatment, learner and what it tells; of several fits
+    /// on parts of the rows the first's.
+    pub fn curves(&self) -> Vec<(String, Vec<Epoch>)> {
+        let mut curves = Vec::new();
+        for arm in &self.arms {
+            let of_bag = arm.bags.first().map(|bag| bag.effects.as_slice()).unwrap_or_default();
+            let candidates = arm.report.candidates.iter().map(|candidate| candidate.learner.as_str());
+            let chosen = arm.report.candidates.iter().find(|candidate| candidate.weight > 0.0).map_or("", |of| of.learner.as_str());
+            let of_bag = candidates.zip(of_bag).filter_map(|(name, effect)| effect.as_ref().map(|effect| (name, effect)));
+            for (name, effect) in of_bag.chain(arm.main.iter().map(|main| (chosen, &main.effect))) {
+                for (part, epochs) in effect.curves() {
+                    curves.push((format!("{}/{name}/{part}", arm.report.treatment), epochs.to_vec()));
+                }
+            }
+        }
+        curves
+    }
+
     /// Predicts rows. What training had not seen is pushed to `warnings`.
     ///
     /// # Errors
@@ -300,6 +331,18 @@ impl Model {
 impl ArmModel {
     /// Effects and standard errors.
     fn predict(&self, inputs: &Inputs) -> (Vec<f64>, Vec<f64>) {
+        let (mut effects, mut errors) = self.mixed(inputs);
+        if let Some(calibration) = &self.calibration {
+            for (effect, error) in effects.iter_mut().zip(&mut errors) {
+                // A level does not make a prediction sure: at most halved.
+                *error *= calibration.slope(*effect).max(0.5);
+                *effect = calibration.apply(*effect);
+            }
+        }
+        (effects, errors)
+    }
+
+    fn mixed(&self, inputs: &Inputs) -> (Vec<f64>, Vec<f64>) {
         let rows = inputs.rows();
         if let Some(Main { effect, variance }) = &self.main {
             let errors = variance.predict(inputs).into_iter().map(|variance| (self.scale * variance.max(0.0)).sqrt()).collect();

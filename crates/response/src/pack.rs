@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::dense::Network;
+use crate::calibrate::Calibration;
+use crate::dense::{Epoch, Network};
 use crate::error::ResponseError;
 use crate::forest::Forest;
 use crate::learner::{Effect, Shared};
@@ -157,6 +158,10 @@ impl ArmModel {
                 }
             }
         }
+        if let Some(Calibration { from, to: become_ }) = &self.calibration {
+            to.f64s(&format!("{name}.calibration.from"), from.iter().copied());
+            to.f64s(&format!("{name}.calibration.to"), become_.iter().copied());
+        }
         if let Some(Main { effect, variance }) = &self.main {
             effect.pack(to, &format!("{name}.main"));
             variance.pack(to, &format!("{name}.variance"));
@@ -185,9 +190,14 @@ impl ArmModel {
             Ok(Main { effect: Effect::unpack(from, &main, width)?, variance })
         });
         let main = main.transpose()?;
+        let calibration = report.calibrated.then(|| {
+            let (from, to) = (from.f64s(&format!("{name}.calibration.from"))?, from.f64s(&format!("{name}.calibration.to"))?);
+            if from.len() == to.len() { Ok(Calibration { from, to }) } else { wrong(format!("{name}.calibration is cut")) }
+        });
+        let calibration = calibration.transpose()?;
         // JSON may lose a number's last digit.
         let report = crate::model::ArmReport { mean_effect: *mean_effect, std_error: *std_error, ..report };
-        Ok(Self { report, intercept: *intercept, weights: weights.to_vec(), bags, main, scale: *scale })
+        Ok(Self { report, intercept: *intercept, weights: weights.to_vec(), bags, main, scale: *scale, calibration })
     }
 }
 
@@ -335,6 +345,8 @@ impl Dense {
         to.f32s(&format!("{name}.weights"), self.network.weights.iter().copied());
         to.f64s(&format!("{name}.target"), [self.center, self.scale]);
         to.bytes(&format!("{name}.objective"), objective_name(self.objective));
+        let epochs = self.epochs.iter().flat_map(|epoch| [epoch.loss, epoch.held_out.unwrap_or(f64::INFINITY)]);
+        to.f64s(&format!("{name}.epochs"), epochs);
     }
 
     fn unpack(from: &Unpacker<'_>, name: &str, inputs: usize, outputs: usize) -> Found<Self> {
@@ -352,7 +364,10 @@ impl Dense {
         }
         let target = from.f64s_of(&format!("{name}.target"), 2)?;
         let objective = objective(from.bytes(&format!("{name}.objective"))?)?;
-        Ok(Self { network: Network { sizes, weights }, objective, center: target[0], scale: target[1] })
+        let epochs = from.f64s(&format!("{name}.epochs"))?;
+        let epoch = |[loss, held_out]: &[f64; 2]| Epoch { loss: *loss, held_out: held_out.is_finite().then_some(*held_out) };
+        let epochs = epochs.as_chunks::<2>().0.iter().map(epoch).collect();
+        Ok(Self { network: Network { sizes, weights }, objective, center: target[0], scale: target[1], epochs })
     }
 }
 

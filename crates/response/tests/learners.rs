@@ -32,10 +32,11 @@ fn fitted_on(features: &[Feature<'_>], train: &Simulated, learner: &str, seed: u
         outcome: &train.outcome,
         cost: None,
         propensity: None,
+        placebo: None,
         objective: Objective::Continuous,
         promotions: None,
     };
-    fit(&experiment, &Settings { learner: learner.to_owned(), seed }).unwrap()
+    fit(&experiment, &Settings::new(learner, seed)).unwrap()
 }
 
 fn predicted(model: &Model, test: &Simulated) -> Predictions {
@@ -166,10 +167,11 @@ fn check(change: impl Fn(&mut Rows), expected: &str) {
         outcome: &rows.outcome,
         cost: None,
         propensity: rows.propensity.as_deref(),
+        placebo: None,
         objective: rows.objective,
         promotions: None,
     };
-    let found = fit(&experiment, &Settings { learner: "r-linear".to_owned(), seed: 1 }).unwrap_err().to_string();
+    let found = fit(&experiment, &Settings::new("r-linear", 1)).unwrap_err().to_string();
     assert!(found.contains(expected), "{found:?} has no {expected:?}");
 }
 

@@ -66,10 +66,11 @@ fn fitted(rows: &Rows, promotions: &Promotions, learner: &str) -> Result<Model, 
         outcome: &rows.outcome,
         cost: None,
         propensity: None,
+        placebo: None,
         objective: Objective::Continuous,
         promotions: Some(promotions),
     };
-    fit(&experiment, &Settings { learner: learner.to_owned(), seed: 1 })
+    fit(&experiment, &Settings::new(learner, 1))
 }
 
 /// Effects and standard errors on customers with x0 = 0 and x0 = 0.4.

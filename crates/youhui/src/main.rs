@@ -3,6 +3,7 @@
 mod cli;
 mod dataset;
 mod demo;
+mod runs;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ enum Command {
     Price(cli::price::Args),
     Response(cli::response::Args),
     Evaluate(cli::evaluate::Args),
+    Runs(cli::runs::Args),
     Schema(cli::schema::Args),
 }
 
@@ -56,6 +58,7 @@ fn run(command: &Command, console: Console) -> Result<(), CliError> {
         Command::Price(args) => cli::price::run(args, console),
         Command::Response(args) => cli::response::run(args, console),
         Command::Evaluate(args) => cli::evaluate::run(args, console),
+        Command::Runs(args) => cli::runs::run(args, console),
         Command::Schema(args) => cli::schema::run(args, console),
     }
 }

@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::bags::{Part, Plan, Together, bagged, together};
+use super::basics::Basics;
+use super::check::{check, costs, size};
+use super::foresight::{describe, foresee};
 use super::policy::{Values, policy};
+use super::search::variants;
 use super::select::{Residuals, select};
+use super::trust::{Placebo, balance, e_value};
+use crate::calibrate::Calibration;
 use crate::error::ResponseError;
 use crate::features::{Encoder, Feature};
 use crate::inputs::Inputs;
-use crate::kriging::Likeness;
 use crate::learner::{Arms, CANDIDATES, Effect, Learner, learner};
-use crate::model::{ArmModel, ArmReport, Bag, Card, Foresight, Main, Model, Overlap};
+use crate::model::{ArmModel, ArmReport, Bag, Card, Main, Model, Overlap};
 use crate::objective::Objective;
-use crate::promotions::{Described, Describes, Promotion, Promotions, Space};
-use crate::regress::{Kind, Regressor, Target};
+use crate::promotions::Promotions;
+use crate::regress::Regressor;
 use crate::trees::{Boosted, Boosting};
-use crate::trial::{FOLDS, Nuisances, Trial, folds, stacked};
+use crate::trial::{Nuisances, Trial};
 
 /// Rows that were treated, each with one treatment or none.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct Experiment<'a> {
     pub cost: Option<&'a [f64]>,
     /// For each arm of `arms` the probability of having been assigned to it, by row, where that is known.
     pub propensity: Option<&'a [Vec<f64>]>,
+    /// An outcome from before the treatment, which it can't have changed.
+    pub placebo: Option<&'a [f64]>,
     /// The kind of the outcome.
     pub objective: Objective,
     /// What the treatments are like, where that is known: a row for each.
@@ -49,15 +54,20 @@ pub struct Settings {
     pub learner: String,
     /// Chance: the same seed gives the same model with any number of threads.
     pub seed: u64,
+    /// How many variants of hyper-parameters to try.
+    pub search: usize,
 }
 
-/// Least rows of an arm.
-const LEAST_ROWS: usize = 50;
-/// Propensities are kept this far from 0 and 1.
-const CLIP: f64 = 0.02;
+impl Settings {
+    /// A learner by name, and chance; no search.
+    pub fn new(learner: &str, seed: u64) -> Self {
+        Self { learner: learner.to_owned(), seed, search: 0 }
+    }
+}
+
 /// Rows past which a named learner is fitted once on all of them, and its standard errors come from
 /// small bags.
-const MANY_ROWS: usize = 100_000;
+pub(super) const MANY_ROWS: usize = 100_000;
 /// Rows that the variance of those bags is learnt from.
 const VARIANCE_ROWS: usize = 20_000;
 
@@ -80,7 +90,10 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
     let seed = settings.seed;
     let named = (settings.learner != "auto").then_some(settings.learner.as_str());
     let names: Vec<&str> = named.map_or_else(|| CANDIDATES.to_vec(), |name| vec![name]);
-    let learners = std::iter::once("constant").chain(names.iter().copied()).map(learner).collect::<Result<Vec<_>, _>>()?;
+    let mut learners = std::iter::once("constant").chain(names.iter().copied()).map(learner).collect::<Result<Vec<_>, _>>()?;
+    let (called, tuned): (Vec<String>, Vec<_>) = variants(named, settings.search, seed)?.into_iter().unzip();
+    learners.extend(tuned);
+    let names: Vec<&str> = names.into_iter().chain(called.iter().map(String::as_str)).collect();
     let basics = Basics::cross_fit(experiment, &inputs, control, &treatments, named, seed, &mut warnings);
     let described = describe(experiment, &treatments, &encoder)?;
     let space = Arc::clone(&described.space);
@@ -93,12 +106,20 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
         promotions: described.promotions.rows.iter().collect(),
         space,
     };
+    let labels = encoder.labels();
     let rows = experiment.arm.len();
     let many = rows > MANY_ROWS && named.is_some();
     let plan = if many { Plan::small(rows) } else { Plan::for_rows(rows) };
     let parts = plan.parts(rows, seed);
-    let found =
-        Found { many, plan, parts: &parts, learners: &learners, together: together(&learners, &all_arms, &parts, seed), arms: &all_arms };
+    let found = Found {
+        many,
+        plan,
+        parts: &parts,
+        learners: &learners,
+        together: together(&learners, &all_arms, &parts, seed),
+        arms: &all_arms,
+        labels: &labels,
+    };
     let mut arms = Vec::new();
     let mut unseen = Vec::new();
     for (place, &arm) in treatments.iter().enumerate() {
@@ -113,6 +134,10 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
         arms.push(model);
         unseen.push(effects);
     }
+    if let Some(outcome) = experiment.placebo {
+        placebo(experiment, outcome, seed, &mut arms, &mut warnings)?;
+    }
+    warn_of_imbalance(&arms, &mut warnings);
     let foresight = experiment.promotions.and_then(|_| foresee(&described, &inputs, &arms));
     let costs = costs(experiment, control, &treatments);
     let values = Values { basics: &basics, experiment, control, treatments: &treatments, costs: &costs };
@@ -136,241 +161,49 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
     Ok(Model { card, scaling: inputs.scaling(), arms })
 }
 
-fn size(experiment: &Experiment<'_>, arm: usize) -> usize {
-    experiment.arm.iter().filter(|of| **of as usize == arm).count()
-}
-
 /// The place of an arm: 0 for the control.
 fn place_of(arm: usize, treatments: &[usize]) -> u32 {
     treatments.iter().position(|of| *of == arm).map_or(0, |place| crate::trial::index(place + 1))
 }
 
-/// The treatments in the space of what they are like; without a table, each is like itself only.
-struct DescribedArms {
-    promotions: Promotions,
-    space: Arc<Space>,
-}
-
-fn describe(experiment: &Experiment<'_>, treatments: &[usize], encoder: &Encoder) -> Result<DescribedArms, ResponseError> {
-    let names = || treatments.iter().map(|&arm| experiment.arms[arm].clone());
-    let promotions = match experiment.promotions {
-        Some(table) => {
-            table.check()?;
-            let rows = names().map(|name| table.row(&name).cloned()).collect::<Result<_, _>>()?;
-            Promotions { columns: table.columns.clone(), rows }
-        }
-        None => Promotions {
-            columns: vec![Describes { name: "promotion".to_owned(), relative_to: None, dose: false }],
-            rows: names().map(|name| Promotion { cells: vec![Described::Name(name.clone())], name }).collect(),
-        },
-    };
-    let space = Arc::new(Space::new(&promotions, &|name| encoder.number(name))?);
-    Ok(DescribedArms { promotions, space })
-}
-
-/// Rows that a promotion's place is averaged over where it depends on the customer.
-const PLACE_ROWS: usize = 1000;
-
-/// How alike the treatments act; none with fewer than two.
-fn foresee(described: &DescribedArms, inputs: &Inputs, arms: &[ArmModel]) -> Option<Foresight> {
-    let DescribedArms { promotions, space } = described;
-    let step = if space.by_customer() { inputs.rows().div_ceil(PLACE_ROWS) } else { inputs.rows() };
-    let place = |promotion: &Promotion| {
-        let mut sum = vec![0.0; space.width()];
-        let rows = (0..inputs.rows()).step_by(step.max(1));
-        let count = rows.len() as f64;
-        for row in rows {
-            sum.iter_mut().zip(space.place(promotion, inputs.matrix.row(row))).for_each(|(sum, at)| *sum += at / count);
-        }
-        sum
-    };
-    let places: Vec<Vec<f64>> = promotions.rows.iter().map(place).collect();
-    let names: Vec<String> = promotions.rows.iter().map(|row| row.name.clone()).collect();
-    let means: Vec<f64> = arms.iter().map(|arm| arm.report.mean_effect).collect();
-    let variances: Vec<f64> = arms.iter().map(|arm| arm.report.std_error.powi(2)).collect();
-    let mut likeness = Likeness::learn(&places, &means, &variances)?;
-    let left_out = likeness.leave_each_out(&names, &places, &means, &variances);
-    Some(Foresight { promotions: promotions.clone(), space: space.as_ref().clone(), likeness, left_out })
-}
-
-/// Refuses rows that nothing can be learnt from; the control's place.
-fn check(experiment: &Experiment<'_>) -> Result<usize, ResponseError> {
-    let cell = |row: usize, column: &str, value: f64, rule| ResponseError::Cell {
-        row: row + 1,
-        column: column.to_owned(),
-        value: if value.is_nan() { "empty or not a number".to_owned() } else { value.to_string() },
-        rule,
-    };
-    let there: Vec<&String> =
-        experiment.arms.iter().enumerate().filter(|(arm, _)| size(experiment, *arm) > 0).map(|(_, name)| name).collect();
-    if let Some(row) = experiment.arm.iter().position(|arm| *arm as usize >= experiment.arms.len()) {
-        return Err(ResponseError::Cell {
-            row: row + 1,
-            column: "treatment".to_owned(),
-            value: "empty".to_owned(),
-            rule: "has to name an arm: fill it in, or leave the row out",
-        });
-    }
-    let Some(control) = experiment.arms.iter().position(|name| name == experiment.control && there.contains(&name)) else {
-        let there = there.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-        return Err(ResponseError::NoControl { control: experiment.control.to_owned(), there });
-    };
-    if there.len() == 1 {
-        return Err(ResponseError::OneArm { arm: experiment.control.to_owned() });
-    }
-    for (arm, name) in experiment.arms.iter().enumerate() {
-        let rows = size(experiment, arm);
-        if rows > 0 && rows < LEAST_ROWS {
-            return Err(ResponseError::FewRows { arm: name.clone(), rows, least: LEAST_ROWS });
-        }
-    }
-    let rule = match experiment.objective {
-        Objective::Continuous => "has to be a finite number in every row: leave out customers whose outcome is not known",
-        Objective::Binary => "has to be 0 or 1 in every row, or name another --outcome-kind",
-        Objective::Count => "has to be 0, 1, 2 … in every row, or name another --outcome-kind",
-        Objective::Spend => "has to be 0 or more in every row, or name another --outcome-kind",
-    };
-    let fits = |value: f64| {
-        value.is_finite()
-            && value.abs() < 1e30
-            && match experiment.objective {
-                Objective::Continuous => true,
-                Objective::Binary => value == 0.0 || value == 1.0,
-                Objective::Count => value >= 0.0 && value.fract() == 0.0,
-                Objective::Spend => value >= 0.0,
-            }
-    };
-    if let Some(row) = experiment.outcome.iter().position(|value| !fits(*value)) {
-        return Err(cell(row, "outcome", experiment.outcome[row], rule));
-    }
-    if let Some(cost) = experiment.cost
-        && let Some(row) = cost.iter().position(|cost| !cost.is_finite())
-    {
-        return Err(cell(row, "cost", cost[row], "has to be a finite number in every row"));
-    }
-    for column in experiment.propensity.into_iter().flatten() {
-        if let Some(row) = column.iter().position(|p| !(*p > 0.0 && *p < 1.0)) {
-            let rule =
-                "has to be above 0 and below 1: where an arm was impossible or certain there is nothing to compare; leave such rows out";
-            return Err(cell(row, "propensity", column[row], rule));
-        }
-    }
-    Ok(control)
-}
-
-/// Mean cost of each treatment beyond the control's.
-fn costs(experiment: &Experiment<'_>, control: usize, treatments: &[usize]) -> Vec<f64> {
-    let mean = |arm: usize| {
-        let of = |cost: &[f64]| {
-            let rows = experiment.arm.iter().zip(cost).filter(|(of, _)| **of as usize == arm);
-            rows.map(|(_, cost)| cost).sum::<f64>() / size(experiment, arm).max(1) as f64
-        };
-        experiment.cost.map_or(0.0, of)
-    };
-    treatments.iter().map(|&arm| mean(arm) - mean(control)).collect()
-}
-
-/// Expectations that do not depend on the pair of arms.
-#[derive(Debug)]
-pub(crate) struct Basics {
-    folds: Vec<u8>,
-    /// Expected outcome under each arm (by place in the experiment's arms; empty where it has no row).
-    pub(crate) outcomes: Vec<Vec<f64>>,
-    /// Probability of each arm, clipped.
-    pub(crate) propensities: Vec<Vec<f64>>,
-}
-
-impl Basics {
-    fn cross_fit(
-        experiment: &Experiment<'_>,
-        inputs: &Inputs,
-        control: usize,
-        treatments: &[usize],
-        named: Option<&str>,
-        seed: u64,
-        warnings: &mut Vec<String>,
-    ) -> Self {
-        let rows = inputs.rows();
-        let folds = folds(rows, seed);
-        let mut basics = Self { folds, outcomes: vec![vec![]; experiment.arms.len()], propensities: vec![vec![]; experiment.arms.len()] };
-        let binary = treatments.len() == 1;
-        for arm in std::iter::once(control).chain(treatments.iter().copied()) {
-            let own = |row: u32| experiment.arm[row as usize] as usize == arm;
-            let target = Target { values: experiment.outcome, weight: None, objective: experiment.objective };
-            basics.outcomes[arm] = expected(inputs, &basics.folds, target, &own, named, seed ^ (arm as u64 + 1));
-            basics.propensities[arm] = match experiment.propensity {
-                Some(known) => known[arm].clone(),
-                None if binary && arm == control => vec![],
-                None => {
-                    let assigned: Vec<f64> = (0..crate::trial::index(rows)).map(|row| f64::from(u8::from(own(row)))).collect();
-                    let target = Target { values: &assigned, weight: None, objective: Objective::Binary };
-                    expected(inputs, &basics.folds, target, &|_| true, named, seed ^ (arm as u64 + 101))
-                }
-            };
-        }
-        if basics.propensities[control].is_empty() {
-            basics.propensities[control] = basics.propensities[treatments[0]].iter().map(|p| 1.0 - p).collect();
-        }
-        for arm in std::iter::once(control).chain(treatments.iter().copied()) {
-            let inside = |p: &f64| (CLIP..=1.0 - CLIP).contains(p);
-            let outside = basics.propensities[arm].iter().filter(|p| !inside(p)).count();
-            if outside > 0 {
-                warnings.push(format!(
-                    "the probability of {:?} was clipped to {CLIP}…{} in {outside} of {rows} rows: there the arms hardly overlap, and effects rest on the model",
-                    experiment.arms[arm],
-                    1.0 - CLIP
-                ));
-            }
-            basics.propensities[arm].iter_mut().for_each(|p| *p = p.clamp(CLIP, 1.0 - CLIP));
-        }
-        basics
-    }
-
-    /// What the pair of control and `arm` is estimated through.
-    fn of_pair(&self, trial: &Trial<'_>, rows: &[u32], control: usize, arm: usize, named: Option<&str>, seed: u64) -> Nuisances {
-        let pair = |(one, other): (&f64, &f64)| (one / (one + other)).clamp(CLIP, 1.0 - CLIP);
-        let propensity: Vec<f64> = self.propensities[arm].iter().zip(&self.propensities[control]).map(pair).collect();
-        let arms = [self.outcomes[control].clone(), self.outcomes[arm].clone()];
-        let needs = named.is_none_or(|name| name.starts_with("r-") || name == "constant" || name == "causal-forest");
-        let outcome = if needs {
-            let mut inside = vec![false; trial.outcome.len()];
-            rows.iter().for_each(|row| inside[*row as usize] = true);
-            let target = Target { values: trial.outcome, weight: None, objective: trial.objective };
-            expected(trial.inputs, &self.folds, target, &|row| inside[row as usize], named, seed)
-        } else {
-            propensity.iter().zip(&arms[0]).zip(&arms[1]).map(|((p, control), treated)| (1.0 - p) * control + p * treated).collect()
-        };
-        Nuisances { propensity, outcome, arms }
-    }
-}
-
-/// Out-of-fold expectations: by the whole stack, or for a named learner of many rows by one regressor.
-fn expected(
-    inputs: &Inputs,
-    folds: &[u8],
-    target: Target<'_>,
-    learns: &(dyn Fn(u32) -> bool + Sync),
-    named: Option<&str>,
+/// Estimates the mean effects on an outcome from before the treatment in the same way.
+fn placebo(
+    experiment: &Experiment<'_>,
+    outcome: &[f64],
     seed: u64,
-) -> Vec<f64> {
-    if named.is_none() || inputs.rows() <= MANY_ROWS {
-        return stacked(inputs, folds, target, learns, seed);
+    arms: &mut [ArmModel],
+    warnings: &mut Vec<String>,
+) -> Result<(), ResponseError> {
+    let before = Experiment { outcome, objective: Objective::Continuous, placebo: None, cost: None, promotions: None, ..*experiment };
+    let found = fit(&before, &Settings::new("constant", seed))?;
+    for (arm, found) in arms.iter_mut().zip(&found.card.arms) {
+        let placebo = Placebo { effect: found.mean_effect, std_error: found.std_error };
+        if placebo.fails() {
+            warnings.push(format!(
+                "{:?} seems to change the placebo by {:.4} ± {:.4}, which it can't have: its customers differ from the control's in what no feature says, or chance (1 in 20) had it",
+                arm.report.treatment,
+                placebo.effect,
+                1.96 * placebo.std_error
+            ));
+        }
+        arm.report.placebo = Some(placebo);
     }
-    let kind = Kind::Linear;
-    let rows = crate::trial::index(inputs.rows());
-    let mut values = vec![0.0; inputs.rows()];
-    let found: Vec<(Vec<u32>, Vec<f64>)> = (0..FOLDS)
-        .into_par_iter()
-        .map(|fold| {
-            let inside = |row: u32| usize::from(folds[row as usize]) == fold;
-            let train: Vec<u32> = (0..rows).filter(|&row| !inside(row) && learns(row)).step_by(10).collect();
-            let rest: Vec<u32> = (0..rows).filter(|&row| inside(row)).collect();
-            let predicted = Regressor::fit(kind, inputs, &train, target, seed).predict(&inputs.pick(&rest));
-            (rest, predicted)
-        })
-        .collect();
-    found.into_iter().flat_map(|(rest, predicted)| rest.into_iter().zip(predicted)).for_each(|(row, value)| values[row as usize] = value);
-    values
+    Ok(())
+}
+
+/// Says where weighting leaves the arms' customers unlike.
+fn warn_of_imbalance(arms: &[ArmModel], warnings: &mut Vec<String>) {
+    for arm in arms {
+        let unlike = arm.report.balance.iter().filter(|of| of.weighted.abs() > 0.1);
+        let unlike: Vec<String> = unlike.map(|of| format!("{} ({:.2})", of.feature, of.weighted)).collect();
+        if !unlike.is_empty() {
+            warnings.push(format!(
+                "customers of {:?} and of the control are unlike even after weighting, in standard deviations: {}: effects rest on the outcome models there",
+                arm.report.treatment,
+                unlike.join(", ")
+            ));
+        }
+    }
 }
 
 /// Who learns from which rows, and what was learnt of all arms together.
@@ -381,6 +214,7 @@ struct Found<'a> {
     learners: &'a [Box<dyn Learner>],
     together: Together,
     arms: &'a Arms<'a>,
+    labels: &'a [String],
 }
 
 #[allow(clippy::too_many_arguments, reason = "one call site")]
@@ -395,37 +229,42 @@ fn fit_arm(
     named: Option<&str>,
     seed: u64,
 ) -> (ArmModel, Vec<f64>) {
-    let Found { many, plan, parts, learners, together, arms } = found;
+    let Found { many, plan, parts, learners, together, arms, .. } = found;
     let all = trial.outcome.len();
     let mut bagged = bagged(learners, together, place, trial, nuisances, rows, parts, seed);
-    let main = (*many && named != Some("constant")).then(|| {
-        let everyone: Vec<u32> = (0..crate::trial::index(all)).collect();
-        let of_all = learners[1].fit_together(arms, &everyone, seed).map(|mut effects| effects.swap_remove(place));
-        let effect = of_all.unwrap_or_else(|| learners[1].fit(trial, nuisances, rows, seed));
-        main(effect, &bagged[1].effects, trial, rows, seed)
-    });
-    let (main, variance) = main.map_or((None, 1.0), |(main, variance)| (Some(main), variance));
     let (left, rest) = nuisances.residuals(trial);
     let judged: Vec<u32> = rows.iter().copied().filter(|&row| !bagged[0].unseen[row as usize].is_nan()).collect();
     let pick = |values: &[f64]| judged.iter().map(|&row| values[row as usize]).collect::<Vec<f64>>();
     let unseen: Vec<Vec<f64>> = bagged.iter().map(|of| pick(&of.unseen)).collect();
     let residuals = Residuals { left: &pick(&left), rest: &pick(&rest) };
-    let selection = select(names, &unseen[0], &unseen[1..], residuals);
+    let selection = select(names, named.is_some(), &unseen[0], &unseen[1..], residuals);
+    let main = (*many && named != Some("constant")).then(|| {
+        let chosen = selection.weights[1..].iter().position(|weight| *weight > 0.0).map_or(1, |place| place + 1);
+        let everyone: Vec<u32> = (0..crate::trial::index(all)).collect();
+        let of_all = learners[chosen].fit_together(arms, &everyone, seed).map(|mut effects| effects.swap_remove(place));
+        let effect = of_all.unwrap_or_else(|| learners[chosen].fit(trial, nuisances, rows, seed));
+        main(effect, &bagged[chosen].effects, trial, rows, seed)
+    });
+    let (main, variance) = main.map_or((None, 1.0), |(main, variance)| (Some(main), variance));
     // A named learner is what was asked for; `auto` doesn't tell customers apart that it can't.
     let personalises = named.is_some_and(|name| name != "constant") || (named.is_none() && selection.heterogeneity.detected());
     let scores = nuisances.scores(trial);
     let scores: Vec<f64> = rows.iter().map(|&row| scores[row as usize]).collect();
     let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
     let spread: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>().sqrt() / scores.len().max(1) as f64;
+    let mix = |row: usize| {
+        selection.weights[0] + bagged[1..].iter().zip(&selection.weights[1..]).map(|(of, weight)| weight * of.unseen[row]).sum::<f64>()
+    };
+    let mixed: Vec<f64> = judged.iter().map(|&row| mix(row as usize)).collect();
+    let calibration = if personalises { Calibration::if_better(&mixed, residuals.left, residuals.rest) } else { None };
     let effects: Vec<f64> = if personalises {
-        let mix = |row: usize| {
-            selection.weights[0] + bagged[1..].iter().zip(&selection.weights[1..]).map(|(of, weight)| weight * of.unseen[row]).sum::<f64>()
-        };
-        (0..all).map(mix).collect()
+        let calibrated = |effect: f64| calibration.as_ref().map_or(effect, |calibration| calibration.apply(effect));
+        (0..all).map(mix).map(calibrated).collect()
     } else {
         vec![mean; all]
     };
     let bags = if personalises && main.is_none() { bags(&mut bagged, &selection.weights) } else { vec![] };
+    let control: Vec<f64> = trial.of_arm(rows, false).iter().map(|&row| trial.outcome[row as usize]).collect();
     let report = ArmReport {
         treatment: treatment.to_owned(),
         rows: trial.treated.iter().filter(|treated| **treated).count(),
@@ -434,6 +273,10 @@ fn fit_arm(
         personalises,
         heterogeneity: selection.heterogeneity,
         candidates: selection.reports,
+        balance: balance(&trial.inputs.matrix, found.labels, rows, trial, nuisances),
+        e_value: e_value(trial.objective, &control, mean, spread),
+        placebo: None,
+        calibrated: calibration.is_some(),
         overlap: Overlap::of(rows, &nuisances.propensity, trial.treated),
     };
     (
@@ -444,6 +287,7 @@ fn fit_arm(
             bags,
             main,
             scale: plan.scale() * variance,
+            calibration,
         },
         effects,
     )

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::{Basics, Experiment};
+use super::basics::Basics;
+use super::fit::Experiment;
 use crate::model::ArmModel;
 
 /// What the choice by customer was worth on rows that the models did not see. Units of the outcome a

@@ -63,11 +63,12 @@ impl Residuals<'_> {
 
 const FOLDS: usize = 5;
 
-/// Weighs `candidates` (unseen effects, by row) against `constant`.
-pub(crate) fn select(names: &[&str], constant: &[f64], candidates: &[Vec<f64>], residuals: Residuals<'_>) -> Selection {
+/// Weighs `candidates` (unseen effects, by row) against `constant`; or takes `one` of them.
+pub(crate) fn select(names: &[&str], one: bool, constant: &[f64], candidates: &[Vec<f64>], residuals: Residuals<'_>) -> Selection {
     let weigh = |rows: &dyn Fn(usize) -> bool| match candidates {
         // One alone is taken as it is.
         [_] => vec![0.0, 1.0],
+        _ if one => best_of(candidates, rows, residuals),
         _ => {
             let pick =
                 |values: &[f64]| values.iter().enumerate().filter(|(row, _)| rows(*row)).map(|(_, value)| *value).collect::<Vec<f64>>();
@@ -92,6 +93,24 @@ pub(crate) fn select(names: &[&str], constant: &[f64], candidates: &[Vec<f64>], 
     let (slope, slope_z) = slope(&(0..constant.len()).map(mix).collect::<Vec<_>>(), residuals);
     let gain_z = if std_error > 0.0 { gain / std_error } else { 0.0 };
     Selection { weights, reports, heterogeneity: Heterogeneity { gain_z, slope, slope_z } }
+}
+
+/// All weight on the candidate with the least R-loss; on the first if that is within a standard error of it.
+fn best_of(candidates: &[Vec<f64>], rows: &dyn Fn(usize) -> bool, residuals: Residuals<'_>) -> Vec<f64> {
+    let losses = |effects: &Vec<f64>| {
+        let all = residuals.losses(|row| effects[row]).into_iter().enumerate();
+        all.filter(|(row, _)| rows(*row)).map(|(_, loss)| loss).collect::<Vec<f64>>()
+    };
+    let first = losses(&candidates[0]);
+    let (mut best, mut least) = (0, (0.0, 0.0));
+    for (place, effects) in candidates.iter().enumerate().skip(1) {
+        let (by, std_error) = difference(&losses(effects), &first);
+        if by < least.0 {
+            (best, least) = (place, (by, std_error));
+        }
+    }
+    let chosen = if -least.0 > least.1 { best } else { 0 };
+    std::iter::once(0.0).chain((0..candidates.len()).map(|place| f64::from(u8::from(place == chosen)))).collect()
 }
 
 /// Mean of one less the other, and its standard error.

@@ -31,8 +31,9 @@ pub(crate) type Loss<'a> = dyn FnMut(u32, &[f32], &mut [f32]) -> f32 + 'a;
 pub struct Epoch {
     /// Of the rows trained on.
     pub loss: f64,
-    /// Of the rows held out; NaN where there are none.
-    pub held_out: f64,
+    /// Of the rows held out, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<f64>,
 }
 
 /// Trains a network on rows of `matrix`, whose columns should be standardised; the losses of every epoch.
@@ -77,7 +78,10 @@ pub(crate) fn train(
             network.forward(&inputs, &mut layers);
             now += losses(&layers[layers.len() - 1], batch, outputs, loss, &mut deltas);
         }
-        epochs.push(Epoch { loss: trained / rows.len().max(1) as f64, held_out: now / held_out.len() as f64 });
+        epochs.push(Epoch {
+            loss: trained / rows.len().max(1) as f64,
+            held_out: (!held_out.is_empty()).then(|| now / held_out.len() as f64),
+        });
         if settings.patience == 0 || held_out.is_empty() {
             continue;
         }

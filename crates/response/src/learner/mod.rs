@@ -12,6 +12,7 @@ mod x;
 
 use std::sync::Arc;
 
+use crate::dense::Epoch;
 use crate::error::ResponseError;
 use crate::forest::Forest;
 use crate::inputs::Inputs;
@@ -118,20 +119,34 @@ pub(crate) const CANDIDATES: [&str; 12] = [
 
 /// The learner of this name.
 pub(crate) fn learner(name: &str) -> Result<Box<dyn Learner>, ResponseError> {
-    let (meta, base) = name.split_once('-').unwrap_or((name, ""));
-    let kind = KINDS.iter().find(|(name, _)| *name == base).map(|(_, kind)| *kind);
-    Ok(match (meta, kind) {
-        ("constant", None) => Box::new(r::R(Kind::Constant)),
-        ("reference", None) => Box::new(reference::Reference),
-        ("network", None) => Box::new(network::SharedNetwork),
-        ("tarnet", None) => Box::new(tarnet::Tarnet),
-        ("causal", None) if base == "forest" => Box::new(causal_forest::CausalForest),
-        ("s", Some(kind)) => Box::new(s::S(kind)),
-        ("t", Some(kind)) => Box::new(t::T(kind)),
-        ("x", Some(kind)) => Box::new(x::X(kind)),
-        ("r", Some(kind)) => Box::new(r::R(kind)),
-        ("dr", Some(kind)) => Box::new(dr::Dr(kind)),
-        _ => return Err(ResponseError::Learner { name: name.to_owned() }),
+    Ok(match name {
+        "constant" => Box::new(r::R(Kind::Constant)),
+        "reference" => Box::new(reference::Reference),
+        "network" => Box::new(network::SharedNetwork),
+        "tarnet" => Box::new(tarnet::Tarnet),
+        "causal-forest" => Box::new(causal_forest::CausalForest),
+        _ => {
+            let found = tunable(name).and_then(|(meta, kind)| with_kind(meta, kind));
+            found.ok_or_else(|| ResponseError::Learner { name: name.to_owned() })?
+        }
+    })
+}
+
+/// The parts of a name like t-trees.
+pub(crate) fn tunable(name: &str) -> Option<(&str, Kind)> {
+    let (meta, base) = name.split_once('-')?;
+    KINDS.iter().find(|(name, _)| *name == base).map(|(_, kind)| (meta, *kind))
+}
+
+/// A meta-learner on regressors of a kind.
+pub(crate) fn with_kind(meta: &str, kind: Kind) -> Option<Box<dyn Learner>> {
+    Some(match meta {
+        "s" => Box::new(s::S(kind)),
+        "t" => Box::new(t::T(kind)),
+        "x" => Box::new(x::X(kind)),
+        "r" => Box::new(r::R(kind)),
+        "dr" => Box::new(dr::Dr(kind)),
+        _ => return None,
     })
 }
 
@@ -141,6 +156,27 @@ fn direct(trial: &Trial<'_>, rows: &[u32], values: &[f64], weight: Option<&[f64]
 }
 
 impl Effect {
+    /// How its networks were trained, by what they tell.
+    pub(crate) fn curves(&self) -> Vec<(&'static str, &[Epoch])> {
+        fn of<'a>(name: &'static str, model: &'a Regressor) -> Option<(&'static str, &'a [Epoch])> {
+            match model {
+                Regressor::Dense(dense) => Some((name, dense.epochs.as_slice())),
+                _ => None,
+            }
+        }
+        let found = match self {
+            Self::Direct(model) => [of("effect", model), None],
+            Self::Switch(model) => [of("outcome", model), None],
+            Self::Difference([control, treated]) | Self::Blend { effects: [control, treated], .. } => {
+                [of("control", control), of("treated", treated)]
+            }
+            Self::Heads(dense) => [Some(("arms", dense.epochs.as_slice())), None],
+            Self::Shared(shared) => [Some(("all", shared.network.epochs.as_slice())), None],
+            Self::Forest(_) => [None, None],
+        };
+        found.into_iter().flatten().collect()
+    }
+
     /// The effect on every row.
     pub(crate) fn predict(&self, inputs: &Inputs) -> Vec<f64> {
         let difference = |one: Vec<f64>, other: Vec<f64>| one.into_iter().zip(other).map(|(one, other)| one - other).collect();

@@ -181,8 +181,8 @@ fn fit(arms: &Arms<'_>, rows: &[u32], seed: u64) -> Dense {
     };
     let settings =
         Training { hidden: vec![64, 64], rate: 1e-3, decay: 0.5, sparsity: 0.2, batch: 100, epochs: 200, held_out: 0.15, patience: 12 };
-    let (network, _) = train(arms.inputs.scaled(), &rows, outputs, &mut loss, &settings, seed);
-    Dense { network, objective, center, scale }
+    let (network, epochs) = train(arms.inputs.scaled(), &rows, outputs, &mut loss, &settings, seed);
+    Dense { network, objective, center, scale, epochs }
 }
 
 /// The slope of the mean along the margin.
@@ -212,7 +212,7 @@ fn treated(logits: &[f32], arm: usize, gradient: &mut [f32]) -> (Vec<f64>, f32) 
 impl Shared {
     /// The effect on every row.
     pub(crate) fn predict(&self, inputs: &Inputs) -> Vec<f64> {
-        let Dense { network, objective, center, scale } = &self.network;
+        let Dense { network, objective, center, scale, .. } = &self.network;
         let fixed = (!self.space.by_customer()).then(|| Mix::of(&self.space, &self.promotion, &[]));
         let mut found = Vec::with_capacity(inputs.rows());
         let mut layers = Vec::new();

@@ -1,6 +1,6 @@
 //! A dense network as a regressor, with the columns' and the target's scale inside.
 
-use crate::dense::{Network, Training, train};
+use crate::dense::{Epoch, Network, Training, train};
 use crate::matrix::Matrix;
 use crate::objective::Objective;
 use crate::regress::Target;
@@ -58,6 +58,8 @@ pub(crate) struct Dense {
     pub(crate) objective: Objective,
     pub(crate) center: f64,
     pub(crate) scale: f64,
+    /// How training went.
+    pub(crate) epochs: Vec<Epoch>,
 }
 
 /// Most rows that a network is trained on: past them more rows cost much and say little.
@@ -116,8 +118,8 @@ impl Dense {
             gradient[head] = objective.derivative(margin, y, weight)[0];
             (weight * objective.loss(margin, y)) as f32
         };
-        let (network, _) = train(scaled, rows, heads, &mut loss, &settings.0, seed);
-        Self { network, objective, center, scale }
+        let (network, epochs) = train(scaled, rows, heads, &mut loss, &settings.0, seed);
+        Self { network, objective, center, scale, epochs }
     }
 
     /// The same network with these outputs only.
@@ -129,7 +131,7 @@ impl Dense {
         // The biases are a row more.
         weights.extend(last.chunks_exact(outputs).flat_map(|row| of.map(|output| row[output])));
         let sizes = sizes[..sizes.len() - 1].iter().copied().chain([of.len()]).collect();
-        Self { network: Network { sizes, weights }, ..*self }
+        Self { network: Network { sizes, weights }, epochs: self.epochs.clone(), ..*self }
     }
 
     /// The mean of every row, one list for each output.

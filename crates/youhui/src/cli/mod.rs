@@ -6,6 +6,7 @@ pub(crate) mod evaluate;
 pub(crate) mod import;
 pub(crate) mod price;
 pub(crate) mod response;
+pub(crate) mod runs;
 pub(crate) mod schema;
 
 use std::io::{IsTerminal, Write};

@@ -120,10 +120,11 @@ fn effects(train: &Simulated, test: &Simulated, learner: &str, seed: u64) -> Res
         outcome: &train.outcome,
         cost: None,
         propensity: None,
+        placebo: None,
         objective: Objective::Continuous,
         promotions: None,
     };
-    let model = fit(&experiment, &Settings { learner: learner.to_owned(), seed })?;
+    let model = fit(&experiment, &Settings::new(learner, seed))?;
     let mut found = model.predict(&features(&names, &of_test), &mut Vec::new())?;
     Ok((found.effects.swap_remove(0), found.std_errors.swap_remove(0)))
 }

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use youhui_response::{Card, Columns, Experiment, Feature, Objective, Promotions, Settings, fit};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use youhui_response::{Card, Columns, Experiment, Feature, Model, Objective, Promotions, Settings, fit};
 use youhui_storage::{Column, MISSING, Table, Values, read_table, write_atomic};
 
 use super::{CliError, Console, card_path, feature, read_promotions};
 use crate::cli::Format;
+use crate::runs::{Artefact, FOLDER, Run};
 
 /// Learn each treatment's effect from rows of customers who got one of them, or none.
 ///
@@ -54,6 +57,19 @@ pub(crate) struct Args {
     /// auto weighs many learners by what they say of rows that they did not see; or one by name.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     learner: String,
+    /// A column from before the treatment, which it can't have changed: an effect on it shows that the arms'
+    /// customers differ in what no feature says. It is no feature then.
+    #[arg(long, value_name = "COL")]
+    placebo: Option<String>,
+    /// How many variants of hyper-parameters to try, of the learner named or of those of auto.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    search: usize,
+    /// Where a record of the run goes: see youhui runs.
+    #[arg(long, value_name = "DIR", env = "YOUHUI_RUNS", default_value = FOLDER)]
+    runs: PathBuf,
+    /// Leave no record.
+    #[arg(long)]
+    no_record: bool,
     /// Chance: the same seed gives the same model.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -88,7 +104,14 @@ impl From<Kind> for Objective {
     }
 }
 
+/// Most variants of a search.
+const MOST_VARIANTS: usize = 1000;
+
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
+    let started = Timestamp::now();
+    if args.search > MOST_VARIANTS {
+        return Err(CliError::usage(format!("--search: {} variants are too many: try at most {MOST_VARIANTS}", args.search)));
+    }
     let mut table = read_table(&args.data, wanted(args).as_deref())?;
     if table.rows() == 0 {
         return Err(CliError::usage(format!("{}: has no row", args.data.display())));
@@ -99,6 +122,11 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     }
     let outcome = numbers(&mut table, &args.outcome)?;
     let cost = args.cost.as_deref().map(|column| numbers(&mut table, column)).transpose()?;
+    let placebo = args.placebo.as_deref().map(|column| numbers(&mut table, column)).transpose()?;
+    if let Some(row) = placebo.iter().flatten().position(|value| !value.is_finite()) {
+        let column = args.placebo.as_deref().unwrap_or_default();
+        return Err(CliError::usage(format!("row {}: the placebo {column:?} is empty: fill it in, or leave the row out", row + 1)));
+    }
     let propensity = propensities(&mut table, args, &arms)?;
     let promotions = args.promotions.as_ref().map(|path| read_promotions(path, &args.treatment)).transpose()?;
     let promotions = promotions.map(|table| marked(table, args)).transpose()?;
@@ -120,22 +148,72 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         outcome: &outcome,
         cost: cost.as_deref(),
         propensity: propensity.as_deref(),
+        placebo: placebo.as_deref(),
         objective,
         promotions: promotions.as_ref(),
     };
     let bar = console.bar("learning");
-    let fitted = fit(&experiment, &Settings { learner: args.learner.clone(), seed: args.seed });
+    let fitted = fit(&experiment, &Settings { learner: args.learner.clone(), seed: args.seed, search: args.search });
     bar.finish_and_clear();
     let mut model = fitted?;
     model.card.columns = Columns { treatment: args.treatment.clone(), outcome: args.outcome.clone() };
     model.card.data_hash = table.hash;
     let (bytes, card) = model.to_bytes()?;
     write_atomic(&args.out, &bytes)?;
-    write_atomic(&card_path(&args.out), card.as_bytes())?;
+    let card_path = card_path(&args.out);
+    write_atomic(&card_path, card.as_bytes())?;
     model.card.warnings.iter().for_each(|warning| console.say(&format!("warning: {warning}")));
+    if !args.no_record {
+        let artefacts = vec![Artefact::of(&args.out, &bytes), Artefact::of(&card_path, card.as_bytes())];
+        let id = record(args, &model, artefacts).record(&args.runs, started)?.id;
+        console.say(&format!("recorded as {id}: youhui runs show {id}"));
+    }
     match args.format {
         Format::Json => console.print(&card),
         Format::Table => console.print(&summary(&model.card)),
+    }
+}
+
+/// What the run was asked and found.
+fn record(args: &Args, model: &Model, artefacts: Vec<Artefact>) -> Run {
+    let card = &model.card;
+    let features: Vec<&str> = card.encoder.columns().collect();
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let configuration = json!({
+        "treatment": args.treatment, "control": args.control, "outcome": args.outcome, "outcome_kind": card.outcome_kind,
+        "cost": args.cost, "propensity": args.propensity, "placebo": args.placebo, "promotions": path(&args.promotions),
+        "dose": args.dose, "relative": args.relative, "features": features, "learner": args.learner, "search": args.search,
+        "seed": args.seed,
+    });
+    let mut metrics = Map::new();
+    for arm in &card.arms {
+        let mut metric = |name: &str, value: Value| metrics.insert(format!("{}.{name}", arm.treatment), value);
+        metric("mean_effect", json!(arm.mean_effect));
+        metric("std_error", json!(arm.std_error));
+        metric("personalises", json!(arm.personalises));
+        metric("calibrated", json!(arm.calibrated));
+        metric("gain_z", json!(arm.heterogeneity.gain_z));
+        metric("slope", json!(arm.heterogeneity.slope));
+        for candidate in &arm.candidates {
+            metric(&format!("r_loss.{}", candidate.learner), json!(candidate.r_loss));
+            metric(&format!("weight.{}", candidate.learner), json!(candidate.weight));
+        }
+    }
+    metrics.insert("policy.gain".to_owned(), json!(card.policy.gain));
+    metrics.insert("policy.gain_std_error".to_owned(), json!(card.policy.gain_std_error));
+    metrics.insert("policy.ships".to_owned(), json!(card.policy.ships));
+    Run {
+        schema_version: 1,
+        id: String::new(),
+        started: String::new(),
+        seconds: 0.0,
+        command: "response fit".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        configuration: configuration.as_object().cloned().unwrap_or_default(),
+        data: vec![Artefact { path: args.data.display().to_string(), hash: card.data_hash.clone() }],
+        metrics,
+        epochs: model.curves().into_iter().map(|(name, epochs)| (name, json!(epochs))).collect(),
+        artefacts,
     }
 }
 
@@ -146,7 +224,11 @@ fn wanted(args: &Args) -> Option<Vec<String>> {
     }
     let mut wanted = args.features.clone();
     let propensity = args.propensity.iter().map(|column| column.rsplit_once('=').map_or(column.as_str(), |(_, column)| column));
-    let others = [args.treatment.as_str(), args.outcome.as_str()].into_iter().chain(args.cost.as_deref()).chain(propensity);
+    let others = [args.treatment.as_str(), args.outcome.as_str()]
+        .into_iter()
+        .chain(args.cost.as_deref())
+        .chain(args.placebo.as_deref())
+        .chain(propensity);
     for other in others {
         if !wanted.iter().any(|name| name == other) {
             wanted.push(other.to_owned());
@@ -233,6 +315,21 @@ fn summary(card: &Card) -> String {
             let used: Vec<String> = used.iter().map(|candidate| format!("{} {:.2}", candidate.learner, candidate.weight)).collect();
             lines.push(format!("  learners by weight: {}", used.join(", ")));
         }
+    }
+    for arm in &card.arms {
+        let worst = arm.balance.first().map_or_else(String::new, |of| format!(", least balanced {} ({:.2})", of.feature, of.weighted));
+        let placebo = arm.placebo.map_or_else(String::new, |placebo| {
+            format!(
+                ", placebo {:.5} ± {:.5}: {}",
+                placebo.effect,
+                1.96 * placebo.std_error,
+                if placebo.fails() { "FAILS" } else { "passes" }
+            )
+        });
+        lines.push(format!(
+            "  {}: a hidden trait would explain the mean effect away from risk ratios of {:.2} (its interval: {:.2}){worst}{placebo}",
+            arm.treatment, arm.e_value.estimate, arm.e_value.limit
+        ));
     }
     for of in card.foresight.iter().flat_map(|foresight| &foresight.left_out) {
         lines.push(format!(
