@@ -33,7 +33,7 @@ def run(binary, train, test, features, arms, control="control", treatment="treat
     with tempfile.TemporaryDirectory() as folder:
         model, answer = os.path.join(folder, "model"), os.path.join(folder, "answer.parquet")
         fit = [binary, "response", "fit", "--data", train, "--treatment", treatment, "--control", control, "--outcome", outcome]
-        fit += ["--learner", learner, "--features", ",".join(features), "--out", model, *more]
+        fit += ["--learner", learner, "--features", ",".join(features), "--out", model, "--no-record", *more]
         fit_s, fit_mb = call(fit)
         predict_s, predict_mb = call([binary, "response", "predict", "--model", model, "--data", test, "--out", answer])
         effects, errors = read_effects(answer, arms)

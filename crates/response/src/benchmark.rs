@@ -1,8 +1,15 @@
 //! Known-truth data to measure learners on.
 
+use std::sync::Arc;
+
 use youhui_commerce::Draw;
 
+use crate::dense::{Epoch, Training};
+use crate::inputs::Inputs;
+use crate::learner::{Arms, network};
 use crate::matrix::Matrix;
+use crate::objective::Objective;
+use crate::promotions::{Described, Describes, Promotion, Promotions, Space};
 
 /// Simulated rows with their truth.
 #[derive(Debug, Clone)]
@@ -63,4 +70,40 @@ pub fn nie_wager(setup: Setup, rows: usize, seed: u64) -> Simulated {
     }
     made.matrix = Matrix::new(COLUMNS, values);
     made
+}
+
+/// Trains the learner `network` with other layers and batches, to time it: `arms` are 0 for the control, 1 for the first
+/// treatment … Without early stopping.
+///
+/// # Panics
+/// Where lengths differ.
+#[allow(clippy::too_many_arguments, reason = "what is timed is set one by one")]
+pub fn train_network(
+    matrix: &Matrix,
+    arms: &[u32],
+    outcome: &[f64],
+    treatments: usize,
+    hidden: &[usize],
+    batch: usize,
+    epochs: usize,
+    seed: u64,
+) -> Vec<Epoch> {
+    assert!(matrix.rows() == arms.len() && arms.len() == outcome.len(), "an arm and an outcome for each row");
+    let names = (0..treatments).map(|treatment| format!("treatment {treatment}"));
+    let rows = names.map(|name| Promotion { cells: vec![Described::Name(name.clone())], name }).collect();
+    let table = Promotions { columns: vec![Describes { name: "promotion".to_owned(), relative_to: None, dose: false }], rows };
+    let Ok(space) = Space::new(&table, &|_| None) else { return vec![] };
+    let inputs = Inputs::learn(matrix.clone());
+    let of_all = Arms {
+        inputs: &inputs,
+        outcome,
+        objective: Objective::Continuous,
+        place: arms.to_vec(),
+        treatments,
+        promotions: table.rows.iter().collect(),
+        space: Arc::new(space),
+    };
+    let settings = Training { hidden: hidden.to_vec(), batch, epochs, patience: 0, ..network::training() };
+    let all: Vec<u32> = (0..crate::trial::index(arms.len())).collect();
+    network::fit(&of_all, &all, &settings, seed).epochs
 }

@@ -176,7 +176,8 @@ pub(crate) struct ArmModel {
     pub(crate) bags: Vec<Bag>,
     /// Of many rows, instead of bags.
     pub(crate) main: Option<Main>,
-    /// Variance of the prediction over the variance of bags.
+    /// Variance of the prediction over the variance of bags; where one effect holds for all, that of customers around
+    /// it as far as it shows.
     pub(crate) scale: f64,
     /// The last step of a prediction by customer.
     pub(crate) calibration: Option<Calibration>,
@@ -349,7 +350,8 @@ impl ArmModel {
             return (effect.predict(inputs), errors);
         }
         if self.bags.is_empty() {
-            return (vec![self.report.mean_effect; rows], vec![self.report.std_error; rows]);
+            let error = (self.report.std_error.powi(2) + self.scale.max(0.0)).sqrt();
+            return (vec![self.report.mean_effect; rows], vec![error; rows]);
         }
         let (mut sum, mut squares) = (vec![0.0; rows], vec![0.0; rows]);
         for bag in &self.bags {

@@ -67,6 +67,17 @@ impl Basics {
         basics
     }
 
+    /// The doubly robust score of a row under an arm: its mean over all rows is what all would have had, if either
+    /// expectation is right (Dudík, Langford and Li 2011).
+    pub(super) fn score(&self, experiment: &Experiment<'_>, row: usize, arm: usize) -> f64 {
+        let expected = self.outcomes[arm][row];
+        if experiment.arm[row] as usize == arm {
+            expected + (experiment.outcome[row] - expected) / self.propensities[arm][row]
+        } else {
+            expected
+        }
+    }
+
     /// What the pair of control and `arm` is estimated through.
     pub(super) fn of_pair(&self, trial: &Trial<'_>, rows: &[u32], control: usize, arm: usize, named: Option<&str>, seed: u64) -> Nuisances {
         let pair = |(one, other): (&f64, &f64)| (one / (one + other)).clamp(CLIP, 1.0 - CLIP);

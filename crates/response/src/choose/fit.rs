@@ -8,7 +8,7 @@ use super::check::{check, costs, size};
 use super::foresight::{describe, foresee};
 use super::policy::{Values, policy};
 use super::search::variants;
-use super::select::{Residuals, select};
+use super::select::{Heterogeneity, Residuals, select};
 use super::trust::{Placebo, balance, e_value};
 use crate::calibrate::Calibration;
 use crate::error::ResponseError;
@@ -128,9 +128,11 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
         let rows: Vec<u32> = (0..crate::trial::index(treated.len()))
             .filter(|&row| [arm, control].contains(&(experiment.arm[row as usize] as usize)))
             .collect();
+        let scores: Vec<f64> =
+            (0..treated.len()).map(|row| basics.score(experiment, row, arm) - basics.score(experiment, row, control)).collect();
         let nuisances = basics.of_pair(&trial, &rows, control, arm, named, seed ^ (arm as u64) << 32);
         let (model, effects) =
-            fit_arm(&experiment.arms[arm], place, &names, &found, &trial, &nuisances, &rows, named, seed ^ ((place as u64) << 40));
+            fit_arm(&experiment.arms[arm], place, &names, &found, &trial, &nuisances, &rows, &scores, named, seed ^ ((place as u64) << 40));
         arms.push(model);
         unseen.push(effects);
     }
@@ -226,6 +228,7 @@ fn fit_arm(
     trial: &Trial<'_>,
     nuisances: &Nuisances,
     rows: &[u32],
+    scores: &[f64],
     named: Option<&str>,
     seed: u64,
 ) -> (ArmModel, Vec<f64>) {
@@ -248,8 +251,6 @@ fn fit_arm(
     let (main, variance) = main.map_or((None, 1.0), |(main, variance)| (Some(main), variance));
     // A named learner is what was asked for; `auto` doesn't tell customers apart that it can't.
     let personalises = named.is_some_and(|name| name != "constant") || (named.is_none() && selection.heterogeneity.detected());
-    let scores = nuisances.scores(trial);
-    let scores: Vec<f64> = rows.iter().map(|&row| scores[row as usize]).collect();
     let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
     let spread: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>().sqrt() / scores.len().max(1) as f64;
     let mix = |row: usize| {
@@ -265,6 +266,9 @@ fn fit_arm(
     };
     let bags = if personalises && main.is_none() { bags(&mut bagged, &selection.weights) } else { vec![] };
     let control: Vec<f64> = trial.of_arm(rows, false).iter().map(|&row| trial.outcome[row as usize]).collect();
+    // Where customers seem to differ, though not beyond doubt, one effect for all is so far from each of them.
+    let Heterogeneity { slope, slope_z, .. } = selection.heterogeneity;
+    let apart = if slope_z > 1.0 { slope.powi(2) * variance_of(&mixed) } else { 0.0 };
     let report = ArmReport {
         treatment: treatment.to_owned(),
         rows: trial.treated.iter().filter(|treated| **treated).count(),
@@ -286,11 +290,17 @@ fn fit_arm(
             weights: selection.weights[1..].to_vec(),
             bags,
             main,
-            scale: plan.scale() * variance,
+            scale: if personalises { plan.scale() * variance } else { apart },
             calibration,
         },
         effects,
     )
+}
+
+fn variance_of(values: &[f64]) -> f64 {
+    let size = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / size;
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / size
 }
 
 /// A learner's fit on all rows with the variance of its bags, and their mean variance.

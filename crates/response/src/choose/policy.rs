@@ -39,21 +39,11 @@ pub(crate) struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// Doubly robust scores of a row under an arm (Dudík, Langford and Li 2011).
-    fn score(&self, row: usize, arm: usize) -> f64 {
-        let expected = self.basics.outcomes[arm][row];
-        if self.experiment.arm[row] as usize == arm {
-            expected + (self.experiment.outcome[row] - expected) / self.basics.propensities[arm][row]
-        } else {
-            expected
-        }
-    }
-
-    /// The same less the arm's cost; place 0 is the control, the others are the treatments'.
+    /// The doubly robust score of a row less the arm's cost; place 0 is the control, the others are the treatments'.
     fn net(&self, row: usize, place: usize) -> f64 {
         match place.checked_sub(1) {
-            None => self.score(row, self.control),
-            Some(place) => self.score(row, self.treatments[place]) - self.costs[place],
+            None => self.basics.score(self.experiment, row, self.control),
+            Some(place) => self.basics.score(self.experiment, row, self.treatments[place]) - self.costs[place],
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod causal_forest;
 mod dr;
-mod network;
+pub(crate) mod network;
 mod r;
 mod reference;
 mod s;

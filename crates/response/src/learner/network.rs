@@ -123,9 +123,13 @@ impl Targeted {
     }
 }
 
+pub(crate) fn training() -> Training {
+    Training { hidden: vec![64, 64], rate: 1e-3, decay: 0.5, sparsity: 0.2, batch: 100, epochs: 200, held_out: 0.15, patience: 12 }
+}
+
 impl Learner for SharedNetwork {
     fn fit_together(&self, arms: &Arms<'_>, rows: &[u32], seed: u64) -> Option<Vec<Effect>> {
-        let network = fit(arms, rows, seed);
+        let network = fit(arms, rows, &training(), seed);
         let shared = |promotion: &&Promotion| {
             Effect::Shared(Shared { network: network.clone(), space: Arc::clone(&arms.space), promotion: (*promotion).clone() })
         };
@@ -136,7 +140,7 @@ impl Learner for SharedNetwork {
 /// The network's outputs are the outcome's margin without a promotion, the promotion's heads, and the logits of the
 /// arms.
 #[allow(clippy::cast_possible_truncation, reason = "losses and gradients are kept in 32 bits")]
-fn fit(arms: &Arms<'_>, rows: &[u32], seed: u64) -> Dense {
+pub(crate) fn fit(arms: &Arms<'_>, rows: &[u32], settings: &Training, seed: u64) -> Dense {
     let step = rows.len().div_ceil(MOST_ROWS).max(1);
     let rows: Vec<u32> = rows.iter().copied().step_by(step).collect();
     let size = rows.len().max(1) as f64;
@@ -179,9 +183,7 @@ fn fit(arms: &Arms<'_>, rows: &[u32], seed: u64) -> Dense {
         mix.back(slope, of_outcome, to_outcome);
         (objective.loss(margin, y) + TARGETED * rest * rest / spread) as f32 + TREATED * surprise
     };
-    let settings =
-        Training { hidden: vec![64, 64], rate: 1e-3, decay: 0.5, sparsity: 0.2, batch: 100, epochs: 200, held_out: 0.15, patience: 12 };
-    let (network, epochs) = train(arms.inputs.scaled(), &rows, outputs, &mut loss, &settings, seed);
+    let (network, epochs) = train(arms.inputs.scaled(), &rows, outputs, &mut loss, settings, seed);
     Dense { network, objective, center, scale, epochs }
 }
 
