@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 
 use youhui_response::benchmark::{Setup, Simulated, nie_wager};
-use youhui_response::{Experiment, Feature, FeatureValues, LEARNERS, Model, Objective, Predictions, ResponseError, Settings, fit};
+use youhui_response::{Experiment, Feature, FeatureValues, LEARNERS, Matrix, Model, Objective, Predictions, ResponseError, Settings, fit};
 
 const NAMES: [&str; 10] = ["x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9"];
 
@@ -218,4 +218,25 @@ fn odd_columns_are_left_out_or_kept_with_a_warning() {
     assert!(found.effects[0].iter().chain(&found.std_errors[0]).all(|value| value.is_finite()));
     let absent = model.predict(&features[1..], &mut Vec::new()).unwrap_err();
     assert_eq!(absent, ResponseError::FeatureAbsent { name: "x0".to_owned() });
+}
+
+/// Past 100,000 rows one fit is the prediction, and the variance of small bags is learnt.
+#[test]
+fn slow_many_rows_are_fitted_once() {
+    let (train, test) = (nie_wager(Setup::B, 120_000, 1), nie_wager(Setup::B, 2000, 2));
+    let mut last = f64::INFINITY;
+    for rows in [20_000, 120_000] {
+        let mut few = train.clone();
+        few.matrix = Matrix::new(NAMES.len(), train.matrix.values()[..rows * NAMES.len()].to_vec());
+        few.treated.truncate(rows);
+        few.outcome.truncate(rows);
+        let model = fitted(&few, "t-trees", 1);
+        let found = predicted(&model, &test);
+        let error = root_mean_square(&found.effects[0], &test.effect);
+        assert!(error < last, "{error} with {rows} rows, {last} with fewer");
+        last = error;
+        let read = Model::from_bytes(&model.to_bytes().unwrap().0).unwrap();
+        assert_eq!(predicted(&read, &test), found);
+    }
+    assert!(last < 0.15, "{last}");
 }

@@ -23,9 +23,20 @@ impl Desk {
         self.folder.path().join(name)
     }
 
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_youhui"));
+        command.current_dir(self.folder.path()).env_remove("YOUHUI_RUNS").arg("response").args(arguments.split_whitespace());
+        command
+    }
+
     fn run(&self, arguments: &str) -> Output {
-        let arguments = arguments.split_whitespace();
-        Command::new(env!("CARGO_BIN_EXE_youhui")).current_dir(self.folder.path()).arg("response").args(arguments).output().unwrap()
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Another command than `response`.
+    fn bare(&self, arguments: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_youhui"));
+        command.current_dir(self.folder.path()).env_remove("YOUHUI_RUNS").args(arguments.split_whitespace()).output().unwrap()
     }
 
     fn fit(&self, more: &str) -> Output {
@@ -144,4 +155,124 @@ fn a_tampered_model_or_another_table_is_refused() {
     let unseen = desk.run(predict);
     assert!(unseen.status.success());
     assert!(String::from_utf8_lossy(&unseen.stderr).contains("1 rows have a name that training had not"));
+}
+
+/// Every learner of networks and trees, many variants, a table of promotions: the same bytes with one thread and two.
+#[test]
+fn threads_change_nothing() {
+    let desk = Desk::new(600);
+    std::fs::write(desk.path("promotions.csv"), "arm,kind,depth\ndeep,percent,0.3\nflat,coupon,0.1\n").unwrap();
+    for learner in ["network", "reference", "x-trees --search 2", "causal-forest"] {
+        let fitted = |threads: &str| {
+            let more = format!("--learner {learner} --promotions promotions.csv --dose depth --placebo age --features member --no-record");
+            let fit = format!("fit --data train.csv --treatment arm --control none --outcome spent --out model {more}");
+            let output = desk.command(&fit).env("RAYON_NUM_THREADS", threads).output().unwrap();
+            assert!(output.status.success(), "{learner}: {}", String::from_utf8_lossy(&output.stderr));
+            std::fs::read(desk.path("model")).unwrap()
+        };
+        assert!(fitted("1") == fitted("2"), "{learner}");
+    }
+    assert!(!desk.path("youhui-runs").exists());
+}
+
+#[test]
+fn promotions_that_were_not_run_are_foreseen() {
+    let desk = Desk::new(1500);
+    std::fs::write(desk.path("promotions.csv"), "arm,kind,depth\ndeep,percent,0.3\nflat,percent,0.1\nnone,,0\n").unwrap();
+    std::fs::write(desk.path("next.csv"), "arm,kind,depth\ndeep,percent,0.3\nmiddle,percent,0.2\nwild,gift,3\n").unwrap();
+    let fitted = desk.fit("--learner r-curved --promotions promotions.csv");
+    assert!(fitted.status.success(), "{}", String::from_utf8_lossy(&fitted.stderr));
+    let predicted = desk.run("predict --model model --data test.csv --promotions next.csv --out answer.csv");
+    let said = String::from_utf8_lossy(&predicted.stderr).into_owned();
+    assert!(predicted.status.success(), "{said}");
+    assert!(said.contains("\"middle\" was not run: its effect is foreseen from deep, flat"), "{said}");
+    let answer = std::fs::read_to_string(desk.path("answer.csv")).unwrap();
+    let mut lines = answer.lines();
+    assert_eq!(lines.next(), Some("effect_deep,std_error_deep,effect_middle,std_error_middle,effect_wild,std_error_wild"));
+    for line in lines {
+        let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+        assert!(cells[1] < cells[3] && cells[3] < cells[5], "the stranger the less sure: {line}");
+    }
+    desk.check("predict --model model --data test.csv --promotions test.csv --out answer.csv", "arm");
+    std::fs::write(desk.path("next.csv"), "arm,depth\nmiddle,0.2\n").unwrap();
+    desk.check(
+        "predict --model model --data test.csv --promotions next.csv --out answer.csv",
+        "has the columns depth, and the model was fitted with kind, depth",
+    );
+    let fit = "fit --data train.csv --treatment arm --control none --outcome spent --learner r-linear --out model";
+    desk.check(
+        &format!("{fit} --promotions promotions.csv --dose size"),
+        "no column of --promotions is called \"size\": there are kind, depth",
+    );
+    desk.check(&format!("{fit} --promotions promotions.csv --relative depth=height"), "is to be relative to \"height\"");
+    desk.check(&format!("{fit} --promotions promotions.csv --relative depth"), "write COL=FEATURE");
+    desk.check(&format!("{fit} --promotions next.csv"), "promotion \"deep\" has no row in the table of promotions");
+    assert!(desk.fit("--learner r-linear").status.success());
+    desk.check("predict --model model --data test.csv --promotions promotions.csv --out answer.csv", "without a table of promotions");
+}
+
+#[test]
+fn runs_are_recorded_and_compared() {
+    let desk = Desk::new(600);
+    let runs = |arguments: &str| {
+        let output = desk.bare(&format!("runs {arguments}"));
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert!(runs("list").2.contains("no run is recorded there"));
+    assert!(desk.fit("--learner r-linear").status.success());
+    assert!(desk.fit("--learner t-dense --seed 2").status.success());
+    let (_, listed, _) = runs("list --format json");
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let id = |place: usize| listed[place]["id"].as_str().unwrap().to_owned();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    let (_, shown, _) = runs("show latest");
+    for part in [
+        "learner = \"t-dense\"",
+        "train.csv (blake3 ",
+        "deep.mean_effect = ",
+        "deep/t-dense/control: ",
+        " epochs, loss / held out ",
+        "model.json (blake3 ",
+    ] {
+        assert!(shown.contains(part), "{shown} has no {part:?}");
+    }
+    let (_, compared, _) = runs(&format!("diff {} {} --format json", id(0), id(1)));
+    let compared: serde_json::Value = serde_json::from_str(&compared).unwrap();
+    assert_eq!(compared["differences"]["configuration.learner"], serde_json::json!(["r-linear", "t-dense"]));
+    assert_eq!(compared["differences"]["configuration.seed"], serde_json::json!([1, 2]));
+    assert_eq!(compared["differences"].get("data.train.csv"), None);
+    assert!(runs(&format!("diff {0} {0}", id(0))).1.contains("found the same"));
+    assert_eq!(runs("show 1999").0, Some(2));
+    // A record that is none is left out and said.
+    std::fs::write(desk.path("youhui-runs/broken.json"), "{").unwrap();
+    let (code, text, said) = runs("list");
+    assert_eq!((code, text.lines().count()), (Some(0), 3));
+    assert!(said.contains("broken.json: is no record of a run"), "{said}");
+}
+
+#[test]
+fn a_search_tries_variants_and_a_placebo_fails_where_customers_were_chosen() {
+    let desk = Desk::new(1500);
+    let fitted = desk.fit("--learner r-trees --search 3 --format json");
+    assert!(fitted.status.success(), "{}", String::from_utf8_lossy(&fitted.stderr));
+    let card: serde_json::Value = serde_json::from_slice(&fitted.stdout).unwrap();
+    let candidates = card["arms"][0]["candidates"].as_array().unwrap();
+    assert_eq!(candidates.len(), 4);
+    assert_eq!(candidates.iter().filter(|candidate| candidate["weight"] == 1.0).count(), 1);
+    let fit = "fit --data train.csv --treatment arm --control none --outcome spent --features member --out model";
+    desk.check(&format!("{fit} --learner r-linear --search 2"), "no learner is called \"r-linear, of which --search can try variants\"");
+    desk.check(&format!("{fit} --search 100000"), "are too many");
+    // Age was left to chance; then the old were sought out, which no feature says.
+    let passes = desk.run(&format!("{fit} --learner constant --placebo age"));
+    assert!(String::from_utf8_lossy(&passes.stdout).contains("passes"), "{}", String::from_utf8_lossy(&passes.stdout));
+    let rows = std::fs::read_to_string(desk.path("train.csv")).unwrap();
+    let young = |line: &&str| line.split(',').next().unwrap().parse::<f64>().is_ok_and(|age| age < 35.0) && line.contains(",deep,");
+    let chosen: Vec<&str> = rows.lines().filter(|line| !young(line)).collect();
+    std::fs::write(desk.path("train.csv"), chosen.join("\n")).unwrap();
+    let fails = desk.run(&format!("{fit} --learner constant --placebo age"));
+    assert!(
+        String::from_utf8_lossy(&fails.stderr).contains("\"deep\" seems to change the placebo by"),
+        "{}",
+        String::from_utf8_lossy(&fails.stderr)
+    );
 }
