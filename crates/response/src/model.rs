@@ -158,11 +158,24 @@ pub(crate) struct Bag {
     pub(crate) effects: Vec<Option<Effect>>,
 }
 
+impl Bag {
+    /// The weighed effects of every row.
+    pub(crate) fn mixed(&self, intercept: f64, weights: &[f64], inputs: &Inputs) -> Vec<f64> {
+        let mut mixed = vec![intercept; inputs.rows()];
+        for (effect, weight) in self.effects.iter().zip(weights) {
+            if let Some(effect) = effect {
+                mixed.iter_mut().zip(effect.predict(inputs)).for_each(|(mixed, effect)| *mixed += weight * effect);
+            }
+        }
+        mixed
+    }
+}
+
 /// One fit on all rows, and the variance that small bags showed, learnt as a function of the customer: what a
 /// prediction costs does not grow with the bags.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Main {
-    pub(crate) effect: Effect,
+    pub(crate) all: Bag,
     pub(crate) variance: Regressor,
 }
 
@@ -212,11 +225,11 @@ impl Model {
     pub fn curves(&self) -> Vec<(String, Vec<Epoch>)> {
         let mut curves = Vec::new();
         for arm in &self.arms {
-            let of_bag = arm.bags.first().map(|bag| bag.effects.as_slice()).unwrap_or_default();
+            let of_bag = arm.bags.first().or(arm.main.as_ref().map(|main| &main.all));
+            let of_bag = of_bag.map(|bag| bag.effects.as_slice()).unwrap_or_default();
             let candidates = arm.report.candidates.iter().map(|candidate| candidate.learner.as_str());
-            let chosen = arm.report.candidates.iter().find(|candidate| candidate.weight > 0.0).map_or("", |of| of.learner.as_str());
-            let of_bag = candidates.zip(of_bag).filter_map(|(name, effect)| effect.as_ref().map(|effect| (name, effect)));
-            for (name, effect) in of_bag.chain(arm.main.iter().map(|main| (chosen, &main.effect))) {
+            let fits = candidates.zip(of_bag).filter_map(|(name, effect)| effect.as_ref().map(|effect| (name, effect)));
+            for (name, effect) in fits {
                 for (part, epochs) in effect.curves() {
                     curves.push((format!("{}/{name}/{part}", arm.report.treatment), epochs.to_vec()));
                 }
@@ -345,9 +358,9 @@ impl ArmModel {
 
     fn mixed(&self, inputs: &Inputs) -> (Vec<f64>, Vec<f64>) {
         let rows = inputs.rows();
-        if let Some(Main { effect, variance }) = &self.main {
+        if let Some(Main { all, variance }) = &self.main {
             let errors = variance.predict(inputs).into_iter().map(|variance| (self.scale * variance.max(0.0)).sqrt()).collect();
-            return (effect.predict(inputs), errors);
+            return (all.mixed(self.intercept, &self.weights, inputs), errors);
         }
         if self.bags.is_empty() {
             let error = (self.report.std_error.powi(2) + self.scale.max(0.0)).sqrt();
@@ -355,12 +368,7 @@ impl ArmModel {
         }
         let (mut sum, mut squares) = (vec![0.0; rows], vec![0.0; rows]);
         for bag in &self.bags {
-            let mut mixed = vec![self.intercept; rows];
-            for (effect, weight) in bag.effects.iter().zip(&self.weights) {
-                if let Some(effect) = effect {
-                    mixed.iter_mut().zip(effect.predict(inputs)).for_each(|(mixed, effect)| *mixed += weight * effect);
-                }
-            }
+            let mixed = bag.mixed(self.intercept, &self.weights, inputs);
             for ((sum, square), value) in sum.iter_mut().zip(&mut squares).zip(mixed) {
                 *sum += value;
                 *square += value * value;

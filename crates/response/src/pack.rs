@@ -151,19 +151,13 @@ impl ArmModel {
     fn pack(&self, to: &mut Packer, name: &str) {
         to.f64s(&format!("{name}.mix"), self.numbers().into_iter().chain(self.weights.iter().copied()));
         to.u32s(&format!("{name}.bags"), [self.bags.len()].map(index));
-        for (place, bag) in self.bags.iter().enumerate() {
-            for (candidate, effect) in bag.effects.iter().enumerate() {
-                if let Some(effect) = effect {
-                    effect.pack(to, &format!("{name}.bag{place}.{candidate}"));
-                }
-            }
-        }
+        self.bags.iter().enumerate().for_each(|(place, bag)| bag.pack(to, &format!("{name}.bag{place}")));
         if let Some(Calibration { from, to: become_ }) = &self.calibration {
             to.f64s(&format!("{name}.calibration.from"), from.iter().copied());
             to.f64s(&format!("{name}.calibration.to"), become_.iter().copied());
         }
-        if let Some(Main { effect, variance }) = &self.main {
-            effect.pack(to, &format!("{name}.main"));
+        if let Some(Main { all, variance }) = &self.main {
+            all.pack(to, &format!("{name}.main"));
             variance.pack(to, &format!("{name}.variance"));
         }
     }
@@ -176,18 +170,10 @@ impl ArmModel {
         if count as usize > from.tensors.len() {
             return wrong(format!("{name} has fewer bags than it says"));
         }
-        let effect = |bag: u32, candidate: usize, weight: f64| {
-            (weight > 0.0).then(|| Effect::unpack(from, &format!("{name}.bag{bag}.{candidate}"), width)).transpose()
-        };
-        let bag = |bag: u32| {
-            let effects = weights.iter().enumerate().map(|(candidate, weight)| effect(bag, candidate, *weight)).collect::<Found<_>>()?;
-            Ok(Bag { effects })
-        };
-        let bags = (0..count).map(bag).collect::<Found<_>>()?;
-        let main = format!("{name}.main");
-        let main = from.bytes(&format!("{main}.kind")).is_ok().then(|| {
+        let bags = (0..count).map(|bag| Bag::unpack(from, &format!("{name}.bag{bag}"), weights, width)).collect::<Found<_>>()?;
+        let main = from.bytes(&format!("{name}.variance.kind")).is_ok().then(|| {
             let variance = Regressor::unpack(from, &format!("{name}.variance"), width)?;
-            Ok(Main { effect: Effect::unpack(from, &main, width)?, variance })
+            Ok(Main { all: Bag::unpack(from, &format!("{name}.main"), weights, width)?, variance })
         });
         let main = main.transpose()?;
         let calibration = report.calibrated.then(|| {
@@ -198,6 +184,23 @@ impl ArmModel {
         // JSON may lose a number's last digit.
         let report = crate::model::ArmReport { mean_effect: *mean_effect, std_error: *std_error, ..report };
         Ok(Self { report, intercept: *intercept, weights: weights.to_vec(), bags, main, scale: *scale, calibration })
+    }
+}
+
+impl Bag {
+    fn pack(&self, to: &mut Packer, name: &str) {
+        for (candidate, effect) in self.effects.iter().enumerate() {
+            if let Some(effect) = effect {
+                effect.pack(to, &format!("{name}.{candidate}"));
+            }
+        }
+    }
+
+    fn unpack(from: &Unpacker<'_>, name: &str, weights: &[f64], width: usize) -> Found<Self> {
+        let effect = |(candidate, weight): (usize, &f64)| {
+            (*weight > 0.0).then(|| Effect::unpack(from, &format!("{name}.{candidate}"), width)).transpose()
+        };
+        Ok(Self { effects: weights.iter().enumerate().map(effect).collect::<Found<_>>()? })
     }
 }
 

@@ -60,6 +60,9 @@ impl Nuisances {
 /// Folds that nuisances are cross-fitted over.
 pub(crate) const FOLDS: usize = 5;
 
+/// Most rows that one of them is learnt from: past them expectations get better more slowly than effects need.
+const MOST_ROWS: usize = 200_000;
+
 const CANDIDATES: [Kind; 4] = [Kind::Linear, Kind::Curved, Kind::Trees, Kind::Dense];
 
 /// Folds of rows, balanced and by chance.
@@ -84,6 +87,7 @@ pub(crate) fn stacked(inputs: &Inputs, folds: &[u8], target: Target<'_>, learns:
         .map(|&(kind, fold)| {
             let inside = |row: u32| usize::from(folds[row as usize]) == fold;
             let train: Vec<u32> = (0..rows).filter(|&row| !inside(row) && learns(row)).collect();
+            let train: Vec<u32> = train.iter().copied().step_by(train.len().div_ceil(MOST_ROWS).max(1)).collect();
             let rest: Vec<u32> = (0..rows).filter(|&row| inside(row)).collect();
             let model = Regressor::fit(CANDIDATES[kind], inputs, &train, target, seed ^ ((fold as u64) << 8) ^ kind as u64);
             let predicted = model.predict(&inputs.pick(&rest));

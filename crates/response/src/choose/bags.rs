@@ -27,6 +27,8 @@ pub(crate) struct Part {
 
 /// Rows of a small bag, at most.
 const SMALL: usize = 20_000;
+/// Rows past which all candidates are weighed on bags of this size.
+const WEIGHED: usize = 100_000;
 
 impl Plan {
     /// Many bags of nearly all rows where that is cheap.
@@ -39,9 +41,19 @@ impl Plan {
         Self::AllButOne { groups: 5, rounds }
     }
 
-    /// Few small bags.
+    /// Few small bags, for one learner that is then fitted on all rows.
     pub(crate) const fn small(rows: usize) -> Self {
         Self::Small { groups: rows.div_ceil(SMALL), bags: 10 }
+    }
+
+    /// Few larger ones, for many learners of which some are: what customers differ in has to show in a bag.
+    pub(crate) const fn weighed(rows: usize) -> Self {
+        Self::Small { groups: rows.div_ceil(WEIGHED), bags: 5 }
+    }
+
+    /// Whether the prediction is another fit than the bags.
+    pub(crate) const fn is_small(&self) -> bool {
+        matches!(self, Self::Small { .. })
     }
 
     /// The variance of an estimate from all rows, over the variance of bags around their mean.

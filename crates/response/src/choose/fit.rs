@@ -8,13 +8,13 @@ use super::check::{check, costs, size};
 use super::foresight::{describe, foresee};
 use super::policy::{Values, policy};
 use super::search::variants;
-use super::select::{Heterogeneity, Residuals, select};
+use super::select::{Heterogeneity, Residuals, Selection, select};
 use super::trust::{Placebo, balance, e_value};
 use crate::calibrate::Calibration;
 use crate::error::ResponseError;
 use crate::features::{Encoder, Feature};
 use crate::inputs::Inputs;
-use crate::learner::{Arms, CANDIDATES, Effect, Learner, learner};
+use crate::learner::{Arms, CANDIDATES, Learner, learner};
 use crate::model::{ArmModel, ArmReport, Bag, Card, Main, Model, Overlap};
 use crate::objective::Objective;
 use crate::promotions::Promotions;
@@ -68,6 +68,10 @@ impl Settings {
 /// Rows past which a named learner is fitted once on all of them, and its standard errors come from
 /// small bags.
 pub(super) const MANY_ROWS: usize = 100_000;
+/// Rows past which so are those that `auto` gives weight.
+const VERY_MANY_ROWS: usize = 500_000;
+/// Of those the ones that have at least this share of it.
+const LEAST_WEIGHT: f64 = 0.05;
 /// Rows that the variance of those bags is learnt from.
 const VARIANCE_ROWS: usize = 20_000;
 
@@ -108,11 +112,13 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
     };
     let labels = encoder.labels();
     let rows = experiment.arm.len();
-    let many = rows > MANY_ROWS && named.is_some();
-    let plan = if many { Plan::small(rows) } else { Plan::for_rows(rows) };
+    let plan = match named {
+        Some(_) if rows > MANY_ROWS => Plan::small(rows),
+        None if rows > VERY_MANY_ROWS => Plan::weighed(rows),
+        _ => Plan::for_rows(rows),
+    };
     let parts = plan.parts(rows, seed);
     let found = Found {
-        many,
         plan,
         parts: &parts,
         learners: &learners,
@@ -210,7 +216,6 @@ fn warn_of_imbalance(arms: &[ArmModel], warnings: &mut Vec<String>) {
 
 /// Who learns from which rows, and what was learnt of all arms together.
 struct Found<'a> {
-    many: bool,
     plan: Plan,
     parts: &'a [Part],
     learners: &'a [Box<dyn Learner>],
@@ -232,7 +237,7 @@ fn fit_arm(
     named: Option<&str>,
     seed: u64,
 ) -> (ArmModel, Vec<f64>) {
-    let Found { many, plan, parts, learners, together, arms, .. } = found;
+    let Found { plan, parts, learners, together, arms, .. } = found;
     let all = trial.outcome.len();
     let mut bagged = bagged(learners, together, place, trial, nuisances, rows, parts, seed);
     let (left, rest) = nuisances.residuals(trial);
@@ -240,24 +245,32 @@ fn fit_arm(
     let pick = |values: &[f64]| judged.iter().map(|&row| values[row as usize]).collect::<Vec<f64>>();
     let unseen: Vec<Vec<f64>> = bagged.iter().map(|of| pick(&of.unseen)).collect();
     let residuals = Residuals { left: &pick(&left), rest: &pick(&rest) };
-    let selection = select(names, named.is_some(), &unseen[0], &unseen[1..], residuals);
-    let main = (*many && named != Some("constant")).then(|| {
-        let chosen = selection.weights[1..].iter().position(|weight| *weight > 0.0).map_or(1, |place| place + 1);
-        let everyone: Vec<u32> = (0..crate::trial::index(all)).collect();
-        let of_all = learners[chosen].fit_together(arms, &everyone, seed).map(|mut effects| effects.swap_remove(place));
-        let effect = of_all.unwrap_or_else(|| learners[chosen].fit(trial, nuisances, rows, seed));
-        main(effect, &bagged[chosen].effects, trial, rows, seed)
-    });
-    let (main, variance) = main.map_or((None, 1.0), |(main, variance)| (Some(main), variance));
+    let mut selection = select(names, named.is_some(), &unseen[0], &unseen[1..], residuals);
     // A named learner is what was asked for; `auto` doesn't tell customers apart that it can't.
     let personalises = named.is_some_and(|name| name != "constant") || (named.is_none() && selection.heterogeneity.detected());
+    if plan.is_small() {
+        drop_light(&mut selection);
+    }
+    let main = (plan.is_small() && personalises).then(|| {
+        let everyone: Vec<u32> = (0..crate::trial::index(all)).collect();
+        let fit = |learner: &dyn Learner| {
+            let of_all = learner.fit_together(arms, &everyone, seed).map(|mut effects| effects.swap_remove(place));
+            of_all.unwrap_or_else(|| learner.fit(trial, nuisances, rows, seed))
+        };
+        let weighed = learners[1..].iter().zip(&selection.weights[1..]);
+        let effects = weighed.map(|(learner, weight)| (*weight > 0.0).then(|| fit(learner.as_ref()))).collect();
+        let mixed = bags(&mut bagged, &selection.weights);
+        main(Bag { effects }, &mixed, &selection.weights[1..], trial, rows, seed)
+    });
+    let (main, variance) = main.map_or((None, 1.0), |(main, variance)| (Some(main), variance));
     let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
     let spread: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>().sqrt() / scores.len().max(1) as f64;
     let mix = |row: usize| {
         selection.weights[0] + bagged[1..].iter().zip(&selection.weights[1..]).map(|(of, weight)| weight * of.unseen[row]).sum::<f64>()
     };
     let mixed: Vec<f64> = judged.iter().map(|&row| mix(row as usize)).collect();
-    let calibration = if personalises { Calibration::if_better(&mixed, residuals.left, residuals.rest) } else { None };
+    // Of many rows the prediction is another one than the small bags', whose calibration it does not need.
+    let calibration = if personalises && !plan.is_small() { Calibration::if_better(&mixed, residuals.left, residuals.rest) } else { None };
     let effects: Vec<f64> = if personalises {
         let calibrated = |effect: f64| calibration.as_ref().map_or(effect, |calibration| calibration.apply(effect));
         (0..all).map(mix).map(calibrated).collect()
@@ -303,12 +316,24 @@ fn variance_of(values: &[f64]) -> f64 {
     values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / size
 }
 
-/// A learner's fit on all rows with the variance of its bags, and their mean variance.
-fn main(effect: Effect, bags: &[Effect], trial: &Trial<'_>, rows: &[u32], seed: u64) -> (Main, f64) {
+/// Leaves out candidates whose fit to all rows would hardly count.
+fn drop_light(selection: &mut Selection) {
+    let weights = &mut selection.weights[1..];
+    let whole: f64 = weights.iter().sum();
+    weights.iter_mut().filter(|weight| **weight < LEAST_WEIGHT * whole).for_each(|weight| *weight = 0.0);
+    let kept: f64 = weights.iter().sum();
+    if kept > 0.0 {
+        weights.iter_mut().for_each(|weight| *weight *= whole / kept);
+    }
+    selection.reports.iter_mut().zip(weights).for_each(|(report, weight)| report.weight = *weight);
+}
+
+/// Fits on all rows with the variance of the bags, and their mean variance.
+fn main(all: Bag, bags: &[Bag], weights: &[f64], trial: &Trial<'_>, rows: &[u32], seed: u64) -> (Main, f64) {
     let step = rows.len().div_ceil(VARIANCE_ROWS);
     let sample: Vec<u32> = rows.iter().copied().step_by(step).collect();
     let inputs = Inputs::new(trial.inputs.matrix.pick(&sample), trial.inputs.scaling());
-    let predicted: Vec<Vec<f64>> = bags.iter().map(|bag| bag.predict(&inputs)).collect();
+    let predicted: Vec<Vec<f64>> = bags.iter().map(|bag| bag.mixed(0.0, weights, &inputs)).collect();
     let variance = |row: usize| {
         let mean = predicted.iter().map(|bag| bag[row]).sum::<f64>() / bags.len() as f64;
         predicted.iter().map(|bag| (bag[row] - mean).powi(2)).sum::<f64>() / (bags.len() as f64 - 1.0)
@@ -319,7 +344,7 @@ fn main(effect: Effect, bags: &[Effect], trial: &Trial<'_>, rows: &[u32], seed: 
     let places: Vec<u32> = (0..crate::trial::index(sample.len())).collect();
     // A positive mean, which the logarithmic link of counts keeps so.
     let fitted = Boosted::fit(inputs.bins(), &places, &variance, None, Objective::Count, &Boosting::brief(), seed);
-    (Main { effect, variance: Regressor::Trees(fitted) }, mean)
+    (Main { all, variance: Regressor::Trees(fitted) }, mean)
 }
 
 /// The fits that count, bag by bag.
