@@ -39,7 +39,7 @@ pub use diagnostics::{Balance, Overlap};
 pub use effect::{Effect, EffectModel};
 pub use error::ResponseError;
 pub use features::{Encoder, Encoding, Feature, FeatureValues};
-pub use kriging::{LeftOut, Likeness};
+pub use kriging::{LeftOut, Likeness, View};
 pub use learner::{LEARNERS, ReferenceNetwork};
 pub use matrix::Matrix;
 pub use model::{ArmReport, Card, Columns, Foresight, Model, Overlap as ArmOverlap, Predictions};

@@ -299,10 +299,11 @@ impl Model {
     fn unseen(&self, foresight: &Foresight, promotion: &Promotion, inputs: &Inputs, seen: &[(Vec<f64>, Vec<f64>)]) -> (Vec<f64>, Vec<f64>) {
         let Foresight { promotions, space, likeness, .. } = foresight;
         let variances: Vec<f64> = self.arms.iter().map(|arm| arm.report.std_error.powi(2)).collect();
+        let means: Vec<f64> = self.arms.iter().map(|arm| arm.report.mean_effect).collect();
         let square: f64 = self.arms.iter().map(|arm| arm.report.mean_effect.powi(2)).sum::<f64>() / self.arms.len() as f64;
         let weights = |customer: &[f32]| {
             let places: Vec<Vec<f64>> = promotions.rows.iter().map(|row| space.place(row, customer)).collect();
-            likeness.weights(&places, &variances, &space.place(promotion, customer))
+            likeness.weights(&places, &means, &variances, &space.place(promotion, customer))
         };
         let fixed = (!space.by_customer()).then(|| weights(&[]));
         let of_row = |row: usize| {

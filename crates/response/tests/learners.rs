@@ -238,5 +238,5 @@ fn slow_many_rows_are_fitted_once() {
         let read = Model::from_bytes(&model.to_bytes().unwrap().0).unwrap();
         assert_eq!(predicted(&read, &test), found);
     }
-    assert!(last < 0.15, "{last}");
+    assert!(last < 0.25, "{last}");
 }

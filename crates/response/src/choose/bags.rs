@@ -27,6 +27,7 @@ pub(crate) struct Part {
 
 /// Rows of a small bag, at most.
 const SMALL: usize = 20_000;
+const BAGS: usize = 10;
 /// Rows past which all candidates are weighed on bags of this size.
 const WEIGHED: usize = 100_000;
 
@@ -43,7 +44,8 @@ impl Plan {
 
     /// Few small bags, for one learner that is then fitted on all rows.
     pub(crate) const fn small(rows: usize) -> Self {
-        Self::Small { groups: rows.div_ceil(SMALL), bags: 10 }
+        let groups = rows.div_ceil(SMALL);
+        Self::Small { groups: if groups > BAGS { groups } else { BAGS }, bags: BAGS }
     }
 
     /// Few larger ones, for many learners of which some are: what customers differ in has to show in a bag.

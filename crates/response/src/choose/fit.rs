@@ -202,7 +202,9 @@ fn placebo(
 /// Says where weighting leaves the arms' customers unlike.
 fn warn_of_imbalance(arms: &[ArmModel], warnings: &mut Vec<String>) {
     for arm in arms {
-        let unlike = arm.report.balance.iter().filter(|of| of.weighted.abs() > 0.1);
+        // Chance alone makes small arms unlike.
+        let chance = arm.report.overlap.effective_rows.iter().map(|rows| 1.0 / rows.max(1.0)).sum::<f64>().sqrt();
+        let unlike = arm.report.balance.iter().filter(|of| of.weighted.abs() > f64::max(0.1, 3.0 * chance));
         let unlike: Vec<String> = unlike.map(|of| format!("{} ({:.2})", of.feature, of.weighted)).collect();
         if !unlike.is_empty() {
             warnings.push(format!(
