@@ -1,10 +1,10 @@
 //! The same rows in the forms that learners read: numbers, standardised numbers, bins. Each is made
 //! when it is first asked for.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::matrix::Matrix;
-use crate::regress::Scaling;
+use crate::regress::{Dense, Scaling};
 use crate::trees::{Bins, MOST_BINS};
 
 /// Rows of features.
@@ -15,6 +15,23 @@ pub(crate) struct Inputs {
     scaled: OnceLock<Matrix>,
     bins: OnceLock<Bins>,
     coarse: OnceLock<Bins>,
+    outputs: Outputs,
+}
+
+/// A network's outputs at the rows: many promotions share one network.
+#[derive(Debug, Default)]
+struct Outputs(Mutex<Option<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    network: Arc<Dense>,
+    outputs: Arc<Vec<f32>>,
+}
+
+impl Clone for Outputs {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// Bins where rows are few or leaves many, so that a leaf's best split takes longer to look for than its rows to sum.
@@ -30,8 +47,8 @@ impl Inputs {
     }
 
     /// Rows in the scale of others.
-    pub(crate) const fn new(matrix: Matrix, scaling: Arc<Scaling>) -> Self {
-        Self { matrix, scaling, scaled: OnceLock::new(), bins: OnceLock::new(), coarse: OnceLock::new() }
+    pub(crate) fn new(matrix: Matrix, scaling: Arc<Scaling>) -> Self {
+        Self { matrix, scaling, scaled: OnceLock::new(), bins: OnceLock::new(), coarse: OnceLock::new(), outputs: Outputs::default() }
     }
 
     /// What standardises them.
@@ -51,6 +68,17 @@ impl Inputs {
 
     pub(crate) fn coarse_bins(&self) -> &Bins {
         self.coarse.get_or_init(|| Bins::new(&self.matrix, COARSE))
+    }
+
+    /// The outputs of a network at every row, row by row; those of the last one are kept.
+    pub(crate) fn outputs(&self, of: &Arc<Dense>) -> Arc<Vec<f32>> {
+        let mut kept = self.outputs.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.as_ref().filter(|kept| Arc::ptr_eq(&kept.network, of)) {
+            return Arc::clone(&kept.outputs);
+        }
+        let outputs = Arc::new(of.outputs(self.scaled()));
+        *kept = Some(Kept { network: Arc::clone(of), outputs: Arc::clone(&outputs) });
+        outputs
     }
 
     /// Some of the rows.

@@ -1,6 +1,7 @@
 //! Models as bytes: every number in safetensors, the card as JSON beside them. No pickles: reading a
 //! model runs nothing.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,7 +56,7 @@ impl Model {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ResponseError> {
         let tensors =
             SafeTensors::deserialize(bytes).map_err(|error| ResponseError::Model(format!("the file is cut or no safetensors: {error}")))?;
-        let from = Unpacker { tensors };
+        let from = Unpacker { tensors, networks: RefCell::default() };
         let card: Card = serde_json::from_slice(from.bytes(CARD)?).map_err(|error| ResponseError::Model(format!("its card: {error}")))?;
         if card.schema_version != 1 {
             return wrong(format!("version {} of the card: this program reads version 1", card.schema_version));
@@ -106,6 +107,8 @@ impl Packer {
 #[derive(Debug)]
 struct Unpacker<'a> {
     tensors: SafeTensors<'a>,
+    /// Those that promotions share.
+    networks: RefCell<Vec<Arc<Dense>>>,
 }
 
 impl<'a> Unpacker<'a> {
@@ -267,6 +270,12 @@ impl Effect {
                 let network = Dense::unpack_any(from, &format!("{name}.network"), width)?;
                 let place = serde_json::from_slice(from.bytes(&format!("{name}.place"))?);
                 let (space, promotion) = place.or_else(|error| wrong(format!("{name}: its promotion: {error}")))?;
+                // Promotions of one network hold it together.
+                let mut known = from.networks.borrow_mut();
+                let network = known.iter().find(|known| known.as_ref() == &network).cloned().unwrap_or_else(|| Arc::new(network));
+                if !known.iter().any(|known| Arc::ptr_eq(known, &network)) {
+                    known.push(Arc::clone(&network));
+                }
                 let shared = Shared { network, space: Arc::new(space), promotion };
                 if !shared.is_sound() {
                     return wrong(format!("{name} has too few heads for its promotion"));

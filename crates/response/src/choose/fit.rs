@@ -56,12 +56,15 @@ pub struct Settings {
     pub seed: u64,
     /// How many variants of hyper-parameters to try.
     pub search: usize,
+    /// Keep one fit on all rows and the learnt variance of the parts' fits, as always with many rows: a prediction
+    /// costs a twentieth then.
+    pub compact: bool,
 }
 
 impl Settings {
     /// A learner by name, and chance; no search.
     pub fn new(learner: &str, seed: u64) -> Self {
-        Self { learner: learner.to_owned(), seed, search: 0 }
+        Self { learner: learner.to_owned(), seed, search: 0, compact: false }
     }
 }
 
@@ -119,6 +122,7 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
     };
     let parts = plan.parts(rows, seed);
     let found = Found {
+        compact: settings.compact || plan.is_small(),
         plan,
         parts: &parts,
         learners: &learners,
@@ -218,6 +222,7 @@ fn warn_of_imbalance(arms: &[ArmModel], warnings: &mut Vec<String>) {
 
 /// Who learns from which rows, and what was learnt of all arms together.
 struct Found<'a> {
+    compact: bool,
     plan: Plan,
     parts: &'a [Part],
     learners: &'a [Box<dyn Learner>],
@@ -239,7 +244,7 @@ fn fit_arm(
     named: Option<&str>,
     seed: u64,
 ) -> (ArmModel, Vec<f64>) {
-    let Found { plan, parts, learners, together, arms, .. } = found;
+    let Found { compact, plan, parts, learners, together, arms, .. } = found;
     let all = trial.outcome.len();
     let mut bagged = bagged(learners, together, place, trial, nuisances, rows, parts, seed);
     let (left, rest) = nuisances.residuals(trial);
@@ -250,10 +255,10 @@ fn fit_arm(
     let mut selection = select(names, named.is_some(), &unseen[0], &unseen[1..], residuals);
     // A named learner is what was asked for; `auto` doesn't tell customers apart that it can't.
     let personalises = named.is_some_and(|name| name != "constant") || (named.is_none() && selection.heterogeneity.detected());
-    if plan.is_small() {
+    if *compact {
         drop_light(&mut selection);
     }
-    let main = (plan.is_small() && personalises).then(|| {
+    let main = (*compact && personalises).then(|| {
         let everyone: Vec<u32> = (0..crate::trial::index(all)).collect();
         let fit = |learner: &dyn Learner| {
             let of_all = learner.fit_together(arms, &everyone, seed).map(|mut effects| effects.swap_remove(place));
@@ -271,8 +276,8 @@ fn fit_arm(
         selection.weights[0] + bagged[1..].iter().zip(&selection.weights[1..]).map(|(of, weight)| weight * of.unseen[row]).sum::<f64>()
     };
     let mixed: Vec<f64> = judged.iter().map(|&row| mix(row as usize)).collect();
-    // Of many rows the prediction is another one than the small bags', whose calibration it does not need.
-    let calibration = if personalises && !plan.is_small() { Calibration::if_better(&mixed, residuals.left, residuals.rest) } else { None };
+    // A fit on all rows is another one than the bags', whose calibration it does not need.
+    let calibration = if personalises && !compact { Calibration::if_better(&mixed, residuals.left, residuals.rest) } else { None };
     let effects: Vec<f64> = if personalises {
         let calibrated = |effect: f64| calibration.as_ref().map_or(effect, |calibration| calibration.apply(effect));
         (0..all).map(mix).map(calibrated).collect()

@@ -30,7 +30,7 @@ const MOST_ROWS: usize = 400_000;
 /// A promotion in the heads of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shared {
-    pub(crate) network: Dense,
+    pub(crate) network: Arc<Dense>,
     pub(crate) space: Arc<Space>,
     pub(crate) promotion: Promotion,
 }
@@ -129,9 +129,9 @@ pub(crate) fn training() -> Training {
 
 impl Learner for SharedNetwork {
     fn fit_together(&self, arms: &Arms<'_>, rows: &[u32], seed: u64) -> Option<Vec<Effect>> {
-        let network = fit(arms, rows, &training(), seed);
+        let network = Arc::new(fit(arms, rows, &training(), seed));
         let shared = |promotion: &&Promotion| {
-            Effect::Shared(Shared { network: network.clone(), space: Arc::clone(&arms.space), promotion: (*promotion).clone() })
+            Effect::Shared(Shared { network: Arc::clone(&network), space: Arc::clone(&arms.space), promotion: (*promotion).clone() })
         };
         Some(arms.promotions.iter().map(shared).collect())
     }
@@ -214,26 +214,21 @@ fn treated(logits: &[f32], arm: usize, gradient: &mut [f32]) -> (Vec<f64>, f32) 
 impl Shared {
     /// The effect on every row.
     pub(crate) fn predict(&self, inputs: &Inputs) -> Vec<f64> {
-        let Dense { network, objective, center, scale, .. } = &self.network;
+        let Dense { network, objective, center, scale, .. } = self.network.as_ref();
         let fixed = (!self.space.by_customer()).then(|| Mix::of(&self.space, &self.promotion, &[]));
         let mut found = Vec::with_capacity(inputs.rows());
-        let mut layers = Vec::new();
-        let scaled = inputs.scaled();
-        for block in scaled.values().chunks(scaled.columns() * 1024) {
-            network.forward(block, &mut layers);
-            for outputs in layers[layers.len() - 1].chunks_exact(network.outputs()) {
-                let own;
-                let mix = match &fixed {
-                    Some(fixed) => fixed,
-                    None => {
-                        own = Mix::of(&self.space, &self.promotion, inputs.matrix.row(found.len()));
-                        &own
-                    }
-                };
-                let without = f64::from(outputs[0]);
-                let mean = |margin: f64| objective.mean(center + scale * margin);
-                found.push(mean(without + mix.adds(outputs)) - mean(without));
-            }
+        for outputs in inputs.outputs(&self.network).chunks_exact(network.outputs()) {
+            let own;
+            let mix = match &fixed {
+                Some(fixed) => fixed,
+                None => {
+                    own = Mix::of(&self.space, &self.promotion, inputs.matrix.row(found.len()));
+                    &own
+                }
+            };
+            let without = f64::from(outputs[0]);
+            let mean = |margin: f64| objective.mean(center + scale * margin);
+            found.push(mean(without + mix.adds(outputs)) - mean(without));
         }
         found
     }

@@ -134,17 +134,24 @@ impl Dense {
         Self { network: Network { sizes, weights }, epochs: self.epochs.clone(), ..*self }
     }
 
+    /// The network's outputs, row by row.
+    pub(crate) fn outputs(&self, scaled: &Matrix) -> Vec<f32> {
+        let mut found = Vec::with_capacity(scaled.rows() * self.network.outputs());
+        let mut layers = Vec::new();
+        for block in scaled.values().chunks(scaled.columns() * 1024) {
+            self.network.forward(block, &mut layers);
+            found.extend_from_slice(&layers[layers.len() - 1]);
+        }
+        found
+    }
+
     /// The mean of every row, one list for each output.
     pub(crate) fn predict(&self, scaled: &Matrix) -> Vec<Vec<f64>> {
         let heads = self.network.outputs();
         let mut found = vec![Vec::with_capacity(scaled.rows()); heads];
-        let mut layers = Vec::new();
-        for block in scaled.values().chunks(scaled.columns() * 1024) {
-            self.network.forward(block, &mut layers);
-            for outputs in layers[layers.len() - 1].chunks_exact(heads) {
-                for (found, output) in found.iter_mut().zip(outputs) {
-                    found.push(self.objective.mean(self.center + self.scale * f64::from(*output)));
-                }
+        for outputs in self.outputs(scaled).chunks_exact(heads) {
+            for (found, output) in found.iter_mut().zip(outputs) {
+                found.push(self.objective.mean(self.center + self.scale * f64::from(*output)));
             }
         }
         found

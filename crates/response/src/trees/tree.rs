@@ -63,8 +63,10 @@ impl Tree {
 pub(crate) fn add_trees(trees: &[Tree], matrix: &Matrix, sum: &mut [f64]) {
     // Rows in blocks, so that they stay in the cache while all trees pass over them.
     const BLOCK: usize = 512;
+    const FEW: usize = 32;
     let columns = matrix.columns();
-    let leaves: Option<Vec<Leaves<f32>>> = trees.iter().map(Leaves::of_values).collect();
+    // For a few rows a walk is quicker than what all rows share is made.
+    let leaves: Option<Vec<Leaves<f32>>> = if matrix.rows() < FEW { None } else { trees.iter().map(Leaves::of_values).collect() };
     let of_block = |(block, reach): &mut (Block, Vec<u32>), (sum, rows): (&mut [f64], &[f32])| match &leaves {
         Some(leaves) => {
             block.fill(rows, columns);
