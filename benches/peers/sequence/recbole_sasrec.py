@@ -13,7 +13,8 @@ and encoded in parts, each padded to its own longest (RecBole pads everything to
 `prefixes=shared` changes one thing more: RecBole trains on every prefix of a history as a sample of
 its own; this puts all prefixes of a customer into one batch, as SASRec's authors do, so that they
 are encoded in one causal pass. Model, loss (cross-entropy over all items), optimiser, early stopping
-and evaluation stay RecBole's. `checkpoint=FILE` trains nothing and measures a saved model.
+and evaluation stay RecBole's. `checkpoint=FILE` trains nothing and measures a saved model;
+`resume=FILE` goes on from one.
 """
 
 import json
@@ -127,6 +128,7 @@ def main() -> None:
         key, value = setting.split("=", 1)
         settings[key] = json.loads(value) if value[:1] in "0123456789[{-tf" else value
     checkpoint = settings.pop("checkpoint", None)
+    resume = settings.pop("resume", None)
     shared = settings.pop("prefixes", "apart") == "shared"
     folder = Path(tempfile.mkdtemp())
     name = atomic_file(source, folder)
@@ -166,6 +168,8 @@ def main() -> None:
         found = trainer.evaluate(test, load_best_model=True, model_file=checkpoint, show_progress=False)
         print(json.dumps({"model": "RecBole SASRec", "checkpoint": True, "test": {key: float(value) for key, value in found.items()}}))
         return
+    if resume:
+        trainer.resume_checkpoint(resume)
     start = time.time()
     _, best_valid = trainer.fit(train, valid, saved=True, show_progress=False)
     seconds = time.time() - start
