@@ -22,7 +22,9 @@ impl Calibration {
         order.sort_by(|one, other| effects[*one].total_cmp(&effects[*other]));
         // Σ w·effect, Σ w·y, Σ w of a level, with w = left², y = rest / left.
         let mut levels: Vec<[f64; 3]> = Vec::new();
-        for rows in order.chunks(LEAST_ROWS.min(order.len().max(1))) {
+        let parts = (order.len() / LEAST_ROWS).max(1);
+        for part in 0..parts {
+            let rows = &order[part * order.len() / parts..(part + 1) * order.len() / parts];
             let sum = rows.iter().fold([0.0; 3], |sum, &row| {
                 let weight = left[row] * left[row];
                 [sum[0] + weight * effects[row], sum[1] + left[row] * rest[row], sum[2] + weight]

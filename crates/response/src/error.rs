@@ -9,6 +9,12 @@ pub enum ResponseError {
         /// What was asked for.
         name: String,
     },
+    /// A learner without hyper-parameters.
+    #[error("{name} has no hyper-parameters to search: name auto, or one on trees or dense, such as r-trees")]
+    Search {
+        /// What was asked for.
+        name: String,
+    },
     /// No column to learn from.
     #[error("no feature tells customers apart: every column named is empty or the same in every row; name others with --features")]
     NoFeature,

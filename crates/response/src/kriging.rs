@@ -55,6 +55,10 @@ const LENGTHS: [f64; 3] = [0.5, 1.0, 2.0];
 const OWN: [f64; 4] = [0.001, 0.02, 0.1, 0.3];
 const SCALES: [f64; 9] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
 
+/// Factors of the covariance of those that were run, by view.
+#[derive(Debug)]
+pub(crate) struct Factors(Vec<Option<Cholesky<f64, Dyn>>>);
+
 /// Views less likely than this are not kept.
 const UNLIKELY: f64 = 0.01;
 
@@ -87,12 +91,17 @@ impl Likeness {
         (!views.is_empty()).then_some(Self { views, inflation: 1.0 })
     }
 
+    /// What every view needs of the promotions that were run, for any that were not.
+    pub(crate) fn factors(&self, places: &[Vec<f64>], variances: &[f64]) -> Factors {
+        Factors(self.views.iter().map(|view| view.solver(places, variances)).collect())
+    }
+
     /// Weights of the promotions that were run for one at `place`.
-    pub(crate) fn weights(&self, places: &[Vec<f64>], means: &[f64], variances: &[f64], place: &[f64]) -> Weights {
+    pub(crate) fn weights(&self, factors: &Factors, places: &[Vec<f64>], means: &[f64], variances: &[f64], place: &[f64]) -> Weights {
         let mut mixed = Weights { of_seen: vec![0.0; places.len()], variance: 0.0 };
         let (mut sum, mut squares, mut whole) = (0.0, 0.0, 0.0);
-        for view in &self.views {
-            let of_view = view.weights(places, variances, place);
+        for (view, factor) in self.views.iter().zip(&factors.0) {
+            let of_view = view.weights(factor.as_ref(), places, variances, place);
             let foreseen = of_view.of_seen.iter().zip(means).map(|(weight, mean)| weight * mean).sum::<f64>();
             mixed.of_seen.iter_mut().zip(&of_view.of_seen).for_each(|(sum, weight)| *sum += view.weight * weight);
             mixed.variance += view.weight * of_view.variance;
@@ -116,7 +125,7 @@ impl Likeness {
             let others: Vec<Vec<f64>> = places.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, at)| at.clone()).collect();
             let (means_of, variances_of) = (without(place, means), without(place, variances));
             let Some(likeness) = Self::learn(&others, &means_of, &variances_of) else { continue };
-            let weights = likeness.weights(&others, &means_of, &variances_of, &places[place]);
+            let weights = likeness.weights(&likeness.factors(&others, &variances_of), &others, &means_of, &variances_of, &places[place]);
             let both = || weights.of_seen.iter().zip(means_of.iter().zip(&variances_of));
             left_out.push(LeftOut {
                 treatment: name.clone(),
@@ -150,7 +159,12 @@ impl View {
             let noise = if one == other { self.own * self.variance + variances[one] } else { 0.0 };
             self.covariance(&places[one], &places[other]) + noise
         };
-        DMatrix::from_fn(size, size, cell).cholesky()
+        let mut covariance = DMatrix::zeros(size, size);
+        for one in 0..size {
+            (0..=one).for_each(|other| covariance[(one, other)] = cell(one, other));
+        }
+        // It looks at the lower half.
+        covariance.cholesky()
     }
 
     fn likelihood(&self, places: &[Vec<f64>], means: &[f64], variances: &[f64]) -> Option<f64> {
@@ -160,10 +174,10 @@ impl View {
         Some(-0.5 * means.dot(&solver.solve(&means)) - logs)
     }
 
-    fn weights(&self, places: &[Vec<f64>], variances: &[f64], place: &[f64]) -> Weights {
+    fn weights(&self, solver: Option<&Cholesky<f64, Dyn>>, places: &[Vec<f64>], variances: &[f64], place: &[f64]) -> Weights {
         let alone = self.covariance(place, place) + self.own * self.variance;
         let near = DVector::from_iterator(places.len(), places.iter().map(|other| self.covariance(other, place)));
-        let Some(solver) = self.solver(places, variances) else {
+        let Some(solver) = solver else {
             return Weights { of_seen: vec![0.0; places.len()], variance: alone };
         };
         let of_seen = solver.solve(&near);

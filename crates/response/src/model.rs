@@ -11,12 +11,38 @@ use crate::dense::Epoch;
 use crate::error::ResponseError;
 use crate::features::{Encoder, Feature};
 use crate::inputs::Inputs;
-use crate::kriging::{LeftOut, Likeness};
+use crate::kriging::{LeftOut, Likeness, Weights};
 use crate::learner::Effect;
 use crate::matrix::Matrix;
 use crate::objective::Objective;
 use crate::promotions::{Promotion, Promotions, Space};
 use crate::regress::{Regressor, Scaling};
+
+impl Card {
+    /// Restates figures that are in a unit in the outcome's own.
+    pub(crate) fn restate(&mut self, unit: f64) {
+        self.unit = unit;
+        self.costs.iter_mut().for_each(|cost| *cost *= unit);
+        for arm in &mut self.arms {
+            arm.mean_effect *= unit;
+            arm.std_error *= unit;
+            for candidate in &mut arm.candidates {
+                candidate.r_loss *= unit * unit;
+                candidate.std_error *= unit * unit;
+            }
+        }
+        for left_out in self.foresight.iter_mut().flat_map(|foresight| &mut foresight.left_out) {
+            for figure in [&mut left_out.foreseen, &mut left_out.std_error, &mut left_out.found, &mut left_out.found_std_error] {
+                *figure *= unit;
+            }
+        }
+        let policy = &mut self.policy;
+        for figure in [&mut policy.best_single_value, &mut policy.personalised_value, &mut policy.gain, &mut policy.gain_std_error] {
+            *figure *= unit;
+        }
+        policy.say();
+    }
+}
 
 /// What a model rests on and found, for people and for other programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +67,9 @@ pub struct Card {
     pub costs: Vec<f64>,
     /// The kind of the outcome.
     pub outcome_kind: Objective,
+    /// The unit that the outcome was divided by to learn, where it was very large or small; likeness is in it, all
+    /// else in the outcome's own.
+    pub unit: f64,
     /// How features become numbers.
     pub encoder: Encoder,
     /// What was found, by treatment.
@@ -89,6 +118,7 @@ impl Default for Card {
             treatments: vec![],
             costs: vec![],
             outcome_kind: Objective::Continuous,
+            unit: 1.0,
             encoder: Encoder::default(),
             arms: vec![],
             foresight: None,
@@ -218,6 +248,8 @@ pub struct Predictions {
 
 /// Rows that are predicted at once.
 const BLOCK: usize = 8192;
+/// The same where promotions are placed anew for each customer.
+const FORESEEN_BLOCK: usize = 256;
 
 impl Model {
     /// Mean losses by epoch of the networks in the model, by treatment, learner and what it tells; of several fits
@@ -244,7 +276,8 @@ impl Model {
     /// A feature that is absent, of another type, or infinite.
     pub fn predict(&self, features: &[Feature<'_>], warnings: &mut Vec<String>) -> Result<Predictions, ResponseError> {
         let matrix = self.card.encoder.encode(features, warnings)?;
-        let mut found = self.by_block(&matrix, self.arms.len(), |inputs| self.arms.iter().map(|arm| arm.predict(inputs)).collect());
+        let mut found =
+            self.by_block(&matrix, self.arms.len(), BLOCK, |inputs| self.arms.iter().map(|arm| arm.predict(inputs)).collect())?;
         let single = self.card.treatments.iter().position(|name| *name == self.card.policy.best_single).map_or(0, |place| place + 1);
         let chosen = |row: usize| {
             let nets = found.effects.iter().zip(&self.card.costs).map(|(effects, cost)| effects[row] - cost);
@@ -279,34 +312,61 @@ impl Model {
             );
             return Err(wrong(message));
         }
-        let matrix = self.card.encoder.encode(features, warnings)?;
-        let places: Vec<Option<usize>> =
-            table.rows.iter().map(|row| self.card.treatments.iter().position(|name| *name == row.name)).collect();
-        for (row, _) in table.rows.iter().zip(&places).filter(|(_, place)| place.is_none()) {
-            warnings.push(format!("{:?} was not run: its effect is foreseen from {}", row.name, self.card.treatments.join(", ")));
+        let mut places = Vec::new();
+        for row in &table.rows {
+            // What a dose is, is known of training.
+            let checked = Promotions { columns: foresight.promotions.columns.clone(), rows: vec![row.clone()] };
+            checked.check()?;
+            if row.name == self.card.control {
+                return Err(ResponseError::Promotion {
+                    name: row.name.clone(),
+                    problem: "is the control, which offers nothing: leave its row out".to_owned(),
+                });
+            }
+            let names = foresight.space.admit(row, &table.columns)?;
+            let run = self.card.treatments.iter().position(|name| *name == row.name);
+            let same = run.filter(|run| foresight.promotions.rows[*run].cells == row.cells);
+            let what = if run.is_some() && same.is_none() { "was run with other descriptors" } else { "was not run" };
+            if same.is_none() {
+                let new = if names.is_empty() {
+                    String::new()
+                } else {
+                    format!("; {} was never seen, so next to nothing is known of it", names.join(", "))
+                };
+                warnings.push(format!("{:?} {what}: its effect is foreseen from {}{new}", row.name, self.card.treatments.join(", ")));
+            }
+            places.push(same);
         }
-        Ok(self.by_block(&matrix, table.rows.len(), |inputs| {
+        let matrix = self.card.encoder.encode(features, warnings)?;
+        let new: Vec<&Promotion> = table.rows.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(row, _)| row).collect();
+        let block = if foresight.space.by_customer() { FORESEEN_BLOCK } else { BLOCK };
+        self.by_block(&matrix, table.rows.len(), block, |inputs| {
             let seen: Vec<(Vec<f64>, Vec<f64>)> = self.arms.iter().map(|arm| arm.predict(inputs)).collect();
-            let of = |(promotion, place): (&Promotion, &Option<usize>)| match place {
-                Some(place) => seen[*place].clone(),
-                None => self.unseen(foresight, promotion, inputs, &seen),
-            };
-            table.rows.iter().zip(&places).map(of).collect()
-        }))
+            let mut unseen = self.unseen(foresight, &new, inputs, &seen).into_iter();
+            places.iter().map(|place| place.map_or_else(|| unseen.next().unwrap_or_default(), |place| seen[place].clone())).collect()
+        })
     }
 
-    /// A promotion that was not run, from the effects and errors of those that were.
-    fn unseen(&self, foresight: &Foresight, promotion: &Promotion, inputs: &Inputs, seen: &[(Vec<f64>, Vec<f64>)]) -> (Vec<f64>, Vec<f64>) {
+    /// Promotions that were not run, from the effects and errors of those that were.
+    fn unseen(
+        &self,
+        foresight: &Foresight,
+        new: &[&Promotion],
+        inputs: &Inputs,
+        seen: &[(Vec<f64>, Vec<f64>)],
+    ) -> Vec<(Vec<f64>, Vec<f64>)> {
         let Foresight { promotions, space, likeness, .. } = foresight;
         let variances: Vec<f64> = self.arms.iter().map(|arm| arm.report.std_error.powi(2)).collect();
         let means: Vec<f64> = self.arms.iter().map(|arm| arm.report.mean_effect).collect();
-        let square: f64 = self.arms.iter().map(|arm| arm.report.mean_effect.powi(2)).sum::<f64>() / self.arms.len() as f64;
-        let weights = |customer: &[f32]| {
+        let square: f64 = means.iter().map(|mean| mean.powi(2)).sum::<f64>() / means.len() as f64;
+        let weights = |customer: &[f32]| -> Vec<Weights> {
             let places: Vec<Vec<f64>> = promotions.rows.iter().map(|row| space.place(row, customer)).collect();
-            likeness.weights(&places, &means, &variances, &space.place(promotion, customer))
+            let factors = likeness.factors(&places, &variances);
+            new.iter().map(|of| likeness.weights(&factors, &places, &means, &variances, &space.place(of, customer))).collect()
         };
         let fixed = (!space.by_customer()).then(|| weights(&[]));
-        let of_row = |row: usize| {
+        let mut found = vec![(Vec::with_capacity(inputs.rows()), Vec::with_capacity(inputs.rows())); new.len()];
+        for row in 0..inputs.rows() {
             let own;
             let weights = match &fixed {
                 Some(fixed) => fixed,
@@ -315,31 +375,44 @@ impl Model {
                     &own
                 }
             };
-            let both = || weights.of_seen.iter().zip(seen);
-            let effect: f64 = both().map(|(weight, (effects, _))| weight * effects[row]).sum();
-            let errors: f64 = both().map(|(weight, (_, errors))| (weight * errors[row]).powi(2)).sum();
-            // Likeness was learnt of mean effects: on a customer who responds more, errors are larger too.
-            let more = (effect * effect / square.max(f64::MIN_POSITIVE)).max(1.0);
-            (effect, (weights.variance * more + errors).sqrt())
-        };
-        (0..inputs.rows()).map(of_row).unzip()
+            for (weights, (to_effects, to_errors)) in weights.iter().zip(&mut found) {
+                let both = || weights.of_seen.iter().zip(seen);
+                let effect: f64 = both().map(|(weight, (effects, _))| weight * effects[row]).sum();
+                let errors: f64 = both().map(|(weight, (_, errors))| (weight * errors[row]).powi(2)).sum();
+                // Likeness was learnt of mean effects: on a customer who responds more, errors are larger too.
+                let more = (effect * effect / square.max(f64::MIN_POSITIVE)).max(1.0);
+                // No probability changes by more than 1.
+                to_effects.push(if self.card.outcome_kind == Objective::Binary { effect.clamp(-1.0, 1.0) } else { effect });
+                to_errors.push((weights.variance * more + errors).sqrt());
+            }
+        }
+        found
     }
 
     /// Effects and errors of so many promotions, a block of rows at a time.
-    fn by_block(&self, matrix: &Matrix, promotions: usize, predict: impl Fn(&Inputs) -> Vec<(Vec<f64>, Vec<f64>)> + Sync) -> Predictions {
+    fn by_block(
+        &self,
+        matrix: &Matrix,
+        promotions: usize,
+        block: usize,
+        predict: impl Fn(&Inputs) -> Vec<(Vec<f64>, Vec<f64>)> + Sync,
+    ) -> Result<Predictions, ResponseError> {
         let blocks: Vec<Vec<(Vec<f64>, Vec<f64>)>> = matrix
             .values()
-            .par_chunks(BLOCK * matrix.columns())
+            .par_chunks(block * matrix.columns())
             .map(|block| predict(&Inputs::new(Matrix::new(matrix.columns(), block.to_vec()), Arc::clone(&self.scaling))))
             .collect();
         let mut found = Predictions { effects: vec![vec![]; promotions], std_errors: vec![vec![]; promotions], recommended: vec![] };
         for block in blocks {
             for (place, (effects, errors)) in block.into_iter().enumerate() {
-                found.effects[place].extend(effects);
-                found.std_errors[place].extend(errors);
+                found.effects[place].extend(effects.into_iter().map(|effect| effect * self.card.unit));
+                found.std_errors[place].extend(errors.into_iter().map(|error| error * self.card.unit));
             }
         }
-        found
+        if !found.effects.iter().chain(&found.std_errors).flatten().all(|value| value.is_finite()) {
+            return Err(ResponseError::Model("it predicts what is no number".to_owned()));
+        }
+        Ok(found)
     }
 }
 
@@ -360,7 +433,11 @@ impl ArmModel {
     fn mixed(&self, inputs: &Inputs) -> (Vec<f64>, Vec<f64>) {
         let rows = inputs.rows();
         if let Some(Main { all, variance }) = &self.main {
-            let errors = variance.predict(inputs).into_iter().map(|variance| (self.scale * variance.max(0.0)).sqrt()).collect();
+            let errors = variance
+                .predict(inputs)
+                .into_iter()
+                .map(|variance| (self.scale * if variance < 0.0 { 0.0 } else { variance }).sqrt())
+                .collect();
             return (all.mixed(self.intercept, &self.weights, inputs), errors);
         }
         if self.bags.is_empty() {
@@ -377,7 +454,9 @@ impl ArmModel {
         }
         let count = self.bags.len() as f64;
         let error = |(sum, square): (&f64, &f64)| {
-            let variance = (square - sum * sum / count).max(0.0) / (count - 1.0).max(1.0);
+            let around = square - sum * sum / count;
+            // Rounding goes below zero; what is no number stays so.
+            let variance = if around < 0.0 { 0.0 } else { around } / (count - 1.0).max(1.0);
             (variance * self.scale).sqrt()
         };
         let errors = sum.iter().zip(&squares).map(error).collect();

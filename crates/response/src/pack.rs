@@ -11,6 +11,7 @@ use crate::calibrate::Calibration;
 use crate::dense::{Epoch, Network};
 use crate::error::ResponseError;
 use crate::forest::Forest;
+use crate::kriging::{Likeness, View};
 use crate::learner::{Effect, Shared};
 use crate::model::{ArmModel, Bag, Card, Main, Model};
 use crate::objective::Objective;
@@ -40,6 +41,12 @@ impl Model {
         for (place, arm) in self.arms.iter().enumerate() {
             arm.pack(&mut to, &format!("arm{place}"));
         }
+        // A card that can't be read again is none.
+        if let Err(error) = serde_json::from_str::<Card>(&card) {
+            return wrong(format!("a figure of its card is no number ({error}): the outcome is too large or too uneven to learn from"));
+        }
+        let checksum = checksum(to.tensors.iter().map(|(name, (_, bytes))| (name.as_str(), bytes.as_slice())));
+        to.bytes(CHECKSUM, &checksum);
         let views = to.tensors.iter().map(|(name, (dtype, bytes))| {
             let size = bytes.len() / dtype.bitsize().div_ceil(8);
             TensorView::new(*dtype, vec![size], bytes).map(|view| (name.clone(), view))
@@ -56,6 +63,12 @@ impl Model {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ResponseError> {
         let tensors =
             SafeTensors::deserialize(bytes).map_err(|error| ResponseError::Model(format!("the file is cut or no safetensors: {error}")))?;
+        let mut names: Vec<&str> = tensors.names().into_iter().filter(|name| *name != CHECKSUM).collect();
+        names.sort_unstable();
+        let all = names.iter().filter_map(|name| tensors.tensor(name).ok().map(|tensor| (*name, tensor.data())));
+        if tensors.tensor(CHECKSUM).ok().map(|sum| sum.data().to_vec()) != Some(checksum(all).to_vec()) {
+            return wrong("the file was changed or damaged: its checksum is another");
+        }
         let from = Unpacker { tensors, networks: RefCell::default() };
         let card: Card = serde_json::from_slice(from.bytes(CARD)?).map_err(|error| ResponseError::Model(format!("its card: {error}")))?;
         if card.schema_version != 1 {
@@ -70,6 +83,9 @@ impl Model {
         if !same || card.treatments.is_empty() {
             return wrong("its card lists other treatments than it reports on");
         }
+        if let Some(problem) = unsound(&card) {
+            return wrong(problem);
+        }
         let rows = |foresight: &crate::model::Foresight| foresight.promotions.rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
         if card.foresight.as_ref().is_some_and(|foresight| rows(foresight) != card.treatments) {
             return wrong("its table of promotions has other rows than treatments");
@@ -79,6 +95,42 @@ impl Model {
         let arms = card.arms.iter().enumerate().map(arm).collect::<Found<_>>()?;
         Ok(Self { card, scaling: Arc::new(scaling), arms })
     }
+}
+
+const CHECKSUM: &str = "checksum";
+
+/// Of names and bytes, in the order of names.
+fn checksum<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for (name, bytes) in tensors {
+        for part in [name.as_bytes(), bytes] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// What of a card no fit writes: a checksum keeps out damage, not whoever writes it anew.
+fn unsound(card: &Card) -> Option<String> {
+    let distinct: std::collections::BTreeSet<&String> = card.treatments.iter().collect();
+    if distinct.len() != card.treatments.len() {
+        return Some("its card names a treatment twice".to_owned());
+    }
+    let known = card.policy.best_single == card.control || distinct.contains(&card.policy.best_single);
+    let above_zero = |value: f64| value > 0.0 && value.is_finite();
+    let sound = known && above_zero(card.unit) && card.costs.iter().all(|cost| cost.is_finite());
+    if !sound {
+        return Some("its card has a best treatment, unit or cost that can't be".to_owned());
+    }
+    let foresight = card.foresight.as_ref()?;
+    let Likeness { views, inflation } = &foresight.likeness;
+    let sound = |view: &View| above_zero(view.weight) && above_zero(view.variance) && above_zero(view.length) && view.own >= 0.0;
+    let sound = !views.is_empty() && views.iter().all(sound) && *inflation >= 1.0 && inflation.is_finite();
+    if !(sound && foresight.promotions.check().is_ok() && foresight.space.width() > 0) {
+        return Some("its card has a likeness of promotions that can't be".to_owned());
+    }
+    None
 }
 
 #[derive(Debug, Default)]

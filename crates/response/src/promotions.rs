@@ -47,6 +47,26 @@ pub enum Described {
     Name(String),
 }
 
+impl Described {
+    /// The number; an empty cell is 0, a name is none.
+    fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(value) => Some(*value),
+            Self::Name(name) => name.is_empty().then_some(0.0),
+        }
+    }
+
+    /// The name; a number as it is written.
+    fn name(&self) -> String {
+        match self {
+            Self::Number(value) => value.to_string(),
+            Self::Name(name) => name.clone(),
+        }
+    }
+}
+
+/// Beyond so many times the largest of training nothing can be said.
+const MOST_BEYOND: f64 = 1000.0;
 /// Most that a number is of the feature that it is relative to: past it a threshold is just far away.
 const MOST_RELATIVE: f64 = 4.0;
 
@@ -83,7 +103,7 @@ impl Promotions {
                     Described::Number(value) if column.dose && *value < 0.0 => {
                         return wrong(&row.name, &format!("has {value} as the dose {:?}: has to be 0 or more", column.name));
                     }
-                    Described::Name(text) if column.dose || column.relative_to.is_some() => {
+                    Described::Name(text) if !text.is_empty() && (column.dose || column.relative_to.is_some()) => {
                         return wrong(&row.name, &format!("has {text:?} as {:?}: has to be a number", column.name));
                     }
                     _ => {}
@@ -108,8 +128,12 @@ enum Axis {
     /// A column of numbers, divided by the largest of training; or by a feature, given by its place among the numbers
     /// that learners read.
     Number { column: usize, scale: f64, relative_to: Option<usize> },
-    /// 1 where a column holds this name.
+    /// 1 where a column holds this name …
     Name { column: usize, name: String },
+    /// … or one that training had not, so that it lies far from all and not where nothing is offered.
+    Unseen { column: usize },
+    /// 1 for every promotion: what kinds have in common.
+    Any,
 }
 
 impl Space {
@@ -120,10 +144,10 @@ impl Space {
     pub(crate) fn new(table: &Promotions, feature: &dyn Fn(&str) -> Option<usize>) -> Result<Self, ResponseError> {
         table.check()?;
         let mut space = Self::default();
+        let mut named = false;
         for (column, of) in table.columns.iter().enumerate() {
             let cells = || table.rows.iter().map(|row| &row.cells[column]);
-            let numbers: Vec<f64> =
-                cells().filter_map(|cell| if let Described::Number(value) = cell { Some(*value) } else { None }).collect();
+            let numbers: Vec<f64> = cells().filter_map(Described::number).collect();
             if numbers.len() == table.rows.len() {
                 let most = numbers.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
                 let relative_to = match &of.relative_to {
@@ -139,14 +163,61 @@ impl Space {
                     space.doses.push(space.axes.len() - 1);
                 }
             } else {
-                let mut names: Vec<String> =
-                    cells().map(|cell| if let Described::Name(name) = cell { name.clone() } else { String::new() }).collect();
+                let mut names: Vec<String> = cells().map(Described::name).filter(|name| !name.is_empty()).collect();
                 names.sort();
                 names.dedup();
                 space.axes.extend(names.into_iter().map(|name| Axis::Name { column, name }));
+                space.axes.push(Axis::Unseen { column });
+                named = true;
             }
         }
+        if named {
+            space.axes.push(Axis::Any);
+        }
         Ok(space)
+    }
+
+    /// Refuses a promotion that has no place in the space; the names that training had not.
+    ///
+    /// # Errors
+    /// `Promotion`.
+    pub(crate) fn admit<'a>(&self, promotion: &'a Promotion, columns: &[Describes]) -> Result<Vec<&'a str>, ResponseError> {
+        let mut unseen = Vec::new();
+        for axis in &self.axes {
+            match axis {
+                Axis::Number { column, scale, .. } => {
+                    let called = columns.get(*column).map_or("", |column| column.name.as_str());
+                    let wrong = |what: String| ResponseError::Promotion {
+                        name: promotion.name.clone(),
+                        problem: format!("has {what} as {called:?}: correct the cell, or fit a model with the like of it"),
+                    };
+                    match promotion.cells.get(*column) {
+                        Some(cell) => match cell.number() {
+                            Some(value) if value.abs() <= MOST_BEYOND * scale => {}
+                            Some(value) => {
+                                return Err(wrong(format!("{value}, more than {MOST_BEYOND} times {scale}, the largest that was run,")));
+                            }
+                            None => return Err(wrong(format!("{:?}, where the model knows numbers,", cell.name()))),
+                        },
+                        None => return Err(wrong("nothing".to_owned())),
+                    }
+                }
+                Axis::Unseen { column } if self.unseen(*column, promotion) => {
+                    if let Some(Described::Name(name)) = promotion.cells.get(*column) {
+                        unseen.push(name.as_str());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(unseen)
+    }
+
+    fn unseen(&self, of: usize, promotion: &Promotion) -> bool {
+        let Some(cell) = promotion.cells.get(of) else { return false };
+        let found = cell.name();
+        let known = |axis: &Axis| matches!(axis, Axis::Name { column, name } if *column == of && *name == found);
+        !found.is_empty() && !self.axes.iter().any(known)
     }
 
     /// Whether a promotion's place depends on the customer.
@@ -168,19 +239,17 @@ impl Space {
     pub(crate) fn place(&self, promotion: &Promotion, customer: &[f32]) -> Vec<f64> {
         let at = |axis: &Axis| match axis {
             Axis::Number { column, scale, relative_to } => {
-                let Some(Described::Number(value)) = promotion.cells.get(*column) else { return 0.0 };
+                let Some(value) = promotion.cells.get(*column).and_then(Described::number) else { return 0.0 };
                 match relative_to.and_then(|feature| customer.get(feature)) {
                     None => value / scale,
                     Some(of) if f64::from(*of) > value.abs() / MOST_RELATIVE => value / f64::from(*of),
                     // Zero or unknown too.
-                    Some(_) => MOST_RELATIVE * value.signum() * f64::from(u8::from(*value != 0.0)),
+                    Some(_) => MOST_RELATIVE * value.signum() * f64::from(u8::from(value != 0.0)),
                 }
             }
-            Axis::Name { column, name } => match promotion.cells.get(*column) {
-                Some(Described::Name(other)) => f64::from(u8::from(other == name)),
-                Some(Described::Number(_)) => f64::from(u8::from(name.is_empty())),
-                None => 0.0,
-            },
+            Axis::Name { column, name } => f64::from(u8::from(promotion.cells.get(*column).is_some_and(|cell| cell.name() == *name))),
+            Axis::Unseen { column } => f64::from(u8::from(self.unseen(*column, promotion))),
+            Axis::Any => 1.0,
         };
         self.axes.iter().map(at).collect()
     }

@@ -240,3 +240,34 @@ fn slow_many_rows_are_fitted_once() {
     }
     assert!(last < 0.25, "{last}");
 }
+
+/// Whatever the currency's minor unit: as many digits are learnt.
+#[test]
+fn units_change_nothing() {
+    let (train, test) = (nie_wager(Setup::B, 1500, 4), nie_wager(Setup::B, 500, 5));
+    for learner in ["t-trees", "r-curved", "t-dense", "network"] {
+        for unit in [1e-9, 1e12] {
+            let mut other = train.clone();
+            other.outcome.iter_mut().for_each(|outcome| *outcome *= unit);
+            let model = fitted(&other, learner, 1);
+            let read = Model::from_bytes(&model.to_bytes().unwrap().0).unwrap();
+            let (plain, found) = (predicted(&fitted(&train, learner, 1), &test), predicted(&read, &test));
+            let effects: Vec<f64> = found.effects[0].iter().map(|effect| effect / unit).collect();
+            let error = root_mean_square(&effects, &plain.effects[0]);
+            assert!(error < 0.3, "{learner}, {unit}: {error} apart");
+            let mean = model.card.arms[0].mean_effect / unit;
+            assert!((0.3..2.0).contains(&mean), "{learner}, {unit}: mean {mean}");
+        }
+    }
+}
+
+/// A control that never spent has no spread to divide by: the figures stay numbers, and the model can be read again.
+#[test]
+fn a_control_without_spread_is_no_obstacle() {
+    let mut train = nie_wager(Setup::B, 600, 4);
+    for (outcome, treated) in train.outcome.iter_mut().zip(&train.treated) {
+        *outcome = if *treated { 5.0 + *outcome } else { 0.0 };
+    }
+    let model = fitted(&train, "t-linear", 1);
+    Model::from_bytes(&model.to_bytes().unwrap().0).unwrap();
+}

@@ -120,6 +120,37 @@ fn the_further_from_what_was_run_the_wider() {
     assert_eq!(warnings, Vec::<String>::new());
 }
 
+/// A kind that was never run lies far from all, and not where nothing is offered.
+#[test]
+fn of_a_new_kind_next_to_nothing_is_known() {
+    let of: Vec<(&str, f64)> = vec![("percent", 0.2), ("coupon", 0.2), ("gift", 0.2), ("points", 0.2)];
+    let model = fitted(&trial(&of, 4000, 2), &table(&of), "r-linear").unwrap();
+    let mut warnings = Vec::new();
+    let x = [vec![0.0], vec![0.0]];
+    let found = model.foresee(&features(&x), &table(&[("bundle", 0.2)]), &mut warnings).unwrap();
+    assert!(warnings[0].contains("bundle was never seen"), "{warnings:?}");
+    let (effect, std_error) = (found.effects[0][0], found.std_errors[0][0]);
+    assert!((effect - truth("coupon", 0.2)).abs() < 1.96 * std_error && std_error > 0.2, "{effect} ± {std_error}");
+}
+
+#[test]
+fn a_promotion_without_a_place_is_refused() {
+    let model = fitted(&trial(&RUN, 900, 1), &table(&RUN), "r-linear").unwrap();
+    let x = [vec![0.0], vec![0.0]];
+    let check = |change: &dyn Fn(&mut Promotion), expected: &str| {
+        let mut promotions = table(&[("percent", 0.25)]);
+        change(&mut promotions.rows[0]);
+        let mut warnings = Vec::new();
+        let found = model.foresee(&features(&x), &promotions, &mut warnings);
+        let said = found.map_or_else(|error| error.to_string(), |_| warnings.join(" "));
+        assert!(said.contains(expected), "{said:?} has no {expected:?}");
+    };
+    check(&|row| row.cells[1] = Described::Name("25%".to_owned()), "has \"25%\", where the model knows numbers, as \"depth\"");
+    check(&|row| row.cells[1] = Described::Number(1e300), "more than 1000 times 0.3, the largest that was run, as \"depth\"");
+    check(&|row| "none".clone_into(&mut row.name), "is the control, which offers nothing");
+    check(&|row| "percent 0.05".clone_into(&mut row.name), "was run with other descriptors");
+}
+
 /// A network whose dose may only do more.
 #[test]
 fn more_of_a_dose_never_does_less() {

@@ -12,6 +12,9 @@ use crate::cli::CliError;
 /// Where records lie if nothing else is said.
 pub(crate) const FOLDER: &str = "youhui-runs";
 
+/// Of the form of records.
+pub(crate) const VERSION: u32 = 1;
+
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Run {
@@ -77,6 +80,12 @@ pub(crate) fn read_all(folder: &Path) -> Result<(Vec<Run>, Vec<String>), CliErro
     for path in paths {
         let text = std::fs::read_to_string(&path).map_err(|error| error.to_string());
         match text.and_then(|text| serde_json::from_str::<Run>(&text).map_err(|error| error.to_string())) {
+            Ok(run) if run.schema_version != VERSION => {
+                unreadable.push(format!("{}: is of version {}: this program reads {VERSION}", path.display(), run.schema_version));
+            }
+            Ok(run) if path.file_stem().is_none_or(|stem| stem != run.id.as_str()) || run.id.chars().any(char::is_control) => {
+                unreadable.push(format!("{}: is the record of a run of another name", path.display()));
+            }
             Ok(run) => runs.push(run),
             Err(error) => unreadable.push(format!("{}: is no record of a run: {error}", path.display())),
         }

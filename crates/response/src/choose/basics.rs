@@ -8,8 +8,16 @@ use crate::objective::Objective;
 use crate::regress::{Kind, Regressor, Target};
 use crate::trial::{FOLDS, Nuisances, Trial, folds, stacked};
 
-/// Propensities are kept this far from 0 and 1.
+/// Propensities are kept this far from 0 and 1; less far for a rare arm …
 const CLIP: f64 = 0.02;
+/// … of which this share of its own is kept.
+const CLIP_SHARE: f64 = 0.1;
+/// Rows that one regressor learns from where rows are many.
+const LEARNT_ROWS: usize = 80_000;
+
+fn clip(share: f64) -> f64 {
+    CLIP.min(CLIP_SHARE * share)
+}
 
 /// Expectations that do not depend on the pair of arms.
 #[derive(Debug)]
@@ -53,16 +61,17 @@ impl Basics {
             basics.propensities[control] = basics.propensities[treatments[0]].iter().map(|p| 1.0 - p).collect();
         }
         for arm in std::iter::once(control).chain(treatments.iter().copied()) {
-            let inside = |p: &f64| (CLIP..=1.0 - CLIP).contains(p);
+            let least = clip(experiment.arm.iter().filter(|of| **of as usize == arm).count() as f64 / rows.max(1) as f64);
+            let inside = |p: &f64| (least..=1.0 - least).contains(p);
             let outside = basics.propensities[arm].iter().filter(|p| !inside(p)).count();
             if outside > 0 {
                 warnings.push(format!(
-                    "the probability of {:?} was clipped to {CLIP}…{} in {outside} of {rows} rows: there the arms hardly overlap, and effects rest on the model",
+                    "the probability of {:?} was clipped to {least:.4}…{:.4} in {outside} of {rows} rows: there the arms hardly overlap, and effects rest on the model",
                     experiment.arms[arm],
-                    1.0 - CLIP
+                    1.0 - least
                 ));
             }
-            basics.propensities[arm].iter_mut().for_each(|p| *p = p.clamp(CLIP, 1.0 - CLIP));
+            basics.propensities[arm].iter_mut().for_each(|p| *p = p.clamp(least, 1.0 - least));
         }
         basics
     }
@@ -80,7 +89,9 @@ impl Basics {
 
     /// What the pair of control and `arm` is estimated through.
     pub(super) fn of_pair(&self, trial: &Trial<'_>, rows: &[u32], control: usize, arm: usize, named: Option<&str>, seed: u64) -> Nuisances {
-        let pair = |(one, other): (&f64, &f64)| (one / (one + other)).clamp(CLIP, 1.0 - CLIP);
+        let share = rows.iter().filter(|row| trial.treated[**row as usize]).count() as f64 / rows.len().max(1) as f64;
+        let least = clip(share.min(1.0 - share));
+        let pair = |(one, other): (&f64, &f64)| (one / (one + other)).clamp(least, 1.0 - least);
         let propensity: Vec<f64> = self.propensities[arm].iter().zip(&self.propensities[control]).map(pair).collect();
         let arms = [self.outcomes[control].clone(), self.outcomes[arm].clone()];
         let needs = named.is_none_or(|name| name.starts_with("r-") || name == "constant" || name == "causal-forest");
@@ -115,7 +126,8 @@ fn expected(
         .into_par_iter()
         .map(|fold| {
             let inside = |row: u32| usize::from(folds[row as usize]) == fold;
-            let train: Vec<u32> = (0..rows).filter(|&row| !inside(row) && learns(row)).step_by(10).collect();
+            let train: Vec<u32> = (0..rows).filter(|&row| !inside(row) && learns(row)).collect();
+            let train: Vec<u32> = train.iter().copied().step_by(train.len().div_ceil(LEARNT_ROWS).max(1)).collect();
             let rest: Vec<u32> = (0..rows).filter(|&row| inside(row)).collect();
             let predicted = Regressor::fit(kind, inputs, &train, target, seed).predict(&inputs.pick(&rest));
             (rest, predicted)

@@ -14,7 +14,7 @@ use crate::calibrate::Calibration;
 use crate::error::ResponseError;
 use crate::features::{Encoder, Feature};
 use crate::inputs::Inputs;
-use crate::learner::{Arms, CANDIDATES, Learner, learner};
+use crate::learner::{Arms, CANDIDATES, Effect, Learner, learner};
 use crate::model::{ArmModel, ArmReport, Bag, Card, Main, Model, Overlap};
 use crate::objective::Objective;
 use crate::promotions::Promotions;
@@ -84,6 +84,31 @@ const VARIANCE_ROWS: usize = 20_000;
 /// What is wrong with the rows or the settings; see [`ResponseError`].
 pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, ResponseError> {
     let control = check(experiment)?;
+    let unit = unit(experiment);
+    if unit.to_bits() == 1.0_f64.to_bits() {
+        return fit_in_unit(experiment, control, settings);
+    }
+    let divided = |values: &[f64]| values.iter().map(|value| value / unit).collect::<Vec<f64>>();
+    let (outcome, cost) = (divided(experiment.outcome), experiment.cost.map(divided));
+    let mut model = fit_in_unit(&Experiment { outcome: &outcome, cost: cost.as_deref(), ..*experiment }, control, settings)?;
+    model.card.restate(unit);
+    Ok(model)
+}
+
+/// What an outcome is divided by where it is so large or small that learning would lose digits; else 1.
+fn unit(experiment: &Experiment<'_>) -> f64 {
+    const USUAL: std::ops::RangeInclusive<f64> = 1e-3..=1e6;
+    let size = experiment.outcome.len().max(1) as f64;
+    let mean = experiment.outcome.iter().sum::<f64>() / size;
+    let size = match experiment.objective {
+        Objective::Binary => 1.0,
+        Objective::Continuous => (experiment.outcome.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / size).sqrt(),
+        Objective::Count | Objective::Spend => mean,
+    };
+    if USUAL.contains(&size) || !(size > 0.0 && size.is_finite()) { 1.0 } else { 10.0_f64.powf(size.log10().round()) }
+}
+
+fn fit_in_unit(experiment: &Experiment<'_>, control: usize, settings: &Settings) -> Result<Model, ResponseError> {
     let mut warnings = Vec::new();
     let encoder = Encoder::learn(experiment.features, &mut warnings)?;
     let matrix = encoder.encode(experiment.features, &mut Vec::new())?;
@@ -130,6 +155,9 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
         arms: &all_arms,
         labels: &labels,
     };
+    let everyone: Vec<u32> = (0..crate::trial::index(rows)).collect();
+    let whole = |learner: &dyn Learner| if found.compact { learner.fit_together(&all_arms, &everyone, seed) } else { None };
+    let whole: Vec<Option<Vec<Effect>>> = learners.iter().map(|learner| whole(learner.as_ref())).collect();
     let mut arms = Vec::new();
     let mut unseen = Vec::new();
     for (place, &arm) in treatments.iter().enumerate() {
@@ -141,8 +169,19 @@ pub fn fit(experiment: &Experiment<'_>, settings: &Settings) -> Result<Model, Re
         let scores: Vec<f64> =
             (0..treated.len()).map(|row| basics.score(experiment, row, arm) - basics.score(experiment, row, control)).collect();
         let nuisances = basics.of_pair(&trial, &rows, control, arm, named, seed ^ (arm as u64) << 32);
-        let (model, effects) =
-            fit_arm(&experiment.arms[arm], place, &names, &found, &trial, &nuisances, &rows, &scores, named, seed ^ ((place as u64) << 40));
+        let (model, effects) = fit_arm(
+            &experiment.arms[arm],
+            place,
+            &names,
+            &found,
+            &whole,
+            &trial,
+            &nuisances,
+            &rows,
+            &scores,
+            named,
+            seed ^ ((place as u64) << 40),
+        );
         arms.push(model);
         unseen.push(effects);
     }
@@ -237,6 +276,7 @@ fn fit_arm(
     place: usize,
     names: &[&str],
     found: &Found<'_>,
+    whole: &[Option<Vec<Effect>>],
     trial: &Trial<'_>,
     nuisances: &Nuisances,
     rows: &[u32],
@@ -259,13 +299,11 @@ fn fit_arm(
         drop_light(&mut selection);
     }
     let main = (*compact && personalises).then(|| {
-        let everyone: Vec<u32> = (0..crate::trial::index(all)).collect();
-        let fit = |learner: &dyn Learner| {
-            let of_all = learner.fit_together(arms, &everyone, seed).map(|mut effects| effects.swap_remove(place));
-            of_all.unwrap_or_else(|| learner.fit(trial, nuisances, rows, seed))
+        let fit = |learner: &dyn Learner, whole: &Option<Vec<Effect>>| {
+            whole.as_ref().map_or_else(|| learner.fit(trial, nuisances, rows, seed), |effects| effects[place].clone())
         };
-        let weighed = learners[1..].iter().zip(&selection.weights[1..]);
-        let effects = weighed.map(|(learner, weight)| (*weight > 0.0).then(|| fit(learner.as_ref()))).collect();
+        let weighed = learners.iter().zip(whole).zip(&selection.weights).skip(1);
+        let effects = weighed.map(|((learner, whole), weight)| (*weight > 0.0).then(|| fit(learner.as_ref(), whole))).collect();
         let mixed = bags(&mut bagged, &selection.weights);
         main(Bag { effects }, &mixed, &selection.weights[1..], trial, rows, seed)
     });
@@ -276,8 +314,13 @@ fn fit_arm(
         selection.weights[0] + bagged[1..].iter().zip(&selection.weights[1..]).map(|(of, weight)| weight * of.unseen[row]).sum::<f64>()
     };
     let mixed: Vec<f64> = judged.iter().map(|&row| mix(row as usize)).collect();
-    // A fit on all rows is another one than the bags', whose calibration it does not need.
-    let calibration = if personalises && !compact { Calibration::if_better(&mixed, residuals.left, residuals.rest) } else { None };
+    // A fit on all rows is another one than the bags', whose calibration it does not need; and treatments of which more
+    // never does less may not be calibrated each by itself.
+    let calibration = if personalises && !compact && arms.space.doses().is_empty() {
+        Calibration::if_better(&mixed, residuals.left, residuals.rest)
+    } else {
+        None
+    };
     let effects: Vec<f64> = if personalises {
         let calibrated = |effect: f64| calibration.as_ref().map_or(effect, |calibration| calibration.apply(effect));
         (0..all).map(mix).map(calibrated).collect()

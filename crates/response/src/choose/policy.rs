@@ -24,6 +24,8 @@ pub struct PolicyReport {
     /// Whether the model recommends by customer: the gain's 95 % interval is above zero. Else it recommends
     /// the best single treatment to all.
     pub ships: bool,
+    /// Whether any treatment's effect differs detectably between customers.
+    pub detectable: bool,
     /// The same in words.
     pub verdict: String,
 }
@@ -76,28 +78,34 @@ pub(crate) fn policy(values: &Values<'_>, unseen: &[Vec<f64>], arms: &[ArmModel]
     };
     let detected: Vec<&str> = arms.iter().filter(|arm| arm.report.personalises).map(|arm| arm.report.treatment.as_str()).collect();
     let ships = !detected.is_empty() && gain - 1.96 * gain_std_error > 0.0;
-    let verdict = if detected.is_empty() {
-        format!(
-            "no detectable effect of choosing: no treatment's effect differs detectably between customers, so {:?} goes to all",
-            name(single)
-        )
-    } else if ships {
-        format!("choosing by customer earns {gain:.4} ± {:.4} a customer more than {:?} for all", 1.96 * gain_std_error, name(single))
-    } else {
-        format!(
-            "choosing by customer is not credibly better than {:?} for all ({gain:.4} ± {:.4} a customer), so {:?} goes to all",
-            name(single),
-            1.96 * gain_std_error,
-            name(single)
-        )
-    };
-    PolicyReport {
+    let mut report = PolicyReport {
         best_single: name(single),
         best_single_value: of_all[single],
         personalised_value: of_all[single] + gain,
         gain,
         gain_std_error,
         ships,
-        verdict,
+        detectable: !detected.is_empty(),
+        verdict: String::new(),
+    };
+    report.say();
+    report
+}
+
+impl PolicyReport {
+    /// Puts the figures in words.
+    pub(crate) fn say(&mut self) {
+        let (single, gain, half) = (&self.best_single, self.gain, 1.96 * self.gain_std_error);
+        self.verdict = if !self.detectable {
+            format!(
+                "no detectable effect of choosing: no treatment's effect differs detectably between customers, so {single:?} goes to all"
+            )
+        } else if self.ships {
+            format!("choosing by customer earns {gain:.4} ± {half:.4} a customer more than {single:?} for all")
+        } else {
+            format!(
+                "choosing by customer is not credibly better than {single:?} for all ({gain:.4} ± {half:.4} a customer), so {single:?} goes to all"
+            )
+        };
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn variants(named: Option<&str>, count: usize, seed: u64) -> Result<V
     let mut draw = Draw::seeded(seed).fork("search");
     let one = |_| {
         let name = named.unwrap_or_else(|| TUNED[draw.below(TUNED.len())]);
-        let nothing = || ResponseError::Learner { name: format!("{name}, of which --search can try variants") };
+        let nothing = || ResponseError::Search { name: name.to_owned() };
         let (meta, kind) = tunable(name).ok_or_else(nothing)?;
         let (kind, called) = vary(kind, &mut draw).ok_or_else(nothing)?;
         Ok((format!("{name} ({called})"), with_kind(meta, kind).ok_or_else(nothing)?))

@@ -47,6 +47,9 @@ impl Placebo {
     }
 }
 
+/// Risk ratios past it say no more.
+const MOST_RATIO: f64 = 1e6;
+
 /// Features in a report: the least balanced.
 const MOST_FEATURES: usize = 20;
 
@@ -92,7 +95,7 @@ pub(crate) fn e_value(objective: Objective, control: &[f64], effect: f64, std_er
         _ => (mean + effect).max(1e-12) / mean.max(1e-12),
     };
     let value = |effect: f64| {
-        let ratio = ratio(effect).max(1e-300);
+        let ratio = ratio(effect).clamp(1.0 / MOST_RATIO, MOST_RATIO);
         let ratio = if ratio < 1.0 { 1.0 / ratio } else { ratio };
         ratio + (ratio * (ratio - 1.0)).sqrt()
     };
@@ -103,6 +106,12 @@ pub(crate) fn e_value(objective: Objective, control: &[f64], effect: f64, std_er
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn effects_on_an_outcome_that_never_varied_have_one() {
+        let found = e_value(Objective::Continuous, &[0.0; 9], 1e9, 1e-3);
+        assert!((found.estimate / 2e6 - 1.0).abs() < 1e-3 && found.limit.is_finite(), "{found:?}");
+    }
 
     #[test]
     fn the_e_value_of_the_paper() {

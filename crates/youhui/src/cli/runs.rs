@@ -57,6 +57,8 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
             }
         }
     };
+    // What a record holds is no command to a terminal.
+    let text: String = text.chars().map(|of| if of.is_control() && of != '\n' { '\u{fffd}' } else { of }).collect();
     console.print(&text)
 }
 

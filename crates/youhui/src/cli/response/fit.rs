@@ -10,7 +10,7 @@ use youhui_storage::{Column, MISSING, Table, Values, read_table, write_atomic};
 
 use super::{CliError, Console, card_path, feature, read_promotions};
 use crate::cli::Format;
-use crate::runs::{Artefact, FOLDER, Run};
+use crate::runs::{Artefact, FOLDER, Run, VERSION};
 
 /// Learn each treatment's effect from rows of customers who got one of them, or none.
 ///
@@ -115,6 +115,15 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     if args.search > MOST_VARIANTS {
         return Err(CliError::usage(format!("--search: {} variants are too many: try at most {MOST_VARIANTS}", args.search)));
     }
+    if !args.no_record {
+        // Before hours of work, not after them.
+        std::fs::create_dir_all(&args.runs).map_err(|error| {
+            CliError::usage(format!(
+                "{}: {error}: name another folder for records with --runs, or leave none with --no-record",
+                args.runs.display()
+            ))
+        })?;
+    }
     let mut table = read_table(&args.data, wanted(args).as_deref())?;
     if table.rows() == 0 {
         return Err(CliError::usage(format!("{}: has no row", args.data.display())));
@@ -126,9 +135,21 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let outcome = numbers(&mut table, &args.outcome)?;
     let cost = args.cost.as_deref().map(|column| numbers(&mut table, column)).transpose()?;
     let placebo = args.placebo.as_deref().map(|column| numbers(&mut table, column)).transpose()?;
-    if let Some(row) = placebo.iter().flatten().position(|value| !value.is_finite()) {
+    if let Some(row) = placebo.iter().flatten().position(|value| !value.is_finite() || value.abs() >= 1e30) {
         let column = args.placebo.as_deref().unwrap_or_default();
-        return Err(CliError::usage(format!("row {}: the placebo {column:?} is empty: fill it in, or leave the row out", row + 1)));
+        return Err(CliError::usage(format!(
+            "row {}: the placebo {column:?} is empty or no number of usual size: fill it in, or leave the row out",
+            row + 1
+        )));
+    }
+    if let Some(values) = &placebo
+        && values.iter().all(|value| value.to_bits() == values[0].to_bits())
+    {
+        let column = args.placebo.as_deref().unwrap_or_default();
+        return Err(CliError::usage(format!(
+            "the placebo {column:?} is {} in every row and tests nothing: name another column",
+            values[0]
+        )));
     }
     let propensity = propensities(&mut table, args, &arms)?;
     let promotions = args.promotions.as_ref().map(|path| read_promotions(path, &args.treatment)).transpose()?;
@@ -179,6 +200,8 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
 
 /// What the run was asked and found.
 fn record(args: &Args, model: &Model, artefacts: Vec<Artefact>) -> Run {
+    let mut data = vec![Artefact { path: args.data.display().to_string(), hash: model.card.data_hash.clone() }];
+    data.extend(args.promotions.as_ref().and_then(|path| std::fs::read(path).ok().map(|bytes| Artefact::of(path, &bytes))));
     let card = &model.card;
     let features: Vec<&str> = card.encoder.columns().collect();
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
@@ -206,14 +229,14 @@ fn record(args: &Args, model: &Model, artefacts: Vec<Artefact>) -> Run {
     metrics.insert("policy.gain_std_error".to_owned(), json!(card.policy.gain_std_error));
     metrics.insert("policy.ships".to_owned(), json!(card.policy.ships));
     Run {
-        schema_version: 1,
+        schema_version: VERSION,
         id: String::new(),
         started: String::new(),
         seconds: 0.0,
         command: "response fit".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         configuration: configuration.as_object().cloned().unwrap_or_default(),
-        data: vec![Artefact { path: args.data.display().to_string(), hash: card.data_hash.clone() }],
+        data,
         metrics,
         epochs: model.curves().into_iter().map(|(name, epochs)| (name, json!(epochs))).collect(),
         artefacts,

@@ -54,7 +54,8 @@ fn read_promotions(path: &std::path::Path, treatment: &str) -> Result<Promotions
     let columns = table.columns.iter().map(|column| Describes { name: column.name.clone(), relative_to: None, dose: false }).collect();
     let cell = |column: &Column, row: usize| match &column.values {
         // An empty cell is none of it.
-        Values::Number(values) => Described::Number(if values[row].is_nan() { 0.0 } else { values[row] }),
+        Values::Number(values) if values[row].is_nan() => Described::Name(String::new()),
+        Values::Number(values) => Described::Number(values[row]),
         Values::Text { codes, names } => Described::Name(names.get(codes[row] as usize).cloned().unwrap_or_default()),
     };
     let mut rows = Vec::new();
