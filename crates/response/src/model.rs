@@ -286,9 +286,7 @@ impl Model {
         found.recommended = (0..matrix.rows()).map(chosen).collect();
         Ok(found)
     }
-}
 
-impl Model {
     /// Predicts promotions of a table, whether they were run or not; without recommendations, as nobody knows what
     /// those that weren't would cost. What training had not seen is pushed to `warnings`.
     ///
@@ -302,7 +300,6 @@ impl Model {
         let Some(foresight) = &self.card.foresight else {
             return Err(wrong("can't be foreseen: the model was fitted without a table of promotions, or on one only".to_owned()));
         };
-        table.check()?;
         let names = |of: &Promotions| of.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
         if names(table) != names(&foresight.promotions) {
             let message = format!(
@@ -312,11 +309,10 @@ impl Model {
             );
             return Err(wrong(message));
         }
+        // What a dose is, is known of training.
+        Promotions { columns: foresight.promotions.columns.clone(), rows: table.rows.clone() }.check()?;
         let mut places = Vec::new();
         for row in &table.rows {
-            // What a dose is, is known of training.
-            let checked = Promotions { columns: foresight.promotions.columns.clone(), rows: vec![row.clone()] };
-            checked.check()?;
             if row.name == self.card.control {
                 return Err(ResponseError::Promotion {
                     name: row.name.clone(),

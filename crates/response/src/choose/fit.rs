@@ -73,7 +73,7 @@ impl Settings {
 pub(super) const MANY_ROWS: usize = 100_000;
 /// Rows past which so are those that `auto` gives weight.
 const VERY_MANY_ROWS: usize = 500_000;
-/// Of those the ones that have at least this share of it.
+/// Of those the ones that have at least this share of the largest weight.
 const LEAST_WEIGHT: f64 = 0.05;
 /// Rows that the variance of those bags is learnt from.
 const VARIANCE_ROWS: usize = 20_000;
@@ -370,7 +370,9 @@ fn variance_of(values: &[f64]) -> f64 {
 fn drop_light(selection: &mut Selection) {
     let weights = &mut selection.weights[1..];
     let whole: f64 = weights.iter().sum();
-    weights.iter_mut().filter(|weight| **weight < LEAST_WEIGHT * whole).for_each(|weight| *weight = 0.0);
+    // Of the largest, so that some are left however many there are.
+    let most = weights.iter().copied().fold(0.0, f64::max);
+    weights.iter_mut().filter(|weight| **weight < LEAST_WEIGHT * most).for_each(|weight| *weight = 0.0);
     let kept: f64 = weights.iter().sum();
     if kept > 0.0 {
         weights.iter_mut().for_each(|weight| *weight *= whole / kept);
