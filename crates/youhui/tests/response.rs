@@ -193,7 +193,7 @@ fn promotions_that_were_not_run_are_foreseen() {
         let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
         assert!(10.0 * cells[3] < cells[5], "the stranger the less sure: {line}");
     }
-    desk.check("predict --model model --data test.csv --promotions test.csv --out answer.csv", "stands in the table of promotions twice");
+    desk.check("predict --model model --data test.csv --promotions test.csv --out answer.csv", "and the model was fitted with kind, depth");
     std::fs::write(desk.path("next.csv"), "arm,depth\nmiddle,0.2\n").unwrap();
     desk.check(
         "predict --model model --data test.csv --promotions next.csv --out answer.csv",
