@@ -12,6 +12,10 @@ pub(crate) fn test(slow: bool) -> Done<()> {
     cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[])?;
     // What other programs build: the engine without `std`.
     cargo(&["clippy", "--package", "youhui-promotion", "--no-default-features", "--quiet", "--", "-D", "warnings"], &[])?;
+    if slow {
+        // The graphics card's code: built everywhere, run where there is a card.
+        cargo(&["clippy", "--package", "youhui-profile", "--features", "gpu", "--quiet", "--", "-D", "warnings"], &[])?;
+    }
     if has("deny") {
         cargo(&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"], &[])?;
         // Advisories come from a server that not every machine reaches: said, not failed.

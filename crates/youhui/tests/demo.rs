@@ -83,6 +83,11 @@ fn check_files(out: &Path, found: &Value) {
         assert_eq!(promotion.problems(), []);
         assert!(candidate["reason"].as_str().unwrap().len() > 50);
     }
+    let plan: Value = serde_json::from_slice(&std::fs::read(out.join("plan.json")).unwrap()).unwrap();
+    for loss in ["effect", "outcome"] {
+        let number = |field: &str| plan["response"]["judged"]["embedding"][loss][field].as_f64().unwrap();
+        assert!(number("low") <= number("value") && number("value") <= number("high"), "{loss}");
+    }
     let profiles = read(&out.join("profiles.parquet"));
     assert_eq!(profiles.iter().map(RecordBatch::num_rows).sum::<usize>(), 297);
     assert!(profiles[0].column_by_name("embedding_31").is_some());

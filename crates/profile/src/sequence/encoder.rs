@@ -1,10 +1,11 @@
 //! A trained encoder, and what it says of customers.
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Tensor};
 use youhui_commerce::Micros;
 
 use super::batch::{Batch, Span};
+use super::device::device;
 use super::history::Popularity;
 use super::network::Network;
 use super::{EncoderConfig, Sequence};
@@ -48,7 +49,7 @@ impl Encoder {
 
     /// Applies `output` to every customer's state, in batches of customers with like lengths.
     fn read(&self, sequences: &[Sequence], at: &[Micros], width: usize, output: impl Fn(Tensor<2>, &Batch) -> Tensor<2>) -> Vec<Vec<f32>> {
-        let device = Device::flex();
+        let device = device();
         let mut order: Vec<usize> = (0..sequences.len().min(at.len())).collect();
         order.sort_by_key(|&place| sequences[place].steps.len().min(self.config.window));
         let mut all = vec![Vec::new(); sequences.len()];

@@ -8,6 +8,7 @@
 
 mod batch;
 mod config;
+mod device;
 mod encoder;
 mod evaluation;
 mod history;

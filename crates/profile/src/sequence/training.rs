@@ -4,10 +4,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams};
-use burn::tensor::Device;
 use youhui_commerce::{Draw, Micros};
 
 use super::batch::{Batch, Span, weight_of};
+use super::device::device;
 use super::history::Popularity;
 use super::metrics::{Ranking, score};
 use super::network::Network;
@@ -80,7 +80,7 @@ pub fn train(
     let validation = Validation::of(&learners);
 
     let _alone = alone();
-    let device = Device::flex().autodiff();
+    let device = device().autodiff();
     let mut network = Network::new(config, &popularity, &device);
     let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
     let mut draw = Draw::seeded(config.seed).fork("sequence training");

@@ -18,6 +18,9 @@ const CONTACT_SHARE: f64 = 1.0 / 3.0;
 /// Groups of the calibration chart.
 const CALIBRATION_GROUPS: usize = 5;
 
+/// Where the embedding stands in a row's basis.
+const EMBEDDING: std::ops::Range<usize> = youhui_response::BASIS.len() - 2..youhui_response::BASIS.len();
+
 /// The verdict on choosing by prediction.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Judged {
@@ -40,6 +43,18 @@ pub(crate) struct Judged {
     pub(crate) balance: Vec<Balance>,
     /// Standard deviation of one customer's outcome beyond what was foreseen: what sizes a trial.
     pub(crate) residual_deviation: f64,
+    /// What the learned embedding adds to the response models.
+    pub(crate) embedding: EmbeddingWorth,
+}
+
+/// An ablation: the same models with the embedding's coordinates and without them, on campaigns neither saw. Shares of the loss
+/// that the embedding takes away; below 0 it adds loss.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct EmbeddingWorth {
+    /// Of the R-loss of what a campaign changes (Nie and Wager 2021).
+    pub(crate) effect: Estimate,
+    /// Of the squared error of what a customer spends, cross-fitted by customer.
+    pub(crate) outcome: Estimate,
 }
 
 /// A group of like predictions and what was measured there.
@@ -136,7 +151,47 @@ fn judge(train: &Panel, test: &Panel, loaded: &Loaded, contact_cost: f64) -> Opt
         overlap: overlap(test, &nuisance),
         balance: balance(test, &nuisance),
         residual_deviation: residual_deviation(test, &nuisance),
+        embedding: embedding_worth((train, &train_nuisance), (test, &nuisance), &predicted)?,
     })
+}
+
+/// Fits the effect without the embedding, and the outcome with it, beside what was fitted already.
+fn embedding_worth(train: (&Panel, &[Nuisance]), test: (&Panel, &[Nuisance]), predicted: &[f64]) -> Option<EmbeddingWorth> {
+    let without = |panel: &Panel| {
+        let mut panel = panel.clone();
+        panel.rows.iter_mut().for_each(|row| row.basis[EMBEDDING].fill(0.0));
+        panel
+    };
+    let (panel, nuisance) = test;
+    let blind = EffectModel::fit(&without(train.0), train.1)?;
+    let unaided: Vec<f64> = without(panel).rows.iter().map(|row| blind.predict(&row.basis).mean).collect();
+    // Nuisances are the same for both, so that only the effect differs.
+    let loss = |place: usize, effect: f64| {
+        let (row, nuisance) = (&panel.rows[place], &nuisance[place]);
+        let expected = nuisance.propensity * nuisance.treated + (1.0 - nuisance.propensity) * nuisance.control;
+        let left = f64::from(u8::from(row.treated)) - nuisance.propensity;
+        (row.outcome - expected - left * effect).powi(2)
+    };
+    let effect = |place: usize| (loss(place, unaided[place]), loss(place, predicted[place]));
+    let mut aided = panel.clone();
+    aided.rows.iter_mut().for_each(|row| row.covariates.extend_from_slice(&row.basis[EMBEDDING]));
+    let knowing = cross_fit(&aided);
+    let missed = |place: usize, nuisance: &Nuisance| {
+        let row = &panel.rows[place];
+        (row.outcome - if row.treated { nuisance.treated } else { nuisance.control }).powi(2)
+    };
+    let outcome = |place: usize| (missed(place, &nuisance[place]), missed(place, &knowing[place]));
+    Some(EmbeddingWorth { effect: share_taken(panel, effect), outcome: share_taken(panel, outcome) })
+}
+
+/// The share of the first loss that the second does without; customers are the unit of sampling.
+fn share_taken(panel: &Panel, losses: impl Fn(usize) -> (f64, f64)) -> Estimate {
+    let rows = panel.rows.len().max(1) as f64;
+    let scale = (0..panel.rows.len()).map(|place| losses(place).0).sum::<f64>() / rows;
+    clustered_mean(panel.rows.iter().enumerate().map(|(place, row)| {
+        let (one, other) = losses(place);
+        (row.subject, (one - other) / scale.max(f64::MIN_POSITIVE))
+    }))
 }
 
 /// The compared policies, each as a probability for every row of the judged panel. All spend at
@@ -234,4 +289,55 @@ fn residual_deviation(panel: &Panel, nuisance: &[Nuisance]) -> f64 {
         .map(|(row, nuisance)| (row.outcome - if row.treated { nuisance.treated } else { nuisance.control }).powi(2))
         .sum();
     (squares / panel.rows.len().max(1) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use youhui_commerce::{Campaign, Draw};
+    use youhui_response::PanelRow;
+    use youhui_response::panel::COVARIATES;
+
+    /// Randomised campaigns of known truth: the embedding's first coordinate moves the effect by `effect`, the second what is
+    /// spent by `outcome`.
+    fn panel(seed: u64, effect: f64, outcome: f64) -> Panel {
+        let campaign = |number: usize| Campaign {
+            campaign_id: number.to_string(),
+            kind: "mail".to_owned(),
+            window: TimeWindow { start: 0, end: TimeWindow::DAY },
+        };
+        let mut draw = Draw::seeded(seed);
+        let subjects: Vec<SubjectId> = (0..600).map(|_| SubjectId::from_bytes(draw.bytes16())).collect();
+        let mut rows = Vec::new();
+        for number in 0..4 {
+            for &subject in &subjects {
+                let mut basis: Vec<f64> = youhui_response::BASIS.iter().map(|_| draw.normal()).collect();
+                basis[0] = 1.0;
+                let covariates: Vec<f64> = COVARIATES.iter().map(|_| draw.normal()).collect();
+                let treated = draw.uniform() < 0.5;
+                let changed = if treated { 1.0 + effect * basis[EMBEDDING][0] } else { 0.0 };
+                let spent = covariates[0] + outcome * basis[EMBEDDING][1] + changed + draw.normal();
+                rows.push(PanelRow { subject, campaign: number, treated, covariates, basis, before: 0.0, outcome: spent, after: None });
+            }
+        }
+        Panel { campaigns: (0..4).map(campaign).collect(), rows }
+    }
+
+    fn worth(effect: f64, outcome: f64) -> EmbeddingWorth {
+        let (train, test) = (panel(1, effect, outcome), panel(2, effect, outcome));
+        let (of_train, of_test) = (cross_fit(&train), cross_fit(&test));
+        let model = EffectModel::fit(&train, &of_train).unwrap();
+        let predicted: Vec<f64> = test.rows.iter().map(|row| model.predict(&row.basis).mean).collect();
+        embedding_worth((&train, &of_train), (&test, &of_test), &predicted).unwrap()
+    }
+
+    #[test]
+    fn an_embedding_that_says_something_is_worth_something_and_another_nothing() {
+        let both = worth(1.0, 1.0);
+        assert!(both.effect.low > 0.02 && both.outcome.low > 0.2, "{both:?}");
+        let neither = worth(0.0, 0.0);
+        for estimate in [neither.effect, neither.outcome] {
+            assert!(estimate.low < 0.0 && estimate.high.abs() < 0.01, "{neither:?}");
+        }
+    }
 }
