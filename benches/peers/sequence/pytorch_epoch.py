@@ -6,7 +6,8 @@
 The same network (normalised before each layer, ReLU, learnt positions, shared item vectors), the
 same loss (softmax over the next item and shared candidates, each corrected by the chance of being
 drawn), the same optimiser and the same generated sequences as the example `sequence_epoch`, which
-calls this script. Prints one JSON object.
+calls this script. Items' vectors move by `SparseAdam`, as ours do: only those that a step touched;
+`"lazy": false` moves all of them in every step by `Adam`. Prints one JSON object.
 """
 
 import json
@@ -63,7 +64,7 @@ class Block(nn.Module):
 class Network(nn.Module):
     def __init__(self, s):
         super().__init__()
-        self.items = nn.Embedding(s["items"], s["width"])
+        self.items = nn.Embedding(s["items"], s["width"], sparse=s.get("lazy", True))
         self.positions = nn.Embedding(s["events"], s["width"])
         nn.init.normal_(self.items.weight, std=0.02)
         nn.init.normal_(self.positions.weight, std=0.05)
@@ -95,15 +96,22 @@ def main():
     torch.manual_seed(0)
     data = sequences(s["users"], s["events"], s["items"])
     network = Network(s)
-    optimizer = torch.optim.Adam(network.parameters(), lr=s["rate"], fused=True)
+    dense = [weight for name, weight in network.named_parameters() if name != "items.weight"]
+    of_items = (
+        torch.optim.SparseAdam([network.items.weight], lr=s["rate"])
+        if s.get("lazy", True)
+        else torch.optim.Adam([network.items.weight], lr=s["rate"], fused=True)
+    )
+    optimizers = [torch.optim.Adam(dense, lr=s["rate"], fused=True), of_items]
     seconds, losses = [], []
     for _ in range(s["epochs"]):
         start, total = time.perf_counter(), 0.0
         for users in torch.randperm(len(data)).split(s["batch"] // s["events"]):
-            optimizer.zero_grad()
+            network.zero_grad()
             loss = network.loss(data[users])
             loss.backward()
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step()
             total += loss.item() * len(users)
         seconds.append(time.perf_counter() - start)
         losses.append(total / len(data))
