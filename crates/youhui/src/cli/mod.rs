@@ -1,5 +1,6 @@
 //! The command line: arguments in, data on stdout, messages on stderr, one exit code.
 
+pub(crate) mod allocate;
 pub(crate) mod dataset;
 pub(crate) mod demo;
 pub(crate) mod evaluate;

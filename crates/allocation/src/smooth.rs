@@ -1,0 +1,235 @@
+//! The dual of the plan, smoothed, and Newton's method on it.
+//!
+//! With prices λ ≥ 0 for resources of limits b, no plan is worth more than
+//! L(λ) = λ·b + Σ max over a customer's sets of (value − λ·taken): the Lagrangian dual, convex and
+//! piecewise linear. Its maxima are smoothed to τ log Σ exp(· / τ) (Nesterov 2005): then first and second
+//! derivatives are sums of what sets take and of its covariance under softmax weights, and Newton's
+//! method, damped by a line search and projected on λ ≥ 0 (Bertsekas 1982), needs a few steps. The
+//! temperature τ falls to where few customers are undecided. Undamped steps diverge where a
+//! promotion's budget binds nobody in the start: hence the line search.
+//!
+//! Fails: with prices of thousands of resources the dense second derivative is too large; where
+//! nothing meets the limits, L falls without end, which is how that is found out (see `conflict`).
+
+use nalgebra::{DMatrix, DVector};
+
+use crate::candidates::{Candidates, Settled};
+use crate::program::Program;
+
+/// A step of the line search has to gain this share of what the slope promises (Armijo 1966).
+const SUFFICIENT: f64 = 1e-4;
+/// Newton steps at one temperature.
+const STEPS: usize = 12;
+
+/// What is minimised.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dual<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) open: &'a Candidates,
+    pub(crate) settled: &'a Settled,
+    /// Limits in the form Σ taken ≤ limit.
+    pub(crate) limits: &'a [f64],
+    /// Prices are kept below these; infinite where there is no such bound.
+    pub(crate) most: &'a [f64],
+}
+
+/// The smoothed dual at one point.
+#[derive(Debug)]
+struct Point {
+    smooth: f64,
+    sharp: f64,
+    gradient: Vec<f64>,
+    curvature: Vec<f64>,
+}
+
+/// The smallest dual that was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// Prices of the last point.
+    pub(crate) prices: Vec<f64>,
+    /// Prices with the smallest unsmoothed dual, and that dual.
+    pub(crate) bound_prices: Vec<f64>,
+    pub(crate) bound: f64,
+    /// Temperature in the end.
+    pub(crate) temperature: f64,
+    /// Below `enough`: the search was stopped.
+    pub(crate) is_enough: bool,
+}
+
+/// Temperatures to go through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cooling {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    /// Stop as soon as the unsmoothed dual is below this.
+    pub(crate) enough: f64,
+}
+
+impl Dual<'_> {
+    fn point(&self, prices: &[f64], temperature: f64) -> Point {
+        let resources = prices.len();
+        let new = || Part {
+            smooth: 0.0,
+            sharp: 0.0,
+            taken: vec![0.0; resources],
+            curvature: vec![0.0; resources * resources],
+            weights: vec![],
+            mean: vec![],
+        };
+        let parts = self.open.fold(self.program, prices, new, |part: &mut Part, _, choices| part.add(choices, temperature, resources));
+        let value = self.settled.value as f64;
+        let mut point = Point { smooth: value, sharp: value, gradient: self.limits.to_vec(), curvature: vec![0.0; resources * resources] };
+        for (place, price) in prices.iter().enumerate() {
+            let left = self.limits[place] - self.settled.taken[place] as f64;
+            point.gradient[place] = left;
+            point.smooth += price * left;
+            point.sharp += price * left;
+        }
+        for part in parts {
+            point.smooth += part.smooth;
+            point.sharp += part.sharp;
+            point.gradient.iter_mut().zip(&part.taken).for_each(|(sum, taken)| *sum -= taken);
+            point.curvature.iter_mut().zip(&part.curvature).for_each(|(sum, one)| *sum += one);
+        }
+        point
+    }
+
+    /// The second derivative of the smoothed dual.
+    pub(crate) fn curvature(&self, prices: &[f64], temperature: f64) -> DMatrix<f64> {
+        DMatrix::from_row_slice(prices.len(), prices.len(), &self.point(prices, temperature).curvature)
+    }
+
+    /// Minimises from `start` on.
+    pub(crate) fn minimise(&self, start: &[f64], cooling: Cooling) -> Found {
+        let mut prices = start.to_vec();
+        let mut temperature = cooling.from.max(cooling.to);
+        let mut point = self.point(&prices, temperature);
+        let mut found = Found { bound_prices: prices.clone(), bound: point.sharp, temperature, prices: vec![], is_enough: false };
+        loop {
+            for _ in 0..STEPS {
+                found.is_enough = found.bound < cooling.enough;
+                let Some((next_prices, next, promised)) = self.step(&prices, &point, temperature).filter(|_| !found.is_enough) else {
+                    break;
+                };
+                (prices, point) = (next_prices, next);
+                if point.sharp < found.bound {
+                    (found.bound, found.bound_prices) = (point.sharp, prices.clone());
+                }
+                // A tenth of one customer's temperature is nothing that the next one would see.
+                if promised < 0.1 * temperature {
+                    break;
+                }
+            }
+            if temperature <= cooling.to || found.is_enough {
+                break;
+            }
+            temperature = (temperature * 0.2).max(cooling.to);
+            point = self.point(&prices, temperature);
+        }
+        found.temperature = temperature;
+        found.prices = prices;
+        found
+    }
+
+    /// A damped and projected Newton step: new prices, the point there, and what it was to gain.
+    fn step(&self, prices: &[f64], point: &Point, temperature: f64) -> Option<(Vec<f64>, Point, f64)> {
+        let resources = prices.len();
+        let is_held = |place: usize| {
+            (prices[place] <= 0.0 && point.gradient[place] >= 0.0) || (prices[place] >= self.most[place] && point.gradient[place] <= 0.0)
+        };
+        let free: Vec<usize> = (0..resources).filter(|&place| !is_held(place)).collect();
+        let direction = direction(point, &free, resources)?;
+        let promised: f64 = free.iter().zip(direction.iter()).map(|(&place, step)| -point.gradient[place] * step).sum();
+        let mut length = 1.0;
+        for _ in 0..40 {
+            let mut next = prices.to_vec();
+            for (&place, step) in free.iter().zip(direction.iter()) {
+                next[place] = (prices[place] + length * step).clamp(0.0, self.most[place]);
+            }
+            let slope: f64 = free.iter().map(|&place| point.gradient[place] * (next[place] - prices[place])).sum();
+            if slope < 0.0 {
+                let there = self.point(&next, temperature);
+                if there.smooth <= point.smooth + SUFFICIENT * slope {
+                    return Some((next, there, promised));
+                }
+            }
+            length *= 0.4;
+        }
+        None
+    }
+}
+
+/// −(second derivative + a ridge)⁻¹ · gradient, over the resources that are free to move.
+fn direction(point: &Point, free: &[usize], resources: usize) -> Option<DVector<f64>> {
+    if free.is_empty() {
+        return None;
+    }
+    let gradient = DVector::from_iterator(free.len(), free.iter().map(|&place| -point.gradient[place]));
+    let curvature = |one: usize, two: usize| point.curvature[free[one] * resources + free[two]];
+    let largest = (0..free.len()).map(|place| curvature(place, place)).fold(0.0, f64::max);
+    // A resource that no undecided customer touches has no curvature: a share of the largest,
+    // or of its own gradient, keeps its step finite.
+    let mut ridge = 1e-9;
+    loop {
+        let mut matrix = DMatrix::from_fn(free.len(), free.len(), curvature);
+        for place in 0..free.len() {
+            let own = matrix[(place, place)];
+            matrix[(place, place)] = own * (1.0 + ridge) + ridge * 1e-3 * largest + f64::MIN_POSITIVE.max(1e-12 * gradient[place].abs());
+        }
+        match matrix.cholesky() {
+            Some(factor) => return Some(factor.solve(&gradient)).filter(|step| step.iter().all(|one| one.is_finite())),
+            None if ridge > 1e3 => return None,
+            None => ridge *= 100.0,
+        }
+    }
+}
+
+/// Sums over one chunk of customers.
+#[derive(Debug)]
+struct Part {
+    smooth: f64,
+    sharp: f64,
+    taken: Vec<f64>,
+    curvature: Vec<f64>,
+    weights: Vec<f64>,
+    mean: Vec<(u32, f64)>,
+}
+
+impl Part {
+    fn add(&mut self, choices: &crate::choices::Choices, temperature: f64, resources: usize) {
+        let best = choices.best();
+        let most = choices.reduced[best];
+        self.sharp += choices.upper;
+        self.weights.clear();
+        self.weights.extend(choices.reduced.iter().map(|reduced| {
+            let behind = (reduced - most) / temperature;
+            if behind < -30.0 { 0.0 } else { behind.exp() }
+        }));
+        let sum: f64 = self.weights.iter().sum();
+        self.smooth += choices.upper + temperature * sum.ln();
+        let undecided = sum > 1.0 + 1e-9;
+        self.mean.clear();
+        for set in (0..choices.len()).filter(|&set| self.weights[set] > 0.0) {
+            let weight = self.weights[set] / sum;
+            for &(resource, amount) in choices.taken(set) {
+                let amount = amount as f64;
+                self.taken[resource as usize] += weight * amount;
+                if undecided {
+                    match self.mean.iter_mut().find(|(other, _)| *other == resource) {
+                        Some((_, mean)) => *mean += weight * amount,
+                        None => self.mean.push((resource, weight * amount)),
+                    }
+                    for &(other, other_amount) in choices.taken(set) {
+                        self.curvature[resource as usize * resources + other as usize] +=
+                            weight * amount * other_amount as f64 / temperature;
+                    }
+                }
+            }
+        }
+        for &(one, mean) in &self.mean {
+            for &(two, other) in &self.mean {
+                self.curvature[one as usize * resources + two as usize] -= mean * other / temperature;
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! From offers and limits to a plan: prices on a sample, one pass that settles most customers, prices
+//! on the rest, repair.
+
+use rayon::prelude::*;
+
+use crate::candidates::{Candidates, Settled};
+use crate::hull;
+use crate::moves::Current;
+use crate::offers::{Offers, View};
+use crate::program::{Pricing, Program};
+use crate::repair::{Repaired, Task};
+use crate::screen::{NOTHING, OPEN, Prices, Screened, screen};
+use crate::smooth::{Cooling, Dual, Found};
+use crate::spread::spread;
+
+/// Customers that prices are learnt on without a sample of them.
+const DIRECT: usize = 16_384;
+/// A sample has this share of the customers it is drawn from.
+const SHARE: usize = 16;
+/// Customers next to one another in a sample.
+const RUN: usize = 64;
+/// Customers of one block of an in-memory pass.
+const BLOCK: usize = 1 << 15;
+/// Standard deviations of a sample's prices that the box of possible prices reaches.
+const SIGMAS: f64 = 4.0;
+/// Times that the box is widened before every customer is kept open.
+const WIDER: usize = 5;
+
+/// Offers that are read block by block: in memory, or from a file larger than it.
+pub trait Source: Sync {
+    /// Why a block could not be read.
+    type Error: Send;
+    /// How many blocks.
+    fn blocks(&self) -> usize;
+    /// Number of the first customer of a block.
+    fn first(&self, block: usize) -> usize;
+    /// How many customers in all.
+    fn customers(&self) -> usize;
+    /// Reads a block and hands it over.
+    ///
+    /// # Errors
+    /// What kept it from being read.
+    fn read<T>(&self, block: usize, look: impl FnOnce(View<'_>) -> T) -> Result<T, Self::Error>;
+}
+
+impl Source for Offers {
+    type Error = std::convert::Infallible;
+
+    fn blocks(&self) -> usize {
+        self.customers().div_ceil(BLOCK)
+    }
+
+    fn first(&self, block: usize) -> usize {
+        block * BLOCK
+    }
+
+    fn customers(&self) -> usize {
+        self.customers()
+    }
+
+    fn read<T>(&self, block: usize, look: impl FnOnce(View<'_>) -> T) -> Result<T, Self::Error> {
+        Ok(look(self.view(block * BLOCK..((block + 1) * BLOCK).min(self.customers()))))
+    }
+}
+
+/// Who gets what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// The place of each customer's offer, or [`NOTHING`].
+    One(Vec<u32>),
+    /// The places of each customer's offers.
+    Many(Vec<Vec<u32>>),
+}
+
+/// A plan in the offers' units.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) value: i64,
+    pub(crate) cost: i64,
+    /// Customers that get something.
+    pub(crate) reached: usize,
+    pub(crate) taken: Vec<i64>,
+    /// No plan is worth more.
+    pub(crate) bound: f64,
+    pub(crate) prices: Vec<f64>,
+    pub(crate) is_feasible: bool,
+    /// Passes over all offers.
+    pub(crate) passes: usize,
+    pub(crate) open: Candidates,
+    pub(crate) current: Current,
+}
+
+/// Prices and what they leave open.
+struct Priced {
+    prices: Vec<f64>,
+    bound: f64,
+    temperature: f64,
+    screened: Screened,
+    start: Option<Current>,
+    passes: usize,
+    /// The box that the pass used.
+    used: Option<Prices>,
+}
+
+/// Solves; `places` gets each settled customer's place, for whoever holds them in memory.
+pub(crate) fn solve<S: Source>(
+    program: &Program,
+    source: &S,
+    sample: &Offers,
+    mut places: Option<&mut [u32]>,
+) -> Result<(Outcome, Option<Prices>), S::Error> {
+    let limits = program.scaled(1.0);
+    let priced = if program.is_one_each() {
+        let start = (sample.customers() < source.customers() || source.customers() > DIRECT)
+            .then(|| learn(program, sample, sample.customers() as f64 / source.customers() as f64));
+        pass(program, source, &limits, start, places.as_deref_mut())?
+    } else {
+        whole(program, source, &limits, sample)?
+    };
+    let task = Task {
+        program,
+        open: &priced.screened.open,
+        settled: &priced.screened.settled,
+        prices: &priced.prices,
+        temperature: priced.temperature,
+        bound: priced.bound,
+    };
+    let Repaired { current, value, taken, is_feasible } = task.run(priced.start);
+    if let Some(places) = places {
+        for (at, &customer) in priced.screened.open.customer.iter().enumerate() {
+            let theirs = priced.screened.open.places(at);
+            places[customer as usize] = current.places[at].first().map_or(NOTHING, |&place| theirs[place as usize]);
+        }
+    }
+    let (bound, prices, passes) = (priced.bound, priced.prices, priced.passes);
+    let open = &priced.screened.open;
+    let of_rows = |(at, places): (usize, &Vec<u32>)| places.iter().map(|&place| i64::from(open.rows(at)[place as usize].cost)).sum::<i64>();
+    let cost = priced.screened.settled.cost + current.places.iter().enumerate().map(of_rows).sum::<i64>();
+    let settled = usize::try_from(priced.screened.settled.given).unwrap_or(0);
+    let reached = settled + current.places.iter().filter(|places| !places.is_empty()).count();
+    let outcome = Outcome { cost, reached, value, taken, bound, prices, is_feasible, passes, open: priced.screened.open, current };
+    Ok((outcome, priced.used))
+}
+
+/// A sample of offers in memory, for prices to start from.
+pub(crate) fn sample_of(offers: &Offers) -> Offers {
+    let size = (offers.customers() / SHARE).max(DIRECT).min(offers.customers());
+    offers.sample((size / RUN).max(1), RUN)
+}
+
+/// Prices, and how far they may be off for so many customers.
+struct Learnt {
+    prices: Vec<f64>,
+    /// Standard deviations, as prices of offers.
+    deviation: Pricing,
+    customers: usize,
+}
+
+/// Learns prices on a sample which is `part` of all customers, by samples of it first.
+fn learn(program: &Program, sample: &Offers, part: f64) -> Learnt {
+    let limits = program.scaled(part);
+    if sample.customers() <= DIRECT + RUN {
+        let open = Candidates::whole(sample.all(), 0);
+        let settled = Settled::nothing(limits.len());
+        let found = newton(program, &open, &settled, &limits, None, sample.customers());
+        let deviation = spread(program, &open, &settled, &limits, &found);
+        return Learnt { prices: found.prices, deviation, customers: sample.customers() };
+    }
+    let smaller = sample_of(sample);
+    let start = learn(program, &smaller, part * smaller.customers() as f64 / sample.customers() as f64);
+    let (deviation, from) = (start.deviation.clone(), start.customers);
+    let Ok(priced) = pass(program, sample, &limits, Some(start), None);
+    let shrunk = (from as f64 / sample.customers() as f64).sqrt();
+    let scaled = |values: &[f64]| values.iter().map(|value| value * shrunk).collect();
+    let deviation = Pricing { scale: deviation.scale * shrunk, price: scaled(&deviation.price), fee: scaled(&deviation.fee) };
+    Learnt { prices: priced.prices, deviation, customers: sample.customers() }
+}
+
+/// One pass at the learnt prices, then prices on what it leaves open; wider, where they end outside.
+fn pass<S: Source>(
+    program: &Program,
+    source: &S,
+    limits: &[f64],
+    start: Option<Learnt>,
+    mut places: Option<&mut [u32]>,
+) -> Result<Priced, S::Error> {
+    let mut passes = 0;
+    let mut prices = start.as_ref().map(|start| start.prices.clone());
+    let mut sigmas = SIGMAS;
+    for _ in 0..WIDER {
+        let (Some(start), Some(at)) = (&start, &prices) else { break };
+        let used = around(&program.pricing(at), &start.deviation, sigmas);
+        let screened = screen_all(program, source, &used, places.as_deref_mut())?;
+        passes += 1;
+        let priced = finish(program, screened, limits, Some(at), source.customers(), passes);
+        if used.hold(&program.pricing(&priced.prices)) {
+            return Ok(Priced { used: Some(used), ..priced });
+        }
+        (prices, sigmas) = (Some(priced.prices), sigmas * 2.0);
+    }
+    let mut screened = Screened::nothing(program);
+    for block in 0..source.blocks() {
+        let from = source.first(block);
+        screened.open.append(&source.read(block, |view| Candidates::whole(view, from))?);
+    }
+    if let Some(places) = places {
+        places.fill(OPEN);
+    }
+    Ok(finish(program, screened, limits, prices.as_deref(), source.customers(), passes + 1))
+}
+
+/// Prices around which the best ones are to be found.
+fn around(at: &Pricing, deviation: &Pricing, sigmas: f64) -> Prices {
+    let end = |sign: f64| {
+        // Prices that a sample says nothing of still move a little.
+        let moved = |at: &[f64], by: &[f64]| at.iter().zip(by).map(|(at, by)| at + sign * (sigmas * by + 1e-9 * at.abs())).collect();
+        Pricing {
+            scale: if deviation.scale > 0.0 { (at.scale + sign * sigmas * deviation.scale).max(1.0) } else { at.scale },
+            price: moved(&at.price, &deviation.price),
+            fee: moved(&at.fee, &deviation.fee),
+        }
+    };
+    Prices { low: end(-1.0), high: end(1.0) }
+}
+
+fn screen_all<S: Source>(program: &Program, source: &S, prices: &Prices, places: Option<&mut [u32]>) -> Result<Screened, S::Error> {
+    // Each block writes its own part of the places.
+    let mut parts: Vec<Option<&mut [u32]>> = Vec::with_capacity(source.blocks());
+    let mut rest = places;
+    for block in 0..source.blocks() {
+        let end = if block + 1 < source.blocks() { source.first(block + 1) } else { source.customers() };
+        let length = end - source.first(block);
+        parts.push(rest.take().map(|all| {
+            let (one, more) = all.split_at_mut(length);
+            rest = Some(more);
+            one
+        }));
+    }
+    let found: Vec<Screened> = parts
+        .into_par_iter()
+        .enumerate()
+        .map(|(block, part)| source.read(block, |view| screen(program, prices, view, source.first(block), part)))
+        .collect::<Result<_, _>>()?;
+    let mut all = Screened::nothing(program);
+    found.iter().for_each(|one| all.merge(one));
+    Ok(all)
+}
+
+/// Prices of what is open: by selection for one budget, by Newton's method for more.
+fn finish(program: &Program, screened: Screened, limits: &[f64], start: Option<&[f64]>, customers: usize, passes: usize) -> Priced {
+    if program.is_one_budget() {
+        #[allow(clippy::cast_possible_truncation, reason = "a limit in whole units, or a part of one")]
+        let left = limits[0] as i64 - screened.settled.taken[0];
+        let hull::Priced { price, current } = hull::price(&screened.open, left);
+        let bound = bound_at(program, &screened, limits, &[price]);
+        let temperature = scale_of(&screened.open) * coldest(customers);
+        return Priced { prices: vec![price], bound, temperature, screened, start: Some(current), passes, used: None };
+    }
+    let found = newton(program, &screened.open, &screened.settled, limits, start, customers);
+    let (bound, temperature) = (found.bound, found.temperature);
+    Priced { prices: found.prices, bound, temperature, screened, start: None, passes, used: None }
+}
+
+/// The dual at these prices.
+fn bound_at(program: &Program, screened: &Screened, limits: &[f64], prices: &[f64]) -> f64 {
+    let uppers = screened.open.fold(program, prices, || 0.0, |sum: &mut f64, _, choices| *sum += choices.upper);
+    let left = |place: usize| limits[place] - screened.settled.taken[place] as f64;
+    screened.settled.value as f64 + uppers.iter().sum::<f64>() + (0..prices.len()).map(|place| prices[place] * left(place)).sum::<f64>()
+}
+
+/// Problems where customers may get more than one: nobody is settled by a pass.
+fn whole<S: Source>(program: &Program, source: &S, limits: &[f64], sample: &Offers) -> Result<Priced, S::Error> {
+    let start = (sample.customers() > 2 * DIRECT || sample.customers() < source.customers()).then(|| {
+        let small = if sample.customers() > DIRECT { sample_of(sample) } else { sample.clone() };
+        let part = small.customers() as f64 / source.customers() as f64;
+        let settled = Settled::nothing(limits.len());
+        newton(program, &Candidates::whole(small.all(), 0), &settled, &program.scaled(part), None, small.customers()).prices
+    });
+    let mut screened = Screened::nothing(program);
+    for block in 0..source.blocks() {
+        let from = source.first(block);
+        screened.open.append(&source.read(block, |view| Candidates::whole(view, from))?);
+    }
+    Ok(finish(program, screened, limits, start.as_deref(), source.customers(), 1))
+}
+
+/// The mean of the largest amount of value among a customer's offers: what a temperature is measured in.
+pub(crate) fn scale_of(open: &Candidates) -> f64 {
+    let step = open.len().div_ceil(4096).max(1);
+    let largest = |at: usize| open.rows(at).iter().map(|row| f64::from(row.value).abs()).fold(0.0, f64::max);
+    let of: Vec<f64> = (0..open.len()).step_by(step).map(largest).collect();
+    if of.is_empty() { 1.0 } else { (of.iter().sum::<f64>() / of.len() as f64).max(1e-6) }
+}
+
+/// The temperature at which some twenty customers are undecided, as a share of the scale.
+fn coldest(customers: usize) -> f64 {
+    (20.0 / customers.max(1) as f64).clamp(1e-6, 1e-3)
+}
+
+fn newton(program: &Program, open: &Candidates, settled: &Settled, limits: &[f64], start: Option<&[f64]>, customers: usize) -> Found {
+    let scale = scale_of(open);
+    let to = scale * coldest(customers);
+    let most = vec![f64::INFINITY; limits.len()];
+    let dual = Dual { program, open, settled, limits, most: &most };
+    // Below the least that any plan can be worth nothing has to be found: there is no plan.
+    let least: f64 = settled.value as f64
+        + (0..open.len()).map(|at| open.rows(at).iter().map(|row| f64::from(row.value.min(0))).sum::<f64>()).sum::<f64>();
+    let from = if start.is_some() { to * 8.0 } else { scale * 0.3 };
+    let zeros = vec![0.0; limits.len()];
+    dual.minimise(start.unwrap_or(&zeros), Cooling { from, to, enough: least - 1e-3 * scale })
+}
