@@ -84,6 +84,16 @@ impl Candidates {
         self.rows.extend_from_slice(&other.rows);
     }
 
+    /// Those that stand at these places.
+    pub(crate) fn only(&self, at: &[u32]) -> Self {
+        let mut some = Self::default();
+        for &at in at {
+            let at = at as usize;
+            some.push(self.customer[at], self.segment[at], self.places(at).iter().copied().zip(self.rows(at).iter().copied()));
+        }
+        some
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.customer.len()
     }

@@ -9,6 +9,8 @@ mod candidates;
 mod choices;
 mod conflict;
 mod constraints;
+mod demand;
+mod exact;
 mod hull;
 mod knapsack;
 mod moves;

@@ -8,6 +8,9 @@ use crate::candidates::Candidates;
 use crate::choices::Choices;
 use crate::program::Program;
 
+/// Moves that take the same amounts of which so many are kept.
+const ALIKE: usize = 2;
+
 /// What each candidate customer gets now.
 #[derive(Debug, Clone)]
 pub(crate) struct Current {
@@ -77,10 +80,20 @@ fn drawn(choices: &Choices, temperature: f64, customer: u32) -> usize {
     best
 }
 
-/// The moves that lose least: at most `each` of one pattern (which resources get more, which less), and
-/// none that loses more than `most`. In the order of their loss.
-pub(crate) fn collect(program: &Program, open: &Candidates, prices: &[f64], current: &Current, each: usize, most: f64) -> Vec<Move> {
-    let parts = open.fold(program, prices, BTreeMap::<Vec<(u32, bool)>, Vec<Move>>::new, |kept, at, choices| {
+/// Which resources get more (true), which less.
+pub(crate) type Pattern = Vec<(u32, bool)>;
+
+/// The moves that lose least: at most `each` of one pattern, in the order of their loss, and none that
+/// loses more than `most`.
+pub(crate) fn collect(
+    program: &Program,
+    open: &Candidates,
+    prices: &[f64],
+    current: &Current,
+    each: usize,
+    most: f64,
+) -> BTreeMap<Pattern, Vec<Move>> {
+    let parts = open.fold(program, prices, BTreeMap::<Pattern, Vec<Move>>::new, |kept, at, choices| {
         let now = (0..choices.len()).find(|&set| choices.places(set) == current.places[at]);
         // A set that is no neighbour of the best is rebuilt from nothing: it has moves to all of these.
         let from = now.map_or_else(|| Held::of(program, open, at, &current.places[at], prices), |set| Held::set(choices, set));
@@ -90,7 +103,7 @@ pub(crate) fn collect(program: &Program, open: &Candidates, prices: &[f64], curr
                 continue;
             }
             let taken = difference(choices.taken(set), &from.taken);
-            let pattern: Vec<(u32, bool)> = taken.iter().map(|&(resource, amount)| (resource, amount > 0)).collect();
+            let pattern: Pattern = taken.iter().map(|&(resource, amount)| (resource, amount > 0)).collect();
             let moves = kept.entry(pattern).or_default();
             let places = choices.places(set).to_vec();
             moves.push(Move { at: index(at), places, value: choices.value[set] - from.value, taken, loss });
@@ -99,17 +112,12 @@ pub(crate) fn collect(program: &Program, open: &Candidates, prices: &[f64], curr
             }
         }
     });
-    let mut all: BTreeMap<Vec<(u32, bool)>, Vec<Move>> = BTreeMap::new();
+    let mut all: BTreeMap<Pattern, Vec<Move>> = BTreeMap::new();
     for (pattern, moves) in parts.into_iter().flatten() {
         all.entry(pattern).or_default().extend(moves);
     }
-    let mut moves: Vec<Move> = Vec::new();
-    for mut of_pattern in all.into_values() {
-        keep(&mut of_pattern, each);
-        moves.append(&mut of_pattern);
-    }
-    moves.sort_by(by_loss);
-    moves
+    all.values_mut().for_each(|moves| keep(moves, each));
+    all
 }
 
 /// What a customer has now.
@@ -137,7 +145,16 @@ impl Held {
     }
 }
 
+/// The moves that lose least, of those that take the same only two: more would help no better.
 fn keep(moves: &mut Vec<Move>, each: usize) {
+    moves.sort_by(|one, two| one.taken.cmp(&two.taken).then_with(|| by_loss(one, two)));
+    let mut alike = 0;
+    let mut last: Option<Vec<(u32, i64)>> = None;
+    moves.retain(|one| {
+        alike = if last.as_ref() == Some(&one.taken) { alike + 1 } else { 0 };
+        last = Some(one.taken.clone());
+        alike < ALIKE
+    });
     moves.sort_by(by_loss);
     moves.truncate(each);
 }

@@ -110,21 +110,6 @@ impl Offers {
         };
         View { customers: customers.len(), promotions: self.promotions, layout, segment }
     }
-
-    /// Some of the customers: `blocks` runs of `length` customers, evenly spread.
-    pub(crate) fn sample(&self, blocks: usize, length: usize) -> Self {
-        let mut some = Self::new(self.promotions);
-        let step = self.customers as f64 / blocks as f64;
-        for block in 0..blocks {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below the number of customers")]
-            let from = (block as f64 * step) as usize;
-            let view = self.view(from..(from + length).min(self.customers));
-            for customer in 0..view.customers {
-                some.push(view.segment_of(customer), view.rows(customer));
-            }
-        }
-        some
-    }
 }
 
 /// Customers next to one another, numbered from 0 within the view.

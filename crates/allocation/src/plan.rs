@@ -8,7 +8,7 @@ use crate::constraints::Constraints;
 use crate::offers::Offers;
 use crate::program::{ConstraintError, Measure, Of, Program, Terms};
 use crate::screen::{NOTHING, OPEN, Prices};
-use crate::solve::{Chosen, Outcome, Source, sample_of, solve};
+use crate::solve::{Chosen, Outcome, Source, solve};
 
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -84,10 +84,9 @@ impl Plan {
 /// Constraints that name what isn't there, or that no plan can meet.
 pub fn allocate(offers: &Offers, constraints: &Constraints, terms: Terms<'_>) -> Result<Plan, AllocationError> {
     let program = Program::new(constraints, terms)?;
-    let sample = sample_of(offers);
     let mut places = if program.is_one_each() { vec![OPEN; offers.customers()] } else { Vec::new() };
     let slice = program.is_one_each().then_some(&mut places[..]);
-    let Ok((outcome, _)) = solve(&program, offers, &sample, slice);
+    let Ok((outcome, _)) = solve(&program, offers, offers, slice);
     if !outcome.is_feasible {
         return Err(unmet(&program, &outcome, &Candidates::whole(offers.all(), 0)));
     }
@@ -164,7 +163,9 @@ fn plan(program: &Program, outcome: &Outcome, terms: Terms<'_>, customers: usize
         if terms.exact_values { 0.0 } else { 0.5 * pricing.scale } + if terms.exact_costs { 0.0 } else { dearest } + (pricing.scale - 1.0);
     let hidden = each * (customers * program.per_customer.min(program.promotions)) as f64;
     // Sums of many 64-bit numbers are off by far less than this.
-    let upper = outcome.bound + hidden + 1e-13 * outcome.bound.abs();
+    let upper = outcome.bound + 1e-13 * outcome.bound.abs();
+    // Sums of whole values are whole.
+    let upper = upper.floor() + hidden;
     Plan {
         value: outcome.value as f64 * terms.value_unit,
         cost: outcome.cost as f64 * terms.cost_unit,

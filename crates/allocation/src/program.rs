@@ -217,6 +217,20 @@ impl Program {
         if resource.floor { -amount } else { amount }
     }
 
+    /// (resource, what an offer takes of it as weights of its cost, of one, and of its value).
+    pub(crate) fn combinations(&self, segment: usize, promotion: usize) -> impl Iterator<Item = (u32, [f64; 3])> + '_ {
+        self.touches[segment * self.promotions + promotion].iter().map(move |&place| {
+            let resource = &self.resources[place as usize];
+            let sign = if resource.floor { -1.0 } else { 1.0 };
+            let weights = match resource.measure {
+                Measure::Money => [sign, 0.0, 0.0],
+                Measure::Count => [0.0, sign, 0.0],
+                Measure::Return => [self.return_on_spend, 0.0, -1.0],
+            };
+            (place, weights)
+        })
+    }
+
     /// What `count` customers without segment take who got a promotion for `cost` together. Not for a
     /// return on spend, which sums don't tell.
     pub(crate) fn taken_by_many(&self, promotion: u32, cost: i64, count: i64) -> impl Iterator<Item = (u32, i64)> + '_ {
@@ -248,6 +262,11 @@ impl Program {
     /// What a customer may get: one promotion, and no group says none.
     pub(crate) fn is_one_each(&self) -> bool {
         self.per_customer == 1 && self.groups.is_empty()
+    }
+
+    /// Whether a return on spend is asked for.
+    pub(crate) fn has_return(&self) -> bool {
+        self.resources.iter().any(|resource| resource.measure == Measure::Return)
     }
 
     /// Whether money is all that is limited.

@@ -6,20 +6,50 @@
 //! a beam search over exchanges makes that small (a core problem: Pisinger 1995).
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use rayon::prelude::*;
 
 use crate::candidates::{Candidates, Settled};
-use crate::moves::{Current, Move, collect, first_choices};
+use crate::exact::{Limit, best_subset};
+use crate::moves::{Current, Move, Pattern, collect, first_choices};
 use crate::program::Program;
+use crate::solve::scale_of;
 
-/// How hard the beam search tries: states kept, exchanges in a row, exchanges of a pattern, rounds,
-/// and the gap below which the next level isn't tried.
-const EFFORTS: [(usize, usize, usize, usize, f64); 4] =
-    [(8, 3, 24, 4, 2e-8), (24, 4, 48, 6, 2e-7), (96, 6, 64, 8, 2e-6), (256, 8, 96, 10, 0.0)];
-/// Candidates up to which every exchange is looked at.
-const FEW: usize = 2000;
-/// Exchanges that the plan may be made feasible with.
-const EXCHANGES: usize = 2_000_000;
+/// How hard is tried to bring a plan near its bound.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    /// Moves of a pattern that are looked at, alone and in pairs.
+    each: usize,
+    /// Exchanges that are kept of a pattern, or of a pair of them.
+    kept: usize,
+    /// Plans that the beam keeps.
+    states: usize,
+    /// Exchanges in a row.
+    depth: usize,
+    /// Searches one after the other.
+    rounds: usize,
+    /// Cells of the exact step, on either side.
+    cells: usize,
+}
+
+/// From little effort to much.
+const EFFORTS: [Effort; 4] = [
+    Effort { each: 32, kept: 6, states: 6, depth: 5, rounds: 4, cells: 1024 },
+    Effort { each: 64, kept: 8, states: 16, depth: 8, rounds: 4, cells: 2048 },
+    Effort { each: 128, kept: 12, states: 48, depth: 12, rounds: 6, cells: 4096 },
+    Effort { each: 192, kept: 24, states: 192, depth: 14, rounds: 10, cells: 4096 },
+];
+/// Customers below which no effort is spared.
+const SMALL: usize = 5_000;
+/// Times as many moves as in pairs that the exact step looks at.
+const POOL: usize = 4;
+/// Candidates up to which every move is looked at.
+const FEW: usize = 1000;
+/// Broken limits, in mean offers, above which the plan is mended move by move before it is improved.
+const BULK: f64 = 40.0;
+/// Moves that the plan may be made feasible with.
+const MOVES: usize = 2_000_000;
 
 /// A plan for the candidates.
 #[derive(Debug)]
@@ -41,6 +71,8 @@ pub(crate) struct Task<'a> {
     pub(crate) temperature: f64,
     /// No plan is worth more.
     pub(crate) bound: f64,
+    /// Of the whole problem.
+    pub(crate) customers: usize,
 }
 
 /// The plan as it stands.
@@ -54,25 +86,36 @@ struct Plan {
 impl Task<'_> {
     /// Makes the candidates' plan; `start` are first choices, if there are any.
     pub(crate) fn run(&self, start: Option<Current>) -> Repaired {
-        let (mut plan, weights) = self.start(start);
-        let mut harshness = 3.0;
-        let mut each = 64;
-        let mut reach = self.reach();
-        for _ in 0..24 {
-            self.make_feasible(&mut plan, &weights, harshness, each, reach);
-            if plan.is_feasible() {
-                break;
-            }
-            (harshness, each, reach) = (harshness * 4.0, each * 2, reach * 8.0);
+        let (mut plan, weights, mean) = self.start(start);
+        let mut reach = if self.open.len() <= FEW { f64::INFINITY } else { f64::max(10.0 * self.temperature, 1e-4 * scale_of(self.open)) };
+        let mut near = self.near(reach);
+        // Many customers too many, as where all are alike: one after the other, until few are left.
+        if broken(&plan.left, &weights) > BULK * mean {
+            self.make_feasible(&mut plan, &near, &weights, Bulk { harshness: 3.0, each: 512, reach, enough: 0.25 * BULK * mean });
         }
-        for (states, depth, each, rounds, enough) in EFFORTS {
-            let reach = if plan.is_feasible() { self.reach() } else { f64::INFINITY };
-            for _ in 0..rounds {
-                if !self.improve(&mut plan, &weights, Beam { states, depth, harshness: 2.0 }, each, reach) {
+        for (number, effort) in EFFORTS.iter().enumerate() {
+            if number > 0 && !self.is_good(&plan) && reach.is_finite() {
+                reach *= 2.0;
+                near = self.near(reach);
+            }
+            if !self.is_good(&plan) {
+                self.step_exactly(&mut plan, &near, &weights, *effort, reach);
+            }
+            for _ in 0..effort.rounds {
+                if self.is_good(&plan) || !self.improve(&mut plan, &near, &weights, *effort, reach) {
                     break;
                 }
             }
-            if plan.is_feasible() && self.bound - plan.value as f64 <= enough * self.bound.abs() {
+            let mut harshness = 3.0;
+            for tried in 0..24 {
+                if plan.is_feasible() || number == 0 {
+                    break;
+                }
+                self.make_feasible(&mut plan, &near, &weights, Bulk { harshness, each: 64 << tried.min(6), reach, enough: 0.0 });
+                (harshness, reach) = (harshness * 4.0, reach * 8.0);
+                near = self.near(reach);
+            }
+            if self.is_good(&plan) {
                 break;
             }
         }
@@ -81,17 +124,41 @@ impl Task<'_> {
         Repaired { is_feasible: plan.is_feasible(), value: plan.value, taken, current: plan.current }
     }
 
-    /// Loss up to which exchanges are looked at.
-    fn reach(&self) -> f64 {
-        if self.open.len() <= FEW { f64::INFINITY } else { 60.0 * self.temperature }
+    /// Whether more effort isn't worth while: values are whole, so that a bound's fraction says nothing,
+    /// and among many customers a few hundredths of one are as good as none.
+    fn is_good(&self, plan: &Plan) -> bool {
+        let share = match (self.customers, self.prices.len()) {
+            (..SMALL, _) => 0.0,
+            (_, 1) => 0.005,
+            _ => 0.06,
+        };
+        let missing = (self.bound + 1e-13 * self.bound.abs()).floor() - plan.value as f64;
+        plan.is_feasible() && missing <= share / self.customers as f64 * self.bound.abs()
     }
 
-    /// The plan to start from, and what a unit of each resource weighs where it is missing.
-    fn start(&self, start: Option<Current>) -> (Plan, Vec<f64>) {
+    /// The candidates that have a choice within `reach` of their best.
+    fn near(&self, reach: f64) -> Near {
+        if reach.is_infinite() {
+            return Near { open: self.open.clone(), at: (0..index(self.open.len())).collect() };
+        }
+        let parts = self.open.fold(self.program, self.prices, Vec::new, |near, at, choices| {
+            let best = choices.reduced[choices.best()];
+            if choices.reduced.iter().filter(|&&one| best - one <= reach).count() > 1 {
+                near.push(index(at));
+            }
+        });
+        let at: Vec<u32> = parts.concat();
+        Near { open: self.open.only(&at), at }
+    }
+
+    /// The plan to start from, what a unit of each resource weighs where it is missing, and what an offer
+    /// is worth on average.
+    fn start(&self, start: Option<Current>) -> (Plan, Vec<f64>, f64) {
         let resources = self.program.resources.len();
         let (current, value, taken) = match start {
             Some(current) => self.recount(current),
-            None => first_choices(self.program, self.open, self.prices, self.temperature),
+            // Colder than prices were found at: only those who are all but undecided are drawn.
+            None => first_choices(self.program, self.open, self.prices, 0.05 * self.temperature),
         };
         let mut plan = Plan { current, value: value + self.settled.value, left: self.program.limits() };
         for ((left, taken), settled) in plan.left.iter_mut().zip(&taken).zip(&self.settled.taken) {
@@ -112,7 +179,7 @@ impl Task<'_> {
         let mean = |(sum, count): (f64, u32)| if count > 0 { sum / f64::from(count) } else { 0.0 };
         let value = mean(values).max(1.0);
         let weights = self.prices.iter().zip(&amounts).map(|(price, amount)| price.max(0.02 * value / mean(*amount).max(1.0))).collect();
-        (plan, weights)
+        (plan, weights, value)
     }
 
     fn recount(&self, current: Current) -> (Current, i64, Vec<i64>) {
@@ -129,22 +196,21 @@ impl Task<'_> {
         (current, value, taken)
     }
 
-    /// Exchanges one after the other, the one that helps most first, until no limit is broken or none
-    /// helps.
-    fn make_feasible(&self, plan: &mut Plan, weights: &[f64], harshness: f64, each: usize, reach: f64) {
+    /// Moves one after the other, the one that helps most first, until no limit is broken or none helps.
+    fn make_feasible(&self, plan: &mut Plan, near: &Near, weights: &[f64], bulk: Bulk) {
         let mut done = 0;
-        while !plan.is_feasible() && done < EXCHANGES {
-            let moves = collect(self.program, self.open, self.prices, &plan.current, each, reach);
+        while broken(&plan.left, weights) > bulk.enough && done < MOVES {
+            let moves: Vec<Move> = near.moves(self, plan, bulk.each, bulk.reach).into_values().flatten().collect();
             let mut used = BTreeSet::new();
             let before = done;
-            while !plan.is_feasible() {
+            while broken(&plan.left, weights) > bulk.enough {
                 let scored = moves.iter().enumerate().filter(|(_, one)| !used.contains(&one.at));
-                let scored = scored.map(|(place, one)| (one.loss + self.change(&plan.left, weights, harshness, one), place));
+                let scored = scored.map(|(place, one)| (one.loss + self.change(&plan.left, weights, bulk.harshness, &one.taken), place));
                 let Some((score, place)) = scored.min_by(|one, two| one.0.total_cmp(&two.0)) else { break };
                 if score >= 0.0 {
                     break;
                 }
-                plan.apply(&moves[place]);
+                plan.apply(near, &moves[place]);
                 used.insert(moves[place].at);
                 done += 1;
             }
@@ -154,13 +220,13 @@ impl Task<'_> {
         }
     }
 
-    /// How much better or worse what is left of limits gets by a move.
-    fn change(&self, left: &[i64], weights: &[f64], harshness: f64, one: &Move) -> f64 {
+    /// How much better or worse what is left of limits gets.
+    fn change(&self, left: &[i64], weights: &[f64], harshness: f64, taken: &[(u32, i64)]) -> f64 {
         let of = |resource: usize, left: i64| {
             let left = left as f64;
             if left < 0.0 { -harshness * weights[resource] * left } else { self.prices[resource] * left }
         };
-        one.taken
+        taken
             .iter()
             .map(|&(resource, amount)| {
                 let resource = resource as usize;
@@ -169,15 +235,130 @@ impl Task<'_> {
             .sum()
     }
 
+    /// The exact step for each limit, with moves that no other priced limit feels.
+    fn step_exactly(&self, plan: &mut Plan, near: &Near, weights: &[f64], effort: Effort, reach: f64) {
+        let patterns = near.moves(self, plan, POOL * effort.each, reach);
+        // A customer moves once.
+        let mut moved = BTreeSet::new();
+        for resource in 0..self.prices.len() {
+            let is_free = |other: u32| other as usize == resource || (self.prices[other as usize] == 0.0 && plan.left[other as usize] > 0);
+            let is_mine = |pattern: &Pattern| {
+                pattern.iter().any(|(other, _)| *other as usize == resource) && pattern.iter().all(|(other, _)| is_free(*other))
+            };
+            let mut moves: Vec<&Move> = patterns.iter().filter(|(pattern, _)| is_mine(pattern)).flat_map(|(_, moves)| moves).collect();
+            moves.sort_by(|one, two| one.loss.total_cmp(&two.loss).then(one.at.cmp(&two.at)));
+            let mut seen = moved.clone();
+            moves.retain(|one| seen.insert(one.at));
+            moves.truncate(POOL * effort.each);
+            let limit =
+                Limit { resource: index(resource), left: plan.left[resource], price: self.prices[resource], weight: weights[resource] };
+            let chosen = best_subset(&moves, limit, effort.cells);
+            let mut left = plan.left.clone();
+            for (resource, amount) in chosen.iter().flat_map(|&place| &moves[place].taken) {
+                left[*resource as usize] -= amount;
+            }
+            let value: i64 = chosen.iter().map(|&place| moves[place].value).sum();
+            let missing = (broken(&left, weights), broken(&plan.left, weights));
+            if missing.0 < missing.1 || (missing.0 <= missing.1 && value > 0) {
+                for &place in &chosen {
+                    plan.apply(near, moves[place]);
+                    moved.insert(moves[place].at);
+                }
+            }
+        }
+    }
+
     /// One beam search; applies what it found. Whether the plan got better.
-    fn improve(&self, plan: &mut Plan, weights: &[f64], beam: Beam, each: usize, reach: f64) -> bool {
-        let moves = collect(self.program, self.open, self.prices, &plan.current, each, reach);
-        let found = beam.search(self, plan, &moves, weights);
+    fn improve(&self, plan: &mut Plan, near: &Near, weights: &[f64], effort: Effort, reach: f64) -> bool {
+        let patterns = near.moves(self, plan, effort.each, reach);
+        let score = |one: &Exchange| one.loss + self.change(&plan.left, weights, HARSHNESS, &one.taken);
+        let exchanges = exchanges(&patterns, effort.kept, score);
+        let found = Beam { effort, task: self, weights, exchanges: &exchanges }.search(plan);
         for &place in &found {
-            plan.apply(&moves[place as usize]);
+            for one in &exchanges[place as usize].moves {
+                plan.apply(near, one);
+            }
         }
         !found.is_empty()
     }
+}
+
+/// How a plan is mended move by move.
+#[derive(Debug, Clone, Copy)]
+struct Bulk {
+    harshness: f64,
+    each: usize,
+    reach: f64,
+    /// Broken limits that may stay, in value.
+    enough: f64,
+}
+
+/// What broken limits weigh, in value.
+fn broken(left: &[i64], weights: &[f64]) -> f64 {
+    left.iter().zip(weights).map(|(&left, weight)| -(left.min(0) as f64) * weight).sum()
+}
+
+/// How much worse a missing unit is than a left-over one, while plans are improved.
+const HARSHNESS: f64 = 2.0;
+
+/// Candidates with a choice to make, and their places among all candidates.
+struct Near {
+    open: Candidates,
+    at: Vec<u32>,
+}
+
+impl Near {
+    fn moves(&self, task: &Task<'_>, plan: &Plan, each: usize, reach: f64) -> BTreeMap<Pattern, Vec<Move>> {
+        let places = self.at.iter().map(|&at| plan.current.places[at as usize].clone()).collect();
+        collect(task.program, &self.open, task.prices, &Current { places }, each, reach)
+    }
+}
+
+/// One move, or two that partly undo one another: what one customer takes more the other takes less.
+#[derive(Debug, Clone)]
+struct Exchange {
+    moves: Vec<Move>,
+    value: i64,
+    taken: Vec<(u32, i64)>,
+    loss: f64,
+}
+
+/// Moves alone, and pairs of moves of opposite patterns: of each kind the `kept` best.
+fn exchanges(patterns: &BTreeMap<Pattern, Vec<Move>>, kept: usize, score: impl Fn(&Exchange) -> f64 + Sync) -> Vec<Exchange> {
+    let kinds: Vec<(&Pattern, &Vec<Move>)> = patterns.iter().collect();
+    let of_kind = |(pattern, moves): &(&Pattern, &Vec<Move>)| {
+        let alone =
+            moves.iter().map(|one| Exchange { moves: vec![one.clone()], value: one.value, taken: one.taken.clone(), loss: one.loss });
+        let mut best = best_of(alone, kept, &score);
+        let opposite: Pattern = pattern.iter().map(|&(resource, more)| (resource, !more)).collect();
+        // Each pair of patterns once.
+        if let Some(others) = patterns.get(&opposite).filter(|_| **pattern < opposite) {
+            let pairs = moves.iter().flat_map(|one| others.iter().filter(move |two| two.at != one.at).map(move |two| pair(one, two)));
+            best.append(&mut best_of(pairs, kept, &score));
+        }
+        best
+    };
+    kinds.par_iter().map(of_kind).collect::<Vec<_>>().concat()
+}
+
+fn pair(one: &Move, two: &Move) -> Exchange {
+    // Opposite patterns name the same resources in the same order.
+    let taken = one.taken.iter().zip(&two.taken).map(|(one, two)| (one.0, one.1 + two.1)).filter(|(_, amount)| *amount != 0).collect();
+    Exchange { moves: vec![one.clone(), two.clone()], value: one.value + two.value, taken, loss: one.loss + two.loss }
+}
+
+/// The exchanges of smallest score, in its order.
+fn best_of(all: impl Iterator<Item = Exchange>, kept: usize, score: &impl Fn(&Exchange) -> f64) -> Vec<Exchange> {
+    let mut best: Vec<(f64, Exchange)> = Vec::with_capacity(kept + 1);
+    for one in all {
+        let its = score(&one);
+        if best.len() < kept || best.last().is_some_and(|(worst, _)| its < *worst) {
+            let place = best.partition_point(|(other, _)| *other <= its);
+            best.insert(place, (its, one));
+            best.truncate(kept);
+        }
+    }
+    best.into_iter().map(|(_, one)| one).collect()
 }
 
 impl Plan {
@@ -185,21 +366,21 @@ impl Plan {
         self.left.iter().all(|&left| left >= 0)
     }
 
-    fn apply(&mut self, one: &Move) {
+    fn apply(&mut self, near: &Near, one: &Move) {
         self.value += one.value;
         for &(resource, amount) in &one.taken {
             self.left[resource as usize] -= amount;
         }
-        self.current.places[one.at as usize].clone_from(&one.places);
+        self.current.places[near.at[one.at as usize] as usize].clone_from(&one.places);
     }
 }
 
 /// The best few sequences of exchanges, made longer step by step.
-#[derive(Debug, Clone, Copy)]
-struct Beam {
-    states: usize,
-    depth: usize,
-    harshness: f64,
+struct Beam<'a> {
+    effort: Effort,
+    task: &'a Task<'a>,
+    weights: &'a [f64],
+    exchanges: &'a [Exchange],
 }
 
 /// A sequence of exchanges.
@@ -212,7 +393,7 @@ struct State {
 }
 
 /// A step that is under consideration, ordered by its score, the worst first.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Step {
     score: f64,
     state: usize,
@@ -233,42 +414,24 @@ impl PartialOrd for Step {
     }
 }
 
-impl Beam {
-    /// Places of the moves of the best sequence; none where the plan as it stands is best.
-    fn search(&self, task: &Task<'_>, plan: &Plan, moves: &[Move], weights: &[f64]) -> Vec<u32> {
-        let broken = |left: &[i64]| -> f64 { left.iter().zip(weights).map(|(&left, weight)| -(left.min(0) as f64) * weight).sum() };
+impl Beam<'_> {
+    /// Places of the exchanges of the best sequence; none where the plan as it stands is best.
+    fn search(&self, plan: &Plan) -> Vec<u32> {
         let start = State { left: plan.left.clone(), value: plan.value, score: 0.0, path: Vec::new() };
-        let mut best = (broken(&start.left), start.value, Vec::new());
+        let mut best = (broken(&start.left, self.weights), start.value, Vec::new());
         let mut states = vec![start];
-        for _ in 0..self.depth {
-            let mut heap: BinaryHeap<Step> = BinaryHeap::new();
-            for (number, state) in states.iter().enumerate() {
-                for (place, one) in moves.iter().enumerate() {
-                    // Moves come by their loss, and limits can't gain more than all that is left over.
-                    let score = state.score + one.loss + task.change(&state.left, weights, self.harshness, one);
-                    if heap.len() == 2 * self.states && heap.peek().is_some_and(|worst| score >= worst.score) {
-                        continue;
-                    }
-                    if state.path.iter().any(|&other| moves[other as usize].at == one.at) {
-                        continue;
-                    }
-                    heap.push(Step { score, state: number, place });
-                    if heap.len() > 2 * self.states {
-                        heap.pop();
-                    }
-                }
-            }
+        for _ in 0..self.effort.depth {
             let mut seen: BTreeSet<Vec<u32>> = BTreeSet::new();
             let mut next = Vec::new();
-            for step in heap.into_sorted_vec() {
-                let state = extended(&states[step.state], &moves[step.place], step.place, step.score);
+            for step in self.steps(&states) {
+                let state = self.extended(&states[step.state], &step);
                 // The same exchanges in another order are the same plan.
                 let mut key = state.path.clone();
                 key.sort_unstable();
-                if next.len() < self.states && seen.insert(key) {
-                    let is = (broken(&state.left), state.value);
-                    if is.0 < best.0 || (is.0 <= best.0 && is.1 > best.1) {
-                        best = (is.0, is.1, state.path.clone());
+                if next.len() < self.effort.states && seen.insert(key) {
+                    let missing = broken(&state.left, self.weights);
+                    if missing < best.0 || (missing <= best.0 && state.value > best.1) {
+                        best = (missing, state.value, state.path.clone());
                     }
                     next.push(state);
                 }
@@ -277,15 +440,48 @@ impl Beam {
         }
         best.2
     }
+
+    /// The best next steps of all states, the best first.
+    fn steps(&self, states: &[State]) -> Vec<Step> {
+        let most = 2 * self.effort.states;
+        let of_state = |(number, state): (usize, &State)| {
+            let mut heap: BinaryHeap<Step> = BinaryHeap::new();
+            for (place, one) in self.exchanges.iter().enumerate() {
+                let score = state.score + one.loss + self.task.change(&state.left, self.weights, HARSHNESS, &one.taken);
+                if (heap.len() == most && heap.peek().is_some_and(|worst| score >= worst.score)) || self.clashes(state, one) {
+                    continue;
+                }
+                heap.push(Step { score, state: number, place });
+                if heap.len() > most {
+                    heap.pop();
+                }
+            }
+            heap.into_vec()
+        };
+        let mut steps = states.par_iter().enumerate().map(of_state).collect::<Vec<_>>().concat();
+        steps.sort_unstable();
+        steps
+    }
+
+    /// Whether a customer of the exchange was moved already.
+    fn clashes(&self, state: &State, one: &Exchange) -> bool {
+        let moved = |at: u32| state.path.iter().any(|&other| self.exchanges[other as usize].moves.iter().any(|other| other.at == at));
+        one.moves.iter().any(|one| moved(one.at))
+    }
+
+    fn extended(&self, state: &State, step: &Step) -> State {
+        let one = &self.exchanges[step.place];
+        let mut next = state.clone();
+        for &(resource, amount) in &one.taken {
+            next.left[resource as usize] -= amount;
+        }
+        next.value += one.value;
+        next.score = step.score;
+        next.path.push(index(step.place));
+        next
+    }
 }
 
-fn extended(state: &State, one: &Move, place: usize, score: f64) -> State {
-    let mut next = state.clone();
-    for &(resource, amount) in &one.taken {
-        next.left[resource as usize] -= amount;
-    }
-    next.value += one.value;
-    next.score = score;
-    next.path.push(u32::try_from(place).unwrap_or(u32::MAX));
-    next
+fn index(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
 }

@@ -8,7 +8,7 @@
 
 use std::sync::OnceLock;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::candidates::{Candidates, Settled};
 use crate::offers::{Row, Slice, View};
@@ -160,7 +160,7 @@ impl<'a> Columns<'a> {
         let whole = self.view.customers() / LANES * LANES;
         let mut lanes = Lanes::new();
         for base in (0..whole).step_by(LANES) {
-            arch().dispatch(|| self.look(base, &mut lanes));
+            arch().dispatch(Look { columns: self, base, lanes: &mut lanes });
             for lane in 0..LANES {
                 let customer = base + lane;
                 let mut place = lanes.winner[lane];
@@ -193,15 +193,28 @@ impl<'a> Columns<'a> {
         ends.extend(self.view.rows(customer).map(|row| self.prices.ends(row.promotion as usize, row)));
         settle(self.program, self.view, customer, ends, screened, self.from)
     }
+}
+
+/// The loop that is compiled for the widest instructions.
+struct Look<'a, 'b> {
+    columns: &'b Columns<'a>,
+    base: usize,
+    lanes: &'b mut Lanes,
+}
+
+impl WithSimd for Look<'_, '_> {
+    type Output = ();
 
     #[inline(always)]
-    fn look(&self, base: usize, lanes: &mut Lanes) {
-        lanes.reset();
-        for promotion in 0..self.program.promotions {
-            let at = promotion * self.stride + self.first + base;
-            let (value, cost) = (&self.value[at..at + LANES], &self.cost[at..at + LANES]);
-            let (low, high) = (self.prices.low.price[promotion], self.prices.high.price[promotion]);
-            let fees = (self.prices.low.fee[promotion], self.prices.high.fee[promotion]);
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { columns, base, lanes } = self;
+        *lanes = Lanes::new();
+        let prices = columns.prices;
+        for promotion in 0..columns.program.promotions {
+            let at = promotion * columns.stride + columns.first + base;
+            let (Some(value), Some(cost)) = (columns.value[at..].first_chunk(), columns.cost[at..].first_chunk()) else { continue };
+            let (low, high) = (prices.low.price[promotion], prices.high.price[promotion]);
+            let fees = (prices.low.fee[promotion], prices.high.fee[promotion]);
             #[allow(clippy::cast_possible_truncation, reason = "rounding is what the margin is for")]
             lanes.take(promotion as u32, value, cost, (low as f32, high as f32), (fees.0 as f32, fees.1 as f32));
         }
@@ -221,22 +234,19 @@ impl Lanes {
     }
 
     #[inline(always)]
-    fn reset(&mut self) {
-        *self = Self::new();
-    }
-
-    #[inline(always)]
     #[allow(clippy::cast_precision_loss, reason = "rounding is what the margin is for")]
-    fn take(&mut self, promotion: u32, value: &[i32], cost: &[i32], price: (f32, f32), fee: (f32, f32)) {
+    fn take(&mut self, promotion: u32, value: &[i32; LANES], cost: &[i32; LANES], price: (f32, f32), fee: (f32, f32)) {
         for lane in 0..LANES {
             let (v, c) = (value[lane] as f32, cost[lane] as f32);
             let (less, more) = (price.0 * c, price.1 * c);
             // Three roundings of a value, of a product and of their difference, of 2⁻²⁴ each.
-            let margin = 4.0e-7 * (v.abs() + less.abs().max(more.abs()) + fee.0.abs().max(fee.1.abs()));
-            let kind = v - less.min(more) - fee.0 + margin;
-            let harsh = v - less.max(more) - fee.1 - margin;
+            let margin = 4.0e-7 * (v.abs() + less.abs() + more.abs() + fee.0.abs() + fee.1.abs());
+            let (smaller, larger) = if less < more { (less, more) } else { (more, less) };
+            let kind = v - smaller - fee.0 + margin;
+            let harsh = v - larger - fee.1 - margin;
             let wins = kind > self.most[lane];
-            self.second[lane] = self.second[lane].max(if wins { self.most[lane] } else { kind });
+            let behind = if wins { self.most[lane] } else { kind };
+            self.second[lane] = if behind > self.second[lane] { behind } else { self.second[lane] };
             self.most[lane] = if wins { kind } else { self.most[lane] };
             self.worst[lane] = if wins { harsh } else { self.worst[lane] };
             self.winner[lane] = if wins { promotion } else { self.winner[lane] };

@@ -14,6 +14,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use crate::candidates::{Candidates, Settled};
+use crate::demand::{Demand, demand, is_possible};
 use crate::program::Program;
 
 /// A step of the line search has to gain this share of what the slope promises (Armijo 1966).
@@ -68,6 +69,29 @@ pub(crate) struct Cooling {
 impl Dual<'_> {
     fn point(&self, prices: &[f64], temperature: f64) -> Point {
         let resources = prices.len();
+        let open = if is_possible(self.program) {
+            demand(self.program, self.open, prices, temperature)
+        } else {
+            self.of_sets(prices, temperature)
+        };
+        let value = self.settled.value as f64;
+        let mut point = Point { smooth: value, sharp: value, gradient: self.limits.to_vec(), curvature: vec![0.0; resources * resources] };
+        for (place, price) in prices.iter().enumerate() {
+            let left = self.limits[place] - self.settled.taken[place] as f64;
+            point.gradient[place] = left;
+            point.smooth += price * left;
+            point.sharp += price * left;
+        }
+        point.smooth += open.smooth;
+        point.sharp += open.sharp;
+        point.gradient.iter_mut().zip(&open.taken).for_each(|(sum, taken)| *sum -= taken);
+        point.curvature = open.curvature;
+        point
+    }
+
+    /// The demand of customers who may get several promotions.
+    fn of_sets(&self, prices: &[f64], temperature: f64) -> Demand {
+        let resources = prices.len();
         let new = || Part {
             smooth: 0.0,
             sharp: 0.0,
@@ -77,21 +101,14 @@ impl Dual<'_> {
             mean: vec![],
         };
         let parts = self.open.fold(self.program, prices, new, |part: &mut Part, _, choices| part.add(choices, temperature, resources));
-        let value = self.settled.value as f64;
-        let mut point = Point { smooth: value, sharp: value, gradient: self.limits.to_vec(), curvature: vec![0.0; resources * resources] };
-        for (place, price) in prices.iter().enumerate() {
-            let left = self.limits[place] - self.settled.taken[place] as f64;
-            point.gradient[place] = left;
-            point.smooth += price * left;
-            point.sharp += price * left;
-        }
+        let mut sum = Demand { smooth: 0.0, sharp: 0.0, taken: vec![0.0; resources], curvature: vec![0.0; resources * resources] };
         for part in parts {
-            point.smooth += part.smooth;
-            point.sharp += part.sharp;
-            point.gradient.iter_mut().zip(&part.taken).for_each(|(sum, taken)| *sum -= taken);
-            point.curvature.iter_mut().zip(&part.curvature).for_each(|(sum, one)| *sum += one);
+            sum.smooth += part.smooth;
+            sum.sharp += part.sharp;
+            sum.taken.iter_mut().zip(&part.taken).for_each(|(sum, one)| *sum += one);
+            sum.curvature.iter_mut().zip(&part.curvature).for_each(|(sum, one)| *sum += one);
         }
-        point
+        sum
     }
 
     /// The second derivative of the smoothed dual.

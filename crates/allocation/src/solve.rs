@@ -14,11 +14,14 @@ use crate::smooth::{Cooling, Dual, Found};
 use crate::spread::spread;
 
 /// Customers that prices are learnt on without a sample of them.
-const DIRECT: usize = 16_384;
+const DIRECT: usize = 1024;
+/// Customers that prices are learnt on first where one may get several promotions.
+const WARM: usize = 8_192;
 /// A sample has this share of the customers it is drawn from.
 const SHARE: usize = 16;
-/// Customers next to one another in a sample.
+/// Customers next to one another in a sample, and in a large one.
 const RUN: usize = 64;
+const LONG_RUN: usize = 1024;
 /// Customers of one block of an in-memory pass.
 const BLOCK: usize = 1 << 15;
 /// Standard deviations of a sample's prices that the box of possible prices reaches.
@@ -102,6 +105,41 @@ struct Priced {
     used: Option<Prices>,
 }
 
+/// Some customers of many in memory: runs of neighbours, evenly spread.
+struct Runs<'a> {
+    offers: &'a Offers,
+    runs: usize,
+    length: usize,
+}
+
+impl<'a> Runs<'a> {
+    fn new(offers: &'a Offers, size: usize) -> Self {
+        let length = if size >= 1000 * LONG_RUN { LONG_RUN } else { RUN };
+        Self { offers, runs: (size / length).max(1), length: length.min(offers.customers()) }
+    }
+}
+
+impl Source for Runs<'_> {
+    type Error = std::convert::Infallible;
+
+    fn blocks(&self) -> usize {
+        self.runs
+    }
+
+    fn first(&self, block: usize) -> usize {
+        block * self.length
+    }
+
+    fn customers(&self) -> usize {
+        self.runs * self.length
+    }
+
+    fn read<T>(&self, block: usize, look: impl FnOnce(View<'_>) -> T) -> Result<T, Self::Error> {
+        let from = block * (self.offers.customers() - self.length) / (self.runs - 1).max(1);
+        Ok(look(self.offers.view(from..from + self.length)))
+    }
+}
+
 /// Solves; `places` gets each settled customer's place, for whoever holds them in memory.
 pub(crate) fn solve<S: Source>(
     program: &Program,
@@ -111,8 +149,8 @@ pub(crate) fn solve<S: Source>(
 ) -> Result<(Outcome, Option<Prices>), S::Error> {
     let limits = program.scaled(1.0);
     let priced = if program.is_one_each() {
-        let start = (sample.customers() < source.customers() || source.customers() > DIRECT)
-            .then(|| learn(program, sample, sample.customers() as f64 / source.customers() as f64));
+        let size = (source.customers() / SHARE).clamp(DIRECT, sample.customers().max(DIRECT));
+        let start = (source.customers() > 2 * DIRECT).then(|| learn(program, sample, size, source.customers()));
         pass(program, source, &limits, start, places.as_deref_mut())?
     } else {
         whole(program, source, &limits, sample)?
@@ -124,6 +162,7 @@ pub(crate) fn solve<S: Source>(
         prices: &priced.prices,
         temperature: priced.temperature,
         bound: priced.bound,
+        customers: source.customers(),
     };
     let Repaired { current, value, taken, is_feasible } = task.run(priced.start);
     if let Some(places) = places {
@@ -142,12 +181,6 @@ pub(crate) fn solve<S: Source>(
     Ok((outcome, priced.used))
 }
 
-/// A sample of offers in memory, for prices to start from.
-pub(crate) fn sample_of(offers: &Offers) -> Offers {
-    let size = (offers.customers() / SHARE).max(DIRECT).min(offers.customers());
-    offers.sample((size / RUN).max(1), RUN)
-}
-
 /// Prices, and how far they may be off for so many customers.
 struct Learnt {
     prices: Vec<f64>,
@@ -156,24 +189,34 @@ struct Learnt {
     customers: usize,
 }
 
-/// Learns prices on a sample which is `part` of all customers, by samples of it first.
-fn learn(program: &Program, sample: &Offers, part: f64) -> Learnt {
-    let limits = program.scaled(part);
-    if sample.customers() <= DIRECT + RUN {
-        let open = Candidates::whole(sample.all(), 0);
-        let settled = Settled::nothing(limits.len());
-        let found = newton(program, &open, &settled, &limits, None, sample.customers());
-        let deviation = spread(program, &open, &settled, &limits, &found);
-        return Learnt { prices: found.prices, deviation, customers: sample.customers() };
+/// Learns prices on `size` of the offers, which stand for `customers`; on fewer of them first.
+fn learn(program: &Program, offers: &Offers, size: usize, customers: usize) -> Learnt {
+    let some = Runs::new(offers, size);
+    let size = some.customers();
+    let limits = program.scaled(size as f64 / customers as f64);
+    if size <= DIRECT {
+        let screened = Screened { settled: Settled::nothing(limits.len()), open: all_open(&some).unwrap_or_else(|never| match never {}) };
+        let Priced { prices, screened, .. } = finish(program, screened, &limits, None, size, 0);
+        let deviation = spread(program, &screened.open, &screened.settled, &limits, &prices);
+        return Learnt { prices, deviation, customers: size };
     }
-    let smaller = sample_of(sample);
-    let start = learn(program, &smaller, part * smaller.customers() as f64 / sample.customers() as f64);
+    let start = learn(program, offers, (size / SHARE).max(DIRECT), customers);
     let (deviation, from) = (start.deviation.clone(), start.customers);
-    let Ok(priced) = pass(program, sample, &limits, Some(start), None);
-    let shrunk = (from as f64 / sample.customers() as f64).sqrt();
+    let Ok(priced) = pass(program, &some, &limits, Some(start), None);
+    let shrunk = (from as f64 / size as f64).sqrt();
     let scaled = |values: &[f64]| values.iter().map(|value| value * shrunk).collect();
     let deviation = Pricing { scale: deviation.scale * shrunk, price: scaled(&deviation.price), fee: scaled(&deviation.fee) };
-    Learnt { prices: priced.prices, deviation, customers: sample.customers() }
+    Learnt { prices: priced.prices, deviation, customers: size }
+}
+
+/// Every customer, nothing settled.
+fn all_open<S: Source>(source: &S) -> Result<Candidates, S::Error> {
+    let mut open = Candidates::default();
+    for block in 0..source.blocks() {
+        let from = source.first(block);
+        open.append(&source.read(block, |view| Candidates::whole(view, from))?);
+    }
+    Ok(open)
 }
 
 /// One pass at the learnt prices, then prices on what it leaves open; wider, where they end outside.
@@ -198,11 +241,7 @@ fn pass<S: Source>(
         }
         (prices, sigmas) = (Some(priced.prices), sigmas * 2.0);
     }
-    let mut screened = Screened::nothing(program);
-    for block in 0..source.blocks() {
-        let from = source.first(block);
-        screened.open.append(&source.read(block, |view| Candidates::whole(view, from))?);
-    }
+    let screened = Screened { settled: Settled::nothing(limits.len()), open: all_open(source)? };
     if let Some(places) = places {
         places.fill(OPEN);
     }
@@ -252,7 +291,14 @@ fn finish(program: &Program, screened: Screened, limits: &[f64], start: Option<&
         #[allow(clippy::cast_possible_truncation, reason = "a limit in whole units, or a part of one")]
         let left = limits[0] as i64 - screened.settled.taken[0];
         let hull::Priced { price, current } = hull::price(&screened.open, left);
-        let bound = bound_at(program, &screened, limits, &[price]);
+        let (mut value, mut cost) = (screened.settled.value, screened.settled.taken[0]);
+        for (at, places) in current.places.iter().enumerate() {
+            let row = places.first().map(|&place| screened.open.rows(at)[place as usize]);
+            value += row.map_or(0, |row| i64::from(row.value));
+            cost += row.map_or(0, |row| i64::from(row.cost));
+        }
+        // Each customer's choice is best at this price.
+        let bound = value as f64 + price * (limits[0] - cost as f64);
         let temperature = scale_of(&screened.open) * coldest(customers);
         return Priced { prices: vec![price], bound, temperature, screened, start: Some(current), passes, used: None };
     }
@@ -261,26 +307,16 @@ fn finish(program: &Program, screened: Screened, limits: &[f64], start: Option<&
     Priced { prices: found.prices, bound, temperature, screened, start: None, passes, used: None }
 }
 
-/// The dual at these prices.
-fn bound_at(program: &Program, screened: &Screened, limits: &[f64], prices: &[f64]) -> f64 {
-    let uppers = screened.open.fold(program, prices, || 0.0, |sum: &mut f64, _, choices| *sum += choices.upper);
-    let left = |place: usize| limits[place] - screened.settled.taken[place] as f64;
-    screened.settled.value as f64 + uppers.iter().sum::<f64>() + (0..prices.len()).map(|place| prices[place] * left(place)).sum::<f64>()
-}
-
 /// Problems where customers may get more than one: nobody is settled by a pass.
 fn whole<S: Source>(program: &Program, source: &S, limits: &[f64], sample: &Offers) -> Result<Priced, S::Error> {
-    let start = (sample.customers() > 2 * DIRECT || sample.customers() < source.customers()).then(|| {
-        let small = if sample.customers() > DIRECT { sample_of(sample) } else { sample.clone() };
-        let part = small.customers() as f64 / source.customers() as f64;
-        let settled = Settled::nothing(limits.len());
-        newton(program, &Candidates::whole(small.all(), 0), &settled, &program.scaled(part), None, small.customers()).prices
+    let settled = Settled::nothing(limits.len());
+    let start = (source.customers() > 2 * WARM).then(|| {
+        let some = Runs::new(sample, WARM.min(sample.customers()));
+        let open = all_open(&some).unwrap_or_else(|never| match never {});
+        let limits = program.scaled(some.customers() as f64 / source.customers() as f64);
+        newton(program, &open, &settled, &limits, None, some.customers()).prices
     });
-    let mut screened = Screened::nothing(program);
-    for block in 0..source.blocks() {
-        let from = source.first(block);
-        screened.open.append(&source.read(block, |view| Candidates::whole(view, from))?);
-    }
+    let screened = Screened { settled: Settled::nothing(limits.len()), open: all_open(source)? };
     Ok(finish(program, screened, limits, start.as_deref(), source.customers(), 1))
 }
 
@@ -305,7 +341,7 @@ fn newton(program: &Program, open: &Candidates, settled: &Settled, limits: &[f64
     // Below the least that any plan can be worth nothing has to be found: there is no plan.
     let least: f64 = settled.value as f64
         + (0..open.len()).map(|at| open.rows(at).iter().map(|row| f64::from(row.value.min(0))).sum::<f64>()).sum::<f64>();
-    let from = if start.is_some() { to * 8.0 } else { scale * 0.3 };
+    let from = if start.is_some() { to * 4.0 } else { scale * 0.3 };
     let zeros = vec![0.0; limits.len()];
     dual.minimise(start.unwrap_or(&zeros), Cooling { from, to, enough: least - 1e-3 * scale })
 }

@@ -8,7 +8,7 @@ use nalgebra::DMatrix;
 
 use crate::candidates::{Candidates, Settled};
 use crate::program::{Pricing, Program};
-use crate::smooth::{Dual, Found};
+use crate::smooth::Dual;
 use crate::solve::scale_of;
 
 /// A temperature, as a share of the scale of values, at which a few per cent are undecided: enough to
@@ -16,10 +16,10 @@ use crate::solve::scale_of;
 const WARM: f64 = 0.03;
 
 /// Standard deviations of prices found on these customers, as prices of offers.
-pub(crate) fn spread(program: &Program, open: &Candidates, settled: &Settled, limits: &[f64], found: &Found) -> Pricing {
+pub(crate) fn spread(program: &Program, open: &Candidates, settled: &Settled, limits: &[f64], prices: &[f64]) -> Pricing {
     let resources = limits.len();
     let new = || (vec![0.0; resources], vec![0.0; resources * resources]);
-    let parts = open.fold(program, &found.prices, new, |(sum, products): &mut (Vec<f64>, Vec<f64>), _, choices| {
+    let parts = open.fold(program, prices, new, |(sum, products): &mut (Vec<f64>, Vec<f64>), _, choices| {
         let taken = choices.taken(choices.best());
         for &(one, amount) in taken {
             sum[one as usize] += amount as f64;
@@ -39,12 +39,12 @@ pub(crate) fn spread(program: &Program, open: &Candidates, settled: &Settled, li
     // A resource that is nowhere near its limit has no price here nor among all customers.
     let is_near = |place: usize| {
         let left = limits[place] - settled.taken[place] as f64 - sum[place];
-        found.prices[place] > 0.0 || left < 6.0 * variance[(place, place)].max(0.0).sqrt()
+        prices[place] > 0.0 || left < 6.0 * variance[(place, place)].max(0.0).sqrt()
     };
     let near: Vec<usize> = (0..resources).filter(|&place| is_near(place)).collect();
     let most = vec![f64::INFINITY; resources];
     let dual = Dual { program, open, settled, limits, most: &most };
-    let curvature = dual.curvature(&found.prices, scale_of(open) * WARM);
+    let curvature = dual.curvature(prices, scale_of(open) * WARM);
     let picked = |from: &DMatrix<f64>| DMatrix::from_fn(near.len(), near.len(), |one, two| from[(near[one], near[two])]);
     let mut bend = picked(&curvature);
     for place in 0..near.len() {
