@@ -6,6 +6,8 @@
 //! would cost, and with `limits=promotions` each promotion has 70 % of what it would spend under the
 //! budget alone. Everything is recounted from the choices. Prints one JSON object.
 
+#![allow(clippy::print_stdout, reason = "an example for developers")]
+
 use std::time::Instant;
 
 use youhui_allocation::{Constraints, Offers, Plan, PromotionLimit, Terms, allocate};

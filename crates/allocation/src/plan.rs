@@ -84,7 +84,7 @@ impl Plan {
 /// Constraints that name what isn't there, or that no plan can meet.
 pub fn allocate(offers: &Offers, constraints: &Constraints, terms: Terms<'_>) -> Result<Plan, AllocationError> {
     let program = Program::new(constraints, terms)?;
-    let mut places = if program.is_one_each() { vec![OPEN; offers.customers()] } else { Vec::new() };
+    let mut places = if program.is_one_each() { vec![0; offers.customers()] } else { Vec::new() };
     let slice = program.is_one_each().then_some(&mut places[..]);
     let Ok((outcome, _)) = solve(&program, offers, offers, slice);
     if !outcome.is_feasible {

@@ -40,6 +40,8 @@ const EFFORTS: [Effort; 4] = [
     Effort { each: 128, kept: 12, states: 48, depth: 12, rounds: 6, cells: 4096 },
     Effort { each: 192, kept: 24, states: 192, depth: 14, rounds: 10, cells: 4096 },
 ];
+/// Customers below which a plan is begun in several ways.
+const TINY: usize = 1_000;
 /// Customers below which no effort is spared.
 const SMALL: usize = 5_000;
 /// Times as many moves as in pairs that the exact step looks at.
@@ -84,8 +86,29 @@ struct Plan {
 }
 
 impl Task<'_> {
-    /// Makes the candidates' plan; `start` are first choices, if there are any.
+    /// Makes the candidates' plan; `start` are first choices, if there are any. A small problem is begun
+    /// in several ways.
     pub(crate) fn run(&self, start: Option<Current>) -> Repaired {
+        let mut best = self.run_from(start);
+        if self.customers < TINY && !self.is_whole(&best) {
+            let nothing = Current { places: vec![Vec::new(); self.open.len()] };
+            let drawn = |warmth: f64| first_choices(self.program, self.open, self.prices, warmth * scale_of(self.open)).0;
+            for another in [nothing, drawn(1e-2), drawn(1e-1)] {
+                let other = self.run_from(Some(another));
+                if (other.is_feasible, other.value) > (best.is_feasible, best.value) {
+                    best = other;
+                }
+            }
+        }
+        best
+    }
+
+    /// Whether nothing better can exist.
+    fn is_whole(&self, plan: &Repaired) -> bool {
+        plan.is_feasible && self.bound - (plan.value as f64) < 1.0
+    }
+
+    fn run_from(&self, start: Option<Current>) -> Repaired {
         let (mut plan, weights, mean) = self.start(start);
         let mut reach = if self.open.len() <= FEW { f64::INFINITY } else { f64::max(10.0 * self.temperature, 1e-4 * scale_of(self.open)) };
         let mut near = self.near(reach);

@@ -19,7 +19,7 @@ pub(crate) const NOTHING: u32 = u32::MAX;
 /// A customer whose choice isn't settled yet.
 pub(crate) const OPEN: u32 = u32::MAX - 1;
 /// Customers that the column kernel looks at together.
-const LANES: usize = 64;
+const LANES: usize = 256;
 
 /// The prices that are still possible.
 #[derive(Debug, Clone)]

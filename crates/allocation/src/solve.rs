@@ -19,9 +19,11 @@ const DIRECT: usize = 1024;
 const WARM: usize = 8_192;
 /// A sample has this share of the customers it is drawn from.
 const SHARE: usize = 16;
-/// Customers next to one another in a sample, and in a large one.
+/// Customers next to one another in a sample, and in a large one: memory is read best in long runs.
 const RUN: usize = 64;
-const LONG_RUN: usize = 1024;
+const LONG_RUN: usize = 8192;
+/// Runs of a sample at least.
+const MANY_RUNS: usize = 64;
 /// Customers of one block of an in-memory pass.
 const BLOCK: usize = 1 << 15;
 /// Standard deviations of a sample's prices that the box of possible prices reaches.
@@ -114,7 +116,7 @@ struct Runs<'a> {
 
 impl<'a> Runs<'a> {
     fn new(offers: &'a Offers, size: usize) -> Self {
-        let length = if size >= 1000 * LONG_RUN { LONG_RUN } else { RUN };
+        let length = (size / MANY_RUNS / RUN * RUN).clamp(RUN, LONG_RUN);
         Self { offers, runs: (size / length).max(1), length: length.min(offers.customers()) }
     }
 }
