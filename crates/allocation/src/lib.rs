@@ -15,6 +15,7 @@ mod hull;
 mod knapsack;
 mod moves;
 mod offers;
+pub mod online;
 mod plan;
 mod program;
 mod repair;
