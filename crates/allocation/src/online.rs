@@ -44,8 +44,10 @@ pub struct OnlineOffer {
 /// ```
 /// use youhui_allocation::online::{Budgets, Horizon, Online, OnlineOffer, Settings};
 ///
-/// let mut online = Online::new(Budgets::of_money(100, 2), Horizon::Arrivals(2.0), Settings::default());
-/// let offers = [OnlineOffer { promotion: 0, value: 9.0, cost: 80 }, OnlineOffer { promotion: 1, value: 5.0, cost: 40 }];
+/// let offers = [OnlineOffer { promotion: 0, value: 9.0, cost: 80 }, OnlineOffer { promotion: 1, value: 6.0, cost: 40 }];
+/// let before = vec![offers.as_slice(); 20];
+/// let online = Online::new(Budgets::of_money(80, 2), Horizon::Arrivals(2.0), Settings::default());
+/// let mut online = online.with_history(before, 2.0);
 /// // Half of the money should last for the second customer.
 /// assert_eq!(online.decide(0.5, &offers), Some(1));
 /// assert_eq!(online.decide(1.0, &offers), Some(1));

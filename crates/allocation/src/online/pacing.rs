@@ -262,6 +262,13 @@ struct Slope {
     curvature: f64,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Shifted {
+    Money,
+    Count,
+    Nothing,
+}
+
 const fn of_money(promotion: usize) -> usize {
     1 + 2 * promotion
 }
@@ -334,10 +341,12 @@ impl Tally {
         let (mut all, mut shift) = (if self.budgets[0].active { of_budget.abs() } else { 0.0 }, of_budget);
         for (offer, sign) in [(best, 1.0), (second, -1.0)] {
             let Some(offer) = offer else { continue };
-            if self.budgets[of_money(offer.promotion)].active {
-                all += (offer.cost as f64).abs();
-                shift -= sign * offer.cost as f64;
-            }
+            shift -= match self.shifted(offer.promotion) {
+                Shifted::Money => sign * offer.cost as f64,
+                Shifted::Count => sign * self.unit,
+                Shifted::Nothing => 0.0,
+            };
+            all += if self.budgets[of_money(offer.promotion)].active { (offer.cost as f64).abs() } else { 0.0 };
             all += if self.budgets[of_count(offer.promotion)].active { self.unit } else { 0.0 };
         }
         self.shift += shift * shift;
@@ -364,31 +373,55 @@ impl Tally {
             let next = (price - newton.clamp(-most, most)).max(0.0);
             if next.is_finite() && slope.limited { next } else { price }
         };
-        // D along the shift: what is taken and left of the promotions whose money has a price, less the budget's.
+        // The slope of D along the shift.
         let mut tilt = self.budgets[0].taken / customers - ledger.left(None).money / to_come;
         prices.budget = moved(prices.budget, &self.budgets[0], ledger.left(None).money, window / unit);
         for promotion in 0..prices.money.len() {
-            let (left, slope) = (ledger.left(Some(promotion)), &self.budgets[of_money(promotion)]);
-            tilt += if slope.active { left.money / to_come - slope.taken / customers } else { 0.0 };
-            prices.money[promotion] = moved(prices.money[promotion], slope, left.money, window / unit);
-            prices.count[promotion] = moved(prices.count[promotion], &self.budgets[of_count(promotion)], left.count, window);
+            let (left, money, count) = (ledger.left(Some(promotion)), self.budgets[of_money(promotion)], self.budgets[of_count(promotion)]);
+            match self.shifted(promotion) {
+                Shifted::Money => tilt += left.money / to_come - money.taken / customers,
+                Shifted::Count => tilt += unit * (left.count / to_come - count.taken / customers),
+                Shifted::Nothing => {}
+            }
+            prices.money[promotion] = moved(prices.money[promotion], &money, left.money, window / unit);
+            prices.count[promotion] = moved(prices.count[promotion], &count, left.count, window);
         }
         self.shift(prices, tilt, within);
         self.clear(prices);
     }
 
-    /// Takes from the budget's price what it adds to the prices of promotions' money, or the other way round:
-    /// reduced values hardly change by it, so that the diagonal steps would take hundreds.
+    /// Takes from the budget's price what it adds to the promotions', or the other way round: reduced values
+    /// hardly change by it, so that diagonal steps would take hundreds. One Newton step along a line.
     fn shift(&self, prices: &mut Prices, tilt: f64, within: f64) {
-        let active = |promotion: usize| self.budgets[of_money(promotion)].active;
-        let lowest = (0..prices.money.len()).filter(|&one| active(one)).map(|one| prices.money[one]).fold(f64::INFINITY, f64::min);
-        if lowest.is_infinite() || !tilt.is_finite() {
+        let promotions = 0..prices.money.len();
+        let shifted = |promotion: usize| match self.shifted(promotion) {
+            Shifted::Money => Some(prices.money[promotion]),
+            Shifted::Count => Some(prices.count[promotion] / self.unit),
+            Shifted::Nothing => None,
+        };
+        let lowest = promotions.clone().filter_map(shifted).fold(f64::INFINITY, f64::min);
+        let newton = -tilt * within / self.shift;
+        if lowest.is_infinite() || newton.is_nan() {
             return;
         }
-        let newton = -0.5 * tilt * within / self.shift;
-        let by = if newton.is_nan() { 0.0 } else { newton.clamp(-lowest, prices.budget) };
-        prices.budget -= by;
-        (0..prices.money.len()).filter(|&one| active(one)).for_each(|one| prices.money[one] += by);
+        let by = newton.clamp(-lowest.max(0.0), prices.budget);
+        prices.budget = (prices.budget - by).max(0.0);
+        for promotion in promotions {
+            match self.shifted(promotion) {
+                Shifted::Money => prices.money[promotion] = (prices.money[promotion] + by).max(0.0),
+                Shifted::Count => prices.count[promotion] = (prices.count[promotion] + by * self.unit).max(0.0),
+                Shifted::Nothing => {}
+            }
+        }
+    }
+
+    /// Which of a promotion's prices takes part in the shift: its money's, else its count's times a usual cost.
+    fn shifted(&self, promotion: usize) -> Shifted {
+        match (self.budgets[of_money(promotion)].active, self.budgets[of_count(promotion)].active) {
+            (true, _) => Shifted::Money,
+            (false, true) => Shifted::Count,
+            (false, false) => Shifted::Nothing,
+        }
     }
 
     /// Σ λ_r B_r.

@@ -108,7 +108,7 @@ impl World {
 
     /// The budgets, from a population of the process: what is known before anybody comes.
     pub fn budgets(&self) -> Budgets {
-        let population = self.history(20_000, BUDGET_SEED);
+        let population = self.history(5_000, BUDGET_SEED);
         let scale = self.customers as f64 / population.len() as f64;
         let whole = |amount: f64| minor(amount * scale);
         let free = Prices::zero(self.promotions);

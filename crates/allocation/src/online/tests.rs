@@ -4,7 +4,7 @@ use super::simulate::{Arrivals, Quality, Report, Start, World, offline_bound, qu
 use super::*;
 use crate::{Offer, solve};
 
-/// Of 20,000 customers; the example measures more kinds on more seeds.
+/// The example measures more kinds, sizes and seeds.
 fn measured(world: World, kind: Arrivals, seeds: u64, cold: bool) -> Quality {
     let budgets = world.budgets();
     let reports: Vec<Report> = (0..seeds)
@@ -22,13 +22,13 @@ fn measured(world: World, kind: Arrivals, seeds: u64, cold: bool) -> Quality {
 
 #[test]
 fn nearly_as_good_as_hindsight_on_stationary_arrivals() {
-    let worlds = [World::default(), World { money: Some(0.7), count: Some(0.7), ..World::default() }];
-    for world in worlds {
-        for cold in [false, true] {
-            let result = measured(world, Arrivals::Poisson, 2, cold);
-            assert!(result.worst > 0.997, "{world:?}, cold: {cold}: {result:?}");
-            assert_eq!(result.overspend, 0);
-        }
+    let one_budget = World { customers: 8_000, ..World::default() };
+    let all = World { money: Some(0.7), count: Some(0.7), ..one_budget };
+    // With fewer customers than 20,000 learning seven prices from nothing takes its part.
+    for (world, cold, least) in [(one_budget, true, 0.997), (all, false, 0.997), (all, true, 0.993)] {
+        let result = measured(world, Arrivals::Poisson, 1, cold);
+        assert!(result.worst > least, "{world:?}, cold: {cold}: {result:?}");
+        assert_eq!(result.overspend, 0);
     }
 }
 
@@ -36,7 +36,7 @@ fn nearly_as_good_as_hindsight_on_stationary_arrivals() {
 fn no_order_of_arrivals_overspends() {
     let world = World { customers: 2_000, money: Some(0.6), count: Some(0.6), saving: 0.1, ..World::default() };
     for kind in Arrivals::ALL {
-        let result = measured(world, kind, 3, true);
+        let result = measured(world, kind, 1, true);
         assert_eq!(result.overspend, 0, "{}", kind.name());
         assert!(result.worst > 0.5, "{}: {result:?}", kind.name());
     }
@@ -54,13 +54,13 @@ fn the_bound_is_that_of_the_offline_solver() {
 
 #[test]
 fn a_wrong_number_of_customers_is_mended_by_a_clock() {
-    let world = World { customers: 5_000, ..World::default() };
+    let world = World { customers: 3_000, ..World::default() };
     let (arrivals, budgets) = (world.arrivals(Arrivals::Poisson, 3), world.budgets());
     let bound = offline_bound(&arrivals, &budgets);
-    for wrong in [1.0, 1_000.0, 10_000.0, 1e6, f64::NAN, -1.0] {
+    for wrong in [1.0, 600.0, 6_000.0, f64::NAN, -1.0] {
         let horizon = Horizon::Clock { expected: Some(wrong) };
         let report = run(&arrivals, &budgets, horizon, Settings::default(), Start::Cold, bound);
-        assert!(report.ratio() > if wrong > 1e5 { 0.8 } else { 0.98 }, "{wrong}: {}", report.ratio());
+        assert!(report.ratio() > 0.98, "{wrong}: {}", report.ratio());
     }
 }
 
@@ -171,7 +171,7 @@ proptest! {
     fn the_bound_is_above_what_online_got(case in any_case()) {
         let (arrivals, budgets, ..) = &case;
         // Sums of such values are exact enough to compare.
-        let tame = |offer: &OnlineOffer| offer.value.abs() < 1e6 && offer.cost.abs() < 1_000_000;
+        let tame = |offer: &OnlineOffer| offer.value.abs() < 1e6 && offer.cost.unsigned_abs() < 1_000_000;
         prop_assume!(budgets.money >= 0 && budgets.promotions.iter().all(|limit| limit.money.is_none_or(|money| money >= 0)));
         let tamed: Vec<Vec<OnlineOffer>> = arrivals.iter().map(|(_, offers)| offers.iter().copied().filter(tame).collect()).collect();
         let case = (tamed.iter().map(|offers| (0.5, offers.clone())).collect(), budgets.clone(), case.2, case.3);
