@@ -1,11 +1,10 @@
-//! The gate: a promotion is offered only as [`Cleared`], and only [`clear`] clears.
-//!
-//! This version checks the document itself and the margin floor. Price law by market (the lowest
-//! price of 30 days, the transaction price of 7) needs the shop's price history, which a later
-//! version imports: until then `delivery` publishes nothing.
+//! The gate: a promotion is offered only as [`Cleared`], and only [`clear()`] clears. It checks the
+//! document, the margin floor and the price law of the market ([`crate::law`]).
 
 use serde::Serialize;
-use youhui_promotion::{Condition, Effect, Off, Promotion};
+use youhui_promotion::{Condition, Effect, Off, Per, Promotion};
+
+use crate::law::{self, Case, Claim, Disclosure, Violation, disclosures};
 
 /// What is known of the scope that a promotion works on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +41,18 @@ pub enum Refusal {
         /// What must stay.
         floor: f64,
     },
+    /// A figure that the margin needs is missing.
+    #[error("{what} is no number: the margin that is left can't be computed")]
+    Figure {
+        /// Which.
+        what: &'static str,
+    },
+    /// It breaks the price law of its market.
+    #[error("{violation}")]
+    Law {
+        /// Which rule, and what to do.
+        violation: Violation,
+    },
 }
 
 /// A promotion that was checked. There is no other way to make one than [`clear`]:
@@ -54,6 +65,10 @@ pub enum Refusal {
 #[serde(transparent)]
 pub struct Cleared<T> {
     promotion: T,
+    #[serde(skip)]
+    claims: Vec<Claim>,
+    #[serde(skip)]
+    disclosures: Vec<Disclosure>,
 }
 
 impl<T> Cleared<T> {
@@ -61,23 +76,46 @@ impl<T> Cleared<T> {
     pub const fn get(&self) -> &T {
         &self.promotion
     }
+
+    /// The reductions that may be claimed, by product; no other may.
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
+    }
+
+    /// What must be said beside it, also in the document's `disclosures`.
+    pub fn disclosures(&self) -> &[Disclosure] {
+        &self.disclosures
+    }
 }
 
-/// Clears a promotion, or says why not.
+/// Clears a promotion, or says why not. What the law wants said is added to its disclosures.
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub fn clear(promotion: Promotion, economics: &Economics) -> Result<Cleared<Promotion>, Refusal> {
+pub fn clear(promotion: Promotion, economics: &Economics, case: &Case<'_>) -> Result<Cleared<Promotion>, Refusal> {
     if let Some(problem) = promotion.problems().first() {
         return Err(Refusal::Document { problem: problem.to_string() });
+    }
+    for (what, figure) in [("the margin", economics.margin), ("the margin floor", economics.floor)] {
+        if !figure.is_finite() {
+            return Err(Refusal::Figure { what });
+        }
     }
     let depth = deepest_cut(&promotion, economics);
     // Of each unit of amount `margin` is contribution; `depth` of it is given away.
     let left = if depth < 1.0 { (economics.margin - depth) / (1.0 - depth) } else { -1.0 };
-    if left < economics.floor {
+    if left < economics.floor || depth >= 1.0 {
         return Err(Refusal::Margin { depth, margin: economics.margin, left, floor: economics.floor });
     }
-    Ok(Cleared { promotion })
+    let claims = law::check(&promotion, case).map_err(|violation| Refusal::Law { violation })?;
+    let disclosures = disclosures(case.market, case.personal);
+    let mut promotion = promotion;
+    for disclosure in &disclosures {
+        if !promotion.disclosures.iter().any(|said| said == disclosure.text) {
+            promotion.disclosures.push(disclosure.text.to_owned());
+        }
+    }
+    Ok(Cleared { promotion, claims, disclosures })
 }
 
 /// The largest share of an amount in scope that the promotion can give away: just at a threshold.
@@ -96,8 +134,9 @@ fn deepest_cut(promotion: &Promotion, economics: &Economics) -> f64 {
     let of_effect = |effect: &Effect| match effect {
         Effect::PercentOff(off) => f64::from(off.basis_points) / 10_000.0,
         Effect::SpendAndSave(save) => save.tiers.iter().map(|tier| of_tier(tier.from, tier.off)).fold(0.0, f64::max),
-        Effect::AmountOff(off) => share(off.amount, minimum.unwrap_or(0)),
-        Effect::ItemPrice(item) => share(economics.unit_price - item.unit_price, economics.unit_price),
+        // Off each unit or line it adds up: at worst to everything.
+        Effect::AmountOff(off) if off.per == Per::Order => share(off.amount, minimum.unwrap_or(0)),
+        Effect::ItemPrice(item) => share(economics.unit_price.saturating_sub(item.unit_price), economics.unit_price).max(0.0),
         Effect::Gift(_) => share(economics.gift_cost, minimum.unwrap_or(0)),
         _ => 1.0,
     };
@@ -110,9 +149,30 @@ mod tests {
     use youhui_promotion::{PercentOff, SpendAndSave};
 
     use super::*;
+    use crate::law::{Feature, Market, Presentation, PriceHistory};
 
     fn document(effect: impl Into<Effect>) -> Promotion {
         Promotion::new("p", "CNY".parse().unwrap(), effect.into())
+    }
+
+    fn cleared(promotion: Promotion, economics: &Economics, market: Market, personal: &[Feature]) -> Result<Cleared<Promotion>, Refusal> {
+        let case = Case {
+            market,
+            state: Default::default(),
+            history: &PriceHistory::default(),
+            catalogue: &Default::default(),
+            channel: "web",
+            personal,
+            published: &[],
+            presentation: &Presentation::default(),
+        };
+        clear(promotion, economics, &case)
+    }
+
+    const RICH: Economics = Economics { margin: 0.9, unit_price: 0, gift_cost: 0, floor: 0.0 };
+
+    fn tenth() -> Promotion {
+        document(PercentOff { basis_points: 1000, ..PercentOff::default() })
     }
 
     proptest! {
@@ -120,7 +180,8 @@ mod tests {
         fn what_is_cleared_keeps_its_floor(margin in 0.0_f64..0.9, floor in 0.0_f64..0.3, basis_points in 1_u32..10_000) {
             let economics = Economics { margin, unit_price: 0, gift_cost: 0, floor };
             let depth = f64::from(basis_points) / 10_000.0;
-            match clear(document(PercentOff { basis_points, ..PercentOff::default() }), &economics) {
+            let promotion = document(PercentOff { basis_points, ..PercentOff::default() });
+            match cleared(promotion, &economics, Market::UnitedStates, &[]) {
                 // A hundred in goods: what is left after the cut over what is paid.
                 Ok(_) => prop_assert!((margin - depth) / (1.0 - depth) >= floor),
                 Err(_) => prop_assert!(depth >= 1.0 || (margin - depth) / (1.0 - depth) < floor),
@@ -130,7 +191,39 @@ mod tests {
 
     #[test]
     fn a_wrong_document_is_not_cleared() {
-        let economics = Economics { margin: 0.9, unit_price: 0, gift_cost: 0, floor: 0.0 };
-        assert!(matches!(clear(document(SpendAndSave::default()), &economics), Err(Refusal::Document { .. })));
+        let wrong = cleared(document(SpendAndSave::default()), &RICH, Market::UnitedStates, &[]);
+        assert!(matches!(wrong, Err(Refusal::Document { .. })));
+    }
+
+    #[test]
+    fn figures_that_are_none_clear_nothing() {
+        for figure in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for economics in [Economics { margin: figure, ..RICH }, Economics { floor: figure, ..RICH }] {
+                assert!(matches!(cleared(tenth(), &economics, Market::UnitedStates, &[]), Err(Refusal::Figure { .. })), "{economics:?}");
+            }
+        }
+        let item = youhui_promotion::ItemPrice { unit_price: 1, ..Default::default() };
+        for unit_price in [0, -5, i64::MIN] {
+            let refused = cleared(document(item.clone()), &Economics { unit_price, ..RICH }, Market::UnitedStates, &[]);
+            assert!(matches!(refused, Err(Refusal::Margin { .. })), "{unit_price}");
+        }
+        let everything = document(PercentOff { basis_points: 10_000, ..PercentOff::default() });
+        assert!(cleared(everything, &Economics { floor: -9.0, ..RICH }, Market::UnitedStates, &[]).is_err(), "a gift of everything");
+    }
+
+    #[test]
+    fn what_depends_on_a_profile_says_so_and_nothing_else_does() {
+        let personal = cleared(tenth(), &RICH, Market::NewYork, &[Feature::Recency]).unwrap();
+        assert_eq!(personal.get().disclosures, [crate::law::NEW_YORK]);
+        assert_eq!(personal.disclosures().len(), 1);
+        assert!(cleared(tenth(), &RICH, Market::NewYork, &[]).unwrap().get().disclosures.is_empty());
+    }
+
+    #[test]
+    fn the_law_of_the_market_is_part_of_the_gate() {
+        assert!(cleared(tenth(), &RICH, Market::UnitedStates, &[]).is_ok());
+        for market in [Market::Eu, Market::China] {
+            assert!(matches!(cleared(tenth(), &RICH, market, &[]), Err(Refusal::Law { .. })), "{market:?}: nothing to measure from");
+        }
     }
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use youhui_profile::Features;
 
+use crate::law::Feature;
+
 /// A goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -55,6 +57,16 @@ impl Goal {
             Self::Activate => customer.orders <= 2,
             Self::Clearance | Self::Holiday => customer.orders >= 1,
             Self::CrossSell | Self::BasketLift => customer.orders >= 3 && customer.recency_days <= 56.0,
+        }
+    }
+
+    /// What of a customer [`Self::is_for`] looks at.
+    pub const fn features(self) -> &'static [Feature] {
+        match self {
+            Self::Retain => &[Feature::Orders, Feature::Recency, Feature::Rhythm],
+            Self::WinBack => &[Feature::Recency, Feature::Rhythm],
+            Self::Activate | Self::Clearance | Self::Holiday => &[Feature::Orders],
+            Self::CrossSell | Self::BasketLift => &[Feature::Orders, Feature::Recency],
         }
     }
 

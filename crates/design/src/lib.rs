@@ -6,6 +6,7 @@
 mod brief;
 mod clear;
 mod goal;
+pub mod law;
 mod mechanics;
 mod propose;
 mod replay;

@@ -9,6 +9,7 @@ use youhui_promotion::{Audience, Basis, Condition, Effect, Limits, Promotion, Sc
 use crate::brief::{Brief, Shopper};
 use crate::clear::{Cleared, Economics, clear};
 use crate::goal::Goal;
+use crate::law::{Case, Feature, Market, MemberState, Presentation, PriceHistory};
 use crate::mechanics::{Draft, drafts};
 use crate::replay::{CompiledScope, Replay, Replayed};
 use crate::texts::texts;
@@ -22,6 +23,12 @@ pub struct Settings {
     pub as_of: Micros,
     /// The shop's IANA zone.
     pub time_zone: String,
+    /// Whose price law promotions pass.
+    pub market: Market,
+    /// What products were offered and sold for.
+    pub history: PriceHistory,
+    /// Where promotions run.
+    pub channel: String,
 }
 
 /// A promotion that could be offered, and what it would be to each customer of its audience.
@@ -98,7 +105,7 @@ fn candidate(
         draft.minimum_spend.map(|amount| Condition::SpendAtLeast { amount, basis: Basis::Remaining, scope: draft.scope.clone() });
     let promotion = Promotion {
         conditions: conditions.into_iter().collect(),
-        audience: Audience { goal: goal.name().to_owned(), rule: audience_rule(brief, &draft), groups: vec![] },
+        audience: Audience { goal: goal.name().to_owned(), rule: audience_rule(brief, &draft, settings.market), groups: vec![] },
         schedule: Schedule {
             starts: Some(When::from_micros(window.start)),
             ends: Some(When::from_micros(window.end)),
@@ -112,7 +119,17 @@ fn candidate(
     let title = promotion.texts.get("en").map_or(String::new(), |text| format!("{}: {}", goal.name(), text.condition));
     let economics =
         Economics { margin: draft.margin, unit_price: draft.unit_price, gift_cost: draft.gift_cost, floor: settings.margin_floor };
-    let promotion = clear(promotion, &economics).map_err(|refusal| (title, refusal.to_string()))?;
+    let case = Case {
+        market: settings.market,
+        state: MemberState::default(),
+        history: &settings.history,
+        catalogue: &brief.shop.catalogue,
+        channel: &settings.channel,
+        personal: &personal(brief.goal, &draft, settings.market),
+        published: &[],
+        presentation: &Presentation::default(),
+    };
+    let promotion = clear(promotion, &economics, &case).map_err(|refusal| (title, refusal.to_string()))?;
     let catalogue = &brief.shop.catalogue;
     let replay = Replay::new(promotion.get(), CompiledScope::new(&draft.scope, catalogue), draft.gift_cost);
     let is_newcomer = |place: usize| {
@@ -130,8 +147,9 @@ fn candidate(
         Figures { customers, reach: mean(|replayed| replayed.reach), mean_cost: mean(|replayed| replayed.cost), margin: draft.margin };
     let cost = Money::new(youhui_profile::shop::to_minor(figures.mean_cost), brief.currency());
     let reason = format!(
-        "For {customers} {}. {}. On their last 12 weeks it would have applied to {:.0} % of baskets and cost {cost} a customer in four weeks with nobody changing anything; the goods carry {:.0} % margin.",
-        promotion.get().audience.rule,
+        "For {customers} {}{}. {}. On their last 12 weeks it would have applied to {:.0} % of baskets and cost {cost} a customer in four weeks with nobody changing anything; the goods carry {:.0} % margin.",
+        told_rule(brief, &draft),
+        if is_open(settings.market) { "; whoever else meets its conditions has it too, which these figures don't count" } else { "" },
         capitalised(&draft.why),
         100.0 * figures.reach,
         100.0 * draft.margin
@@ -160,7 +178,28 @@ fn name_of(effect: &Effect, minimum_spend: Option<i64>) -> &'static str {
     }
 }
 
-fn audience_rule(brief: &Brief<'_>, draft: &Draft) -> String {
+/// Whether everyone who meets the published conditions has it, and the profile only decides who is
+/// told (China).
+const fn is_open(market: Market) -> bool {
+    matches!(market, Market::China)
+}
+
+/// What decides who has it: the goal's features, and the prediction by which it is allocated.
+fn personal(goal: Goal, draft: &Draft, market: Market) -> Vec<Feature> {
+    if is_open(market) {
+        return vec![];
+    }
+    let mut features = goal.features().to_vec();
+    features.extend(draft.newcomers_of.map(|_| Feature::Categories));
+    features.push(Feature::PredictedResponse);
+    features
+}
+
+fn audience_rule(brief: &Brief<'_>, draft: &Draft, market: Market) -> String {
+    if is_open(market) { "everyone who meets the conditions".to_owned() } else { told_rule(brief, draft) }
+}
+
+fn told_rule(brief: &Brief<'_>, draft: &Draft) -> String {
     match draft.newcomers_of.and_then(|category| brief.shop.catalogue.categories().get(category as usize)) {
         Some(category) => format!("{} who don't buy {category} yet", brief.goal.rule()),
         None => brief.goal.rule().to_owned(),

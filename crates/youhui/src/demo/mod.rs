@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use youhui_commerce::{EventTable, Money, TimeWindow};
+use youhui_design::law::{Market, PriceHistory};
 use youhui_design::{Goal, Proposal, ReplayBasket, ReplayLine, Settings, Shopper, propose};
 use youhui_profile::price_response::price_response;
 use youhui_profile::{Shop, map_customers, orders};
@@ -236,7 +237,16 @@ fn design(request: &Request, loaded: &Loaded, customers: &Customers) -> Proposal
     let shoppers: Vec<Shopper<'_>> =
         profiles.zip(baskets.into_iter().flatten()).map(|(Profile { features, .. }, baskets)| Shopper { features, baskets }).collect();
     let time_zone = shop.clock.zone().iana_name().unwrap_or("UTC").to_owned();
-    propose(&request.goals, shop, &shoppers, &Settings { margin_floor: request.margin_floor, as_of: end, time_zone })
+    let settings = Settings {
+        margin_floor: request.margin_floor,
+        as_of: end,
+        time_zone,
+        // The bundled data are of shops in the United States; their law asks for no history of prices.
+        market: Market::UnitedStates,
+        history: PriceHistory::default(),
+        channel: "shop".to_owned(),
+    };
+    propose(&request.goals, shop, &shoppers, &settings)
 }
 
 /// 1234567 as 1,234,567.
