@@ -8,6 +8,7 @@ mod clear;
 mod goal;
 pub mod law;
 mod mechanics;
+pub mod menu;
 mod propose;
 mod replay;
 mod texts;
