@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use youhui_commerce::{Currency, Micros, ProductIx};
+use youhui_commerce::{Currency, Micros, ProductIx, TimeWindow};
 use youhui_profile::{Features, Shop};
 
 use crate::goal::Goal;
+use crate::propose::Settings;
 
 /// A customer as design sees one.
 #[derive(Debug)]
@@ -77,6 +78,14 @@ impl Sales {
 pub struct Brief<'a> {
     /// The goal.
     pub goal: Goal,
+    /// The moment that customers are known up to.
+    pub as_of: Micros,
+    /// Share of the amount that must stay as margin.
+    pub floor: f64,
+    /// Per cent more units for one per cent lower price, where that is known.
+    pub elasticity: Option<f64>,
+    /// When each product was replenished or first sold, where that is known.
+    pub stocked_since: &'a BTreeMap<ProductIx, Micros>,
     /// The shop.
     pub shop: &'a Shop,
     /// Places of the goal's customers among all shoppers.
@@ -94,12 +103,25 @@ pub struct Brief<'a> {
 
 impl<'a> Brief<'a> {
     /// Looks at the customers whom `goal` is for. A goal for customers who bought nothing recently
-    /// takes baskets and sales from all shoppers: that is what they would come back to.
-    pub fn new(goal: Goal, shop: &'a Shop, shoppers: &[Shopper<'_>], middle: Micros) -> Self {
-        let eligible: Vec<usize> = (0..shoppers.len()).filter(|&place| goal.is_for(shoppers[place].features)).collect();
-        let mut brief =
-            Self { goal, shop, baskets: vec![], total: Sales::default(), products: BTreeMap::new(), categories: BTreeMap::new(), eligible };
-        let mut seen: Vec<usize> = brief.eligible.clone();
+    /// takes baskets and sales from all shoppers: that is what they would come back to. People without
+    /// history are taken to be as those with one or two orders (the segment's prior).
+    pub fn new(goal: Goal, shop: &'a Shop, shoppers: &[Shopper<'_>], settings: &'a Settings) -> Self {
+        let whom = |goal: Goal| (0..shoppers.len()).filter(|&place| goal.is_for(shoppers[place].features)).collect::<Vec<usize>>();
+        let mut brief = Self {
+            goal,
+            as_of: settings.as_of,
+            floor: settings.margin_floor,
+            elasticity: settings.elasticity,
+            stocked_since: &settings.stocked_since,
+            shop,
+            baskets: vec![],
+            total: Sales::default(),
+            products: BTreeMap::new(),
+            categories: BTreeMap::new(),
+            eligible: whom(goal),
+        };
+        let middle = settings.as_of.saturating_sub(42 * TimeWindow::DAY);
+        let mut seen: Vec<usize> = if goal == Goal::Acquisition { whom(Goal::Activate) } else { brief.eligible.clone() };
         if seen.iter().map(|&place| shoppers[place].baskets.len()).sum::<usize>() < 50 {
             seen = (0..shoppers.len()).collect();
         }
@@ -151,6 +173,26 @@ impl<'a> Brief<'a> {
     pub fn basket(&self, percent: usize) -> i64 {
         let rank = (self.baskets.len() * percent).div_ceil(100).max(1) - 1;
         self.baskets.get(rank).copied().unwrap_or(0)
+    }
+
+    /// Products with stock on record that may be promoted, with the units.
+    pub fn stocked(&self) -> impl Iterator<Item = (ProductIx, i64)> {
+        let known = self.shop.catalogue.products().iter().zip(0..);
+        known.filter(|(_, place)| self.shop.may_promote(*place)).filter_map(|(product, place)| {
+            let units = product.stock.filter(|units| *units > 0)?;
+            Some((place, units))
+        })
+    }
+
+    /// Days since a product was replenished or first sold.
+    pub fn stock_age(&self, product: ProductIx) -> Option<f64> {
+        let since = self.stocked_since.get(&product).filter(|since| **since <= self.as_of)?;
+        Some(self.as_of.saturating_sub(*since) as f64 / TimeWindow::DAY as f64)
+    }
+
+    /// Depths to try on goods of a margin, in basis points.
+    pub fn depths(&self, margin: f64) -> Vec<u32> {
+        crate::grid::depths(margin, self.floor, self.elasticity)
     }
 
     /// Categories by falling contribution: what earns most has most to give.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use youhui_promotion::{Condition, Effect, Off, Per, Promotion};
 
 use crate::law::{self, Case, Claim, Disclosure, Violation, disclosures};
+use crate::lint::{Finding, absolutes};
 
 /// What is known of the scope that a promotion works on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +47,12 @@ pub enum Refusal {
     Figure {
         /// Which.
         what: &'static str,
+    },
+    /// Its texts claim what nobody can prove.
+    #[error("{finding}")]
+    Copy {
+        /// The first such claim.
+        finding: Finding,
     },
     /// It breaks the price law of its market.
     #[error("{violation}")]
@@ -107,6 +114,9 @@ pub fn clear(promotion: Promotion, economics: &Economics, case: &Case<'_>) -> Re
     if left < economics.floor || depth >= 1.0 {
         return Err(Refusal::Margin { depth, margin: economics.margin, left, floor: economics.floor });
     }
+    if let Some(finding) = claimed(&promotion, case) {
+        return Err(Refusal::Copy { finding });
+    }
     let claims = law::check(&promotion, case).map_err(|violation| Refusal::Law { violation })?;
     let disclosures = disclosures(case.market, case.personal);
     let mut promotion = promotion;
@@ -116,6 +126,18 @@ pub fn clear(promotion: Promotion, economics: &Economics, case: &Case<'_>) -> Re
         }
     }
     Ok(Cleared { promotion, claims, disclosures })
+}
+
+/// The first absolute claim of its texts; names of products and categories are their makers'.
+fn claimed(promotion: &Promotion, case: &Case<'_>) -> Option<Finding> {
+    let products = case.catalogue.products().iter().map(|product| product.name.as_str());
+    let names: Vec<&str> = products.chain(case.catalogue.categories().iter().map(String::as_str)).collect();
+    let of = |(locale, text): (&String, &youhui_promotion::Text)| {
+        let found = absolutes(locale, &format!("{}\n{}", text.title, text.condition), &[]);
+        // Only a text with a finding is looked at again without the names.
+        if found.is_empty() { None } else { absolutes(locale, &format!("{}\n{}", text.title, text.condition), &names).into_iter().next() }
+    };
+    promotion.texts.iter().find_map(of)
 }
 
 /// The largest share of an amount in scope that the promotion can give away: just at a threshold.

@@ -23,12 +23,14 @@ pub enum Goal {
     CrossSell,
     /// Make baskets larger.
     BasketLift,
+    /// Win a first order of people without any.
+    Acquisition,
 }
 
 impl Goal {
     /// Every goal.
-    pub const ALL: [Self; 7] =
-        [Self::Retain, Self::WinBack, Self::Activate, Self::Clearance, Self::Holiday, Self::CrossSell, Self::BasketLift];
+    pub const ALL: [Self; 8] =
+        [Self::Retain, Self::WinBack, Self::Activate, Self::Clearance, Self::Holiday, Self::CrossSell, Self::BasketLift, Self::Acquisition];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Goal {
             Self::Holiday => "holiday",
             Self::CrossSell => "cross-sell",
             Self::BasketLift => "basket-lift",
+            Self::Acquisition => "acquisition",
         }
     }
 
@@ -54,7 +57,8 @@ impl Goal {
         match self {
             Self::Retain => customer.orders >= 3 && lateness.is_some_and(|late| (0.8..2.5).contains(&late)),
             Self::WinBack => customer.recency_days >= 28.0 && lateness.is_none_or(|late| late >= 2.5),
-            Self::Activate => customer.orders <= 2,
+            Self::Activate => (1..=2).contains(&customer.orders),
+            Self::Acquisition => customer.orders == 0,
             Self::Clearance | Self::Holiday => customer.orders >= 1,
             Self::CrossSell | Self::BasketLift => customer.orders >= 3 && customer.recency_days <= 56.0,
         }
@@ -65,7 +69,7 @@ impl Goal {
         match self {
             Self::Retain => &[Feature::Orders, Feature::Recency, Feature::Rhythm],
             Self::WinBack => &[Feature::Recency, Feature::Rhythm],
-            Self::Activate | Self::Clearance | Self::Holiday => &[Feature::Orders],
+            Self::Activate | Self::Clearance | Self::Holiday | Self::Acquisition => &[Feature::Orders],
             Self::CrossSell | Self::BasketLift => &[Feature::Orders, Feature::Recency],
         }
     }
@@ -76,6 +80,7 @@ impl Goal {
             Self::Retain => "customers with three or more orders whose next order is about due or somewhat late",
             Self::WinBack => "customers whose last order is four weeks or more ago and much later than their habit",
             Self::Activate => "customers with one or two orders",
+            Self::Acquisition => "people without an order yet",
             Self::Clearance | Self::Holiday => "all customers with an order",
             Self::CrossSell | Self::BasketLift => "customers with three or more orders, one of them in the last eight weeks",
         }

@@ -4,9 +4,13 @@
 //! lets only those become candidates that [`clear()`] clears (invariant 6).
 
 mod brief;
+pub mod calendar;
 mod clear;
+mod clearance;
 mod goal;
+mod grid;
 pub mod law;
+pub mod lint;
 mod mechanics;
 pub mod menu;
 mod propose;

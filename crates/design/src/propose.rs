@@ -1,18 +1,21 @@
 //! From a goal to candidates.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use serde::Serialize;
-use youhui_commerce::{Micros, Money, TimeWindow};
+use youhui_commerce::{Micros, Money, ProductIx, TimeWindow};
 use youhui_profile::Shop;
 use youhui_promotion::{Audience, Basis, Condition, Effect, Limits, Promotion, Schedule, Scope, When};
 
 use crate::brief::{Brief, Shopper};
+use crate::calendar::{Holiday, next_holiday};
 use crate::clear::{Cleared, Economics, clear};
 use crate::goal::Goal;
 use crate::law::{Case, Feature, Market, MemberState, Presentation, PriceHistory};
 use crate::mechanics::{Draft, drafts};
 use crate::replay::{CompiledScope, Replay, Replayed};
-use crate::texts::texts;
+use crate::texts::{Wording, texts};
 
 /// How candidates are made.
 #[derive(Debug, Clone)]
@@ -29,6 +32,10 @@ pub struct Settings {
     pub history: PriceHistory,
     /// Where promotions run.
     pub channel: String,
+    /// Per cent more units for one per cent lower price, where that is known.
+    pub elasticity: Option<f64>,
+    /// When each product was replenished or first sold, where that is known: how old its stock is.
+    pub stocked_since: BTreeMap<ProductIx, Micros>,
 }
 
 /// A promotion that could be offered, and what it would be to each customer of its audience.
@@ -70,8 +77,9 @@ pub struct Proposal {
 pub fn propose(goals: &[Goal], shop: &Shop, shoppers: &[Shopper<'_>], settings: &Settings) -> Proposal {
     let mut proposal = Proposal::default();
     for &goal in goals {
-        let brief = Brief::new(goal, shop, shoppers, settings.as_of - 42 * TimeWindow::DAY);
-        if brief.eligible.is_empty() {
+        let brief = Brief::new(goal, shop, shoppers, settings);
+        // Who has no history need not be known to be invited.
+        if brief.eligible.is_empty() && goal != Goal::Acquisition {
             proposal.refused.push((goal.name().to_owned(), format!("nobody to offer it to: no {}", goal.rule())));
             continue;
         }
@@ -98,13 +106,26 @@ fn candidate(
     settings: &Settings,
 ) -> Result<Candidate, (String, String)> {
     let goal = brief.goal;
-    let window = schedule(goal, settings.as_of);
+    let (window, holiday) = schedule(goal, &draft, settings);
     let name = name_of(&draft.effect, draft.minimum_spend);
     let promotion_id = format!("{}-{}-{:02}", goal.name(), name.replace('_', "-"), number + 1);
-    let conditions =
-        draft.minimum_spend.map(|amount| Condition::SpendAtLeast { amount, basis: Basis::Remaining, scope: draft.scope.clone() });
+    let enough = draft.minimum_spend.map(|amount| Condition::SpendAtLeast { amount, basis: Basis::Remaining, scope: draft.scope.clone() });
+    let first_order = goal == Goal::Acquisition;
+    let first = first_order.then_some(Condition::NthOrder { n: 1 });
+    let wording = Wording {
+        effect: &draft.effect,
+        scope: &draft.scope,
+        minimum_spend: draft.minimum_spend,
+        currency: brief.currency(),
+        product_name: &draft.product_name,
+        window,
+        time_zone: &settings.time_zone,
+        per_customer: 1,
+        first_order,
+        holiday,
+    };
     let promotion = Promotion {
-        conditions: conditions.into_iter().collect(),
+        conditions: enough.into_iter().chain(first).collect(),
         audience: Audience { goal: goal.name().to_owned(), rule: audience_rule(brief, &draft, settings.market), groups: vec![] },
         schedule: Schedule {
             starts: Some(When::from_micros(window.start)),
@@ -113,7 +134,7 @@ fn candidate(
             ..Schedule::default()
         },
         limits: Limits { per_customer: Some(1), ..Limits::default() },
-        texts: texts(&draft.effect, &draft.scope, draft.minimum_spend, brief.currency(), &draft.product_name),
+        texts: texts(&wording),
         ..Promotion::new(promotion_id, brief.currency(), scoped(draft.effect.clone(), &draft.scope))
     };
     let title = promotion.texts.get("en").map_or(String::new(), |text| format!("{}: {}", goal.name(), text.condition));
@@ -135,22 +156,30 @@ fn candidate(
     let is_newcomer = |place: usize| {
         draft.newcomers_of.is_none_or(|category| !shoppers[place].features.categories.iter().any(|(bought, _)| *bought == category))
     };
-    let audience: Vec<(usize, Replayed)> = brief
-        .eligible
-        .iter()
-        .filter(|&&place| is_newcomer(place))
-        .map(|&place| (place, replay.of(&shoppers[place], settings.as_of)))
-        .collect();
+    // Who has no baskets is taken to be as the segment that the brief looked at, on average.
+    let prior = first_order.then(|| replay.mean_of(shoppers, Goal::Activate, settings.as_of));
+    let of = |place: usize| prior.unwrap_or_else(|| replay.of(&shoppers[place], settings.as_of));
+    let audience: Vec<(usize, Replayed)> =
+        brief.eligible.iter().filter(|&&place| is_newcomer(place)).map(|&place| (place, of(place))).collect();
     let customers = audience.len();
-    let mean = |of: fn(&Replayed) -> f64| audience.iter().map(|(_, replayed)| of(replayed)).sum::<f64>() / customers.max(1) as f64;
+    let mean = |of: fn(&Replayed) -> f64| match prior {
+        Some(prior) => of(&prior),
+        None => audience.iter().map(|(_, replayed)| of(replayed)).sum::<f64>() / customers.max(1) as f64,
+    };
     let figures =
         Figures { customers, reach: mean(|replayed| replayed.reach), mean_cost: mean(|replayed| replayed.cost), margin: draft.margin };
     let cost = Money::new(youhui_profile::shop::to_minor(figures.mean_cost), brief.currency());
+    let whose = if first_order {
+        "the last 12 weeks of customers with one or two orders, who stand in for people without any"
+    } else {
+        "their last 12 weeks"
+    };
     let reason = format!(
-        "For {customers} {}{}. {}. On their last 12 weeks it would have applied to {:.0} % of baskets and cost {cost} a customer in four weeks with nobody changing anything; the goods carry {:.0} % margin.",
+        "For {customers} {}{}. {}{}. On {whose} it would have applied to {:.0} % of baskets and cost {cost} a customer in four weeks with nobody changing anything; the goods carry {:.0} % margin.",
         told_rule(brief, &draft),
         if is_open(settings.market) { "; whoever else meets its conditions has it too, which these figures don't count" } else { "" },
         capitalised(&draft.why),
+        holiday.map_or_else(String::new, |holiday| format!("; for {} ({}) on {}", holiday.en, holiday.zh, holiday.date)),
         100.0 * figures.reach,
         100.0 * draft.margin
     );
@@ -211,27 +240,33 @@ fn capitalised(text: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// Four weeks from tomorrow; for a holiday the week that ends with it.
-fn schedule(goal: Goal, as_of: Micros) -> TimeWindow {
-    if goal == Goal::Holiday {
-        let holiday = next_holiday(as_of);
-        return TimeWindow { start: holiday - 6 * TimeWindow::DAY, end: holiday + TimeWindow::DAY };
+/// Four weeks from the moment that customers are known up to; for a holiday the week that ends with
+/// it; for a step of a markdown its own time.
+fn schedule(goal: Goal, draft: &Draft, settings: &Settings) -> (TimeWindow, Option<Holiday>) {
+    let as_of = settings.as_of;
+    let four_weeks = TimeWindow { start: as_of, end: as_of.saturating_add(28 * TimeWindow::DAY) };
+    if let Some(window) = draft.window {
+        return (window, None);
     }
-    TimeWindow { start: as_of, end: as_of + 28 * TimeWindow::DAY }
+    match (goal == Goal::Holiday).then(|| holiday_week(settings)).flatten() {
+        Some((window, holiday)) => (window, Some(holiday)),
+        None => (four_weeks, None),
+    }
 }
 
-/// The next of a few holidays with a fixed date that is at least a week away: New Year's Day,
-/// Valentine's Day, 10 May, Singles' Day, Christmas Eve. Moving and lunar
-/// holidays need a calendar, which a later version brings.
-fn next_holiday(as_of: Micros) -> Micros {
-    const DATES: [(i8, i8); 5] = [(1, 1), (2, 14), (5, 10), (11, 11), (12, 24)];
-    let first = jiff::Timestamp::from_microsecond(as_of + 7 * TimeWindow::DAY)
-        .map_or(1970, |time| jiff::tz::TimeZone::UTC.to_datetime(time).year());
-    (first..first.saturating_add(2))
-        .flat_map(|year| DATES.map(|(month, day)| (year, month, day)))
-        .filter_map(|(year, month, day)| jiff::civil::Date::new(year, month, day).ok())
-        .filter_map(|date| jiff::tz::TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok())
-        .map(|time| time.as_microsecond())
-        .find(|&time| time >= as_of + 7 * TimeWindow::DAY)
-        .unwrap_or(as_of + 28 * TimeWindow::DAY)
+/// The seven local days that end with the next holiday of the market that is a week away or more.
+fn holiday_week(settings: &Settings) -> Option<(TimeWindow, Holiday)> {
+    let zone = jiff::tz::TimeZoneDatabase::bundled().get(&settings.time_zone).ok()?;
+    let today = zone.to_datetime(jiff::Timestamp::from_microsecond(settings.as_of).ok()?).date();
+    let days = |count: i64| jiff::Span::new().try_days(count).ok();
+    let holiday = next_holiday(settings.market, today.checked_add(days(7)?).ok()?)?;
+    let midnight = |date: jiff::civil::Date| -> Option<Micros> {
+        Some(zone.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok()?.as_microsecond())
+    };
+    let start = midnight(holiday.date.checked_sub(days(6)?).ok()?)?;
+    Some((TimeWindow { start, end: midnight(holiday.date.checked_add(days(1)?).ok()?)? }, holiday))
 }
+
+#[cfg(test)]
+#[path = "propose_tests.rs"]
+mod tests;

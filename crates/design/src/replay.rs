@@ -5,6 +5,7 @@ use youhui_commerce::{Catalogue, Micros, TimeWindow};
 use youhui_promotion::{Basket, Condition, Context, Effect, Line, Name, Promotion, Promotions, Schedule, Scope};
 
 use crate::brief::Shopper;
+use crate::goal::Goal;
 
 /// Days of one use of a promotion that may be used once.
 const PERIOD: i64 = 28 * TimeWindow::DAY;
@@ -117,7 +118,7 @@ impl Replay {
                 continue;
             }
             applied += 1;
-            let period = usize::try_from((as_of - basket.time) / PERIOD).unwrap_or(3);
+            let period = usize::try_from(as_of.saturating_sub(basket.time) / PERIOD).unwrap_or(3);
             if let Some(first) = used.get_mut(period).filter(|used| !**used) {
                 *first = true;
                 let value: i64 = priced.gifts.iter().map(|gift| gift.quantity * gift.value).sum();
@@ -131,6 +132,21 @@ impl Replay {
             affinity: if whole > 0 { inside as f64 / whole as f64 } else { 0.0 },
             reach: if shopper.baskets.is_empty() { 0.0 } else { f64::from(applied) / shopper.baskets.len() as f64 },
         }
+    }
+
+    /// What it would have been on average to the shoppers that a goal is for; to all where it is for none.
+    pub(crate) fn mean_of(&self, shoppers: &[Shopper<'_>], goal: Goal, as_of: Micros) -> Replayed {
+        let mut them: Vec<&Shopper<'_>> = shoppers.iter().filter(|shopper| goal.is_for(shopper.features)).collect();
+        if them.is_empty() {
+            them = shoppers.iter().collect();
+        }
+        let size = them.len().max(1) as f64;
+        them.into_iter().map(|shopper| self.of(shopper, as_of)).fold(Replayed::default(), |mean, one| Replayed {
+            saving: mean.saving + one.saving / size,
+            cost: mean.cost + one.cost / size,
+            affinity: mean.affinity + one.affinity / size,
+            reach: mean.reach + one.reach / size,
+        })
     }
 
     /// A line of the past: what was paid for it is known, and a unit's price only on average.

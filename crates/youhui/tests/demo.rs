@@ -125,7 +125,7 @@ fn a_user_error_says_what_to_do() {
     check(
         &["--goal", "world-peace"],
         expect![
-            "error: invalid value 'world-peace' for '--goal <GOAL>': no such goal; write one of retain, win-back, activate, clearance, holiday, cross-sell, basket-lift"
+            "error: invalid value 'world-peace' for '--goal <GOAL>': no such goal; write one of retain, win-back, activate, clearance, holiday, cross-sell, basket-lift, acquisition"
         ],
     );
     check(&["--margin-floor", "5"], expect!["error: --margin-floor 5: give a share from 0 to below 1, such as 0.05"]);

@@ -3,12 +3,9 @@
 use youhui_commerce::Money;
 use youhui_promotion::{ItemPrice, Most, Scope};
 
-use super::Draft;
+use super::{Draft, NO_STOCK};
 use crate::brief::{Brief, Sales};
 use crate::goal::Goal;
-
-/// Shares taken off to try.
-const DEPTHS: [f64; 2] = [0.10, 0.20];
 
 pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
     let fell = |sales: &Sales| sales.units >= 10 && 3 * sales.recent_units <= 2 * (sales.units - sales.recent_units);
@@ -19,15 +16,19 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
     // What few buy interests few: one in fifty of the audience, where there are such products.
     let (known, rare): (Vec<_>, Vec<_>) =
         products.into_iter().partition(|(_, sales)| sales.customers as usize * 50 >= brief.eligible.len());
-    let chosen = known.into_iter().chain(rare).take(2);
+    let chosen = known.into_iter().chain(rare).take(3);
     let money = |amount: i64| Money::new(amount, brief.currency()).to_string();
     chosen
-        .flat_map(|(place, sales)| DEPTHS.map(|depth| (place, sales, depth)))
+        .flat_map(|(place, sales)| brief.depths(sales.margin()).into_iter().map(move |depth| (place, sales, f64::from(depth) / 10_000.0)))
         .filter_map(|(place, sales, depth)| {
             let product = brief.shop.catalogue.get(place)?;
             let unit_price = price_tag(sales.unit_price() as f64 * (1.0 - depth), minor);
-            let why =
-                format!("{} customers of the audience bought it in 12 weeks, at {} on average", sales.customers, money(sales.unit_price()));
+            let fallback = if brief.goal == Goal::Clearance { NO_STOCK } else { "" };
+            let why = format!(
+                "{fallback}{} customers of the audience bought it in 12 weeks, at {} on average",
+                sales.customers,
+                money(sales.unit_price())
+            );
             let most = Most { units: Some(2), ..Most::default() };
             Some(Draft {
                 scope: Scope::products([&*product.product_id]),

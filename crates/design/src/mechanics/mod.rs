@@ -3,12 +3,15 @@
 mod fixed_coupon;
 mod gift;
 mod item_price;
+mod markdown;
 mod percent_off;
 mod spend_and_save;
 
+use youhui_commerce::TimeWindow;
 use youhui_promotion::{Effect, Scope};
 
 use crate::brief::Brief;
+use crate::goal::Goal;
 
 /// A promotion that a mechanic suggests, before it is cleared.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub(crate) struct Draft {
     pub(crate) product_name: String,
     /// Only for customers who don't buy this category.
     pub(crate) newcomers_of: Option<u32>,
+    /// When it runs, where that is not the goal's own time.
+    pub(crate) window: Option<TimeWindow>,
     /// Why these figures, in words.
     pub(crate) why: String,
 }
@@ -44,6 +49,7 @@ impl Draft {
             gift_cost: 0,
             product_name: String::new(),
             newcomers_of: None,
+            window: None,
             why,
         }
     }
@@ -59,10 +65,26 @@ impl Draft {
     }
 }
 
-/// The drafts of every mechanic, in a fixed order.
+/// The drafts of every mechanic, in a fixed order; of two that are the same, the first.
 pub(crate) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
-    [percent_off::drafts, spend_and_save::drafts, fixed_coupon::drafts, item_price::drafts, gift::drafts]
-        .into_iter()
-        .flat_map(|mechanic| mechanic(brief))
-        .collect()
+    // What clears goods is about goods, not about baskets.
+    let mechanics: &[fn(&Brief<'_>) -> Vec<Draft>] = match brief.goal {
+        Goal::Clearance if brief.stocked().next().is_some() => &[markdown::drafts],
+        Goal::Clearance => &[percent_off::drafts, item_price::drafts],
+        _ => &[percent_off::drafts, spend_and_save::drafts, fixed_coupon::drafts, item_price::drafts, gift::drafts],
+    };
+    let mut drafts: Vec<Draft> = Vec::new();
+    for draft in mechanics.iter().flat_map(|mechanic| mechanic(brief)) {
+        let same = |other: &Draft| {
+            (&other.effect, &other.scope, other.minimum_spend, other.window)
+                == (&draft.effect, &draft.scope, draft.minimum_spend, draft.window)
+        };
+        if !drafts.iter().any(same) {
+            drafts.push(draft);
+        }
+    }
+    drafts
 }
+
+/// What clearance without stock on record says.
+const NO_STOCK: &str = "no stock is on record, so falling sales stand in for it: ";

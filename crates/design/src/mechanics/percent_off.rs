@@ -3,12 +3,9 @@
 use youhui_commerce::Money;
 use youhui_promotion::PercentOff;
 
-use super::Draft;
+use super::{Draft, NO_STOCK};
 use crate::brief::Brief;
 use crate::goal::Goal;
-
-/// Depths to try, in hundredths of a per cent. What the margin can't carry is refused later.
-const DEPTHS: [u32; 3] = [500, 1000, 1500];
 
 pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
     let money = |amount: i64| Money::new(amount, brief.currency()).to_string();
@@ -22,7 +19,7 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
                     brief.eligible.len(),
                     money(sales.amount / i64::from(sales.customers.max(1)))
                 );
-                DEPTHS[1..].iter().map(move |&basis_points| (basis_points, category, why.clone())).collect::<Vec<_>>()
+                brief.depths(sales.margin()).into_iter().map(move |basis_points| (basis_points, category, why.clone())).collect::<Vec<_>>()
             })
             .map(|(basis_points, category, why)| Draft {
                 newcomers_of: Some(category),
@@ -31,18 +28,20 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
             .collect(),
         Goal::Clearance => falling_categories(brief)
             .into_iter()
-            .map(|(category, sales)| {
+            .flat_map(|(category, sales)| brief.depths(sales.margin()).into_iter().map(move |depth| (category, sales, depth)))
+            .map(|(category, sales, basis_points)| {
                 let why = format!(
-                    "sold {} units in the last six weeks after {} in the six before",
+                    "{NO_STOCK}sold {} units in the last six weeks after {} in the six before",
                     sales.recent_units,
                     sales.units - sales.recent_units
                 );
-                Draft::on_category(brief, category, PercentOff { basis_points: 1500, ..PercentOff::default() }, why)
+                Draft::on_category(brief, category, PercentOff { basis_points, ..PercentOff::default() }, why)
             })
             .collect(),
-        _ => DEPTHS
-            .iter()
-            .map(|&basis_points| {
+        _ => brief
+            .depths(brief.total.margin())
+            .into_iter()
+            .map(|basis_points| {
                 // No basket is given more than that depth of a large basket.
                 let cap = crate::brief::round_amount(
                     brief.basket(90) as f64 * f64::from(basis_points) / 10_000.0,
@@ -55,8 +54,19 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
                 );
                 Draft::on_everything(brief, PercentOff { basis_points, cap: Some(cap), ..PercentOff::default() }, why)
             })
+            .chain(on_what_they_buy(brief))
             .collect(),
     }
+}
+
+/// The two categories that earn most with the audience.
+fn on_what_they_buy(brief: &Brief<'_>) -> Vec<Draft> {
+    let draft = |category, sales: crate::brief::Sales, basis_points| {
+        let why = format!("{} of {} customers in the audience bought it in 12 weeks", sales.customers, brief.eligible.len());
+        Draft::on_category(brief, category, PercentOff { basis_points, ..PercentOff::default() }, why)
+    };
+    let top = brief.earning_categories().into_iter().take(2);
+    top.flat_map(|(category, sales)| brief.depths(sales.margin()).into_iter().map(move |depth| draft(category, sales, depth))).collect()
 }
 
 /// The three categories that earn most of those that most of the audience doesn't buy.

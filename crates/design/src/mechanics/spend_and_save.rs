@@ -7,15 +7,18 @@ use youhui_promotion::{Off, SpendAndSave, Tier};
 use super::Draft;
 use crate::brief::{Brief, round_amount};
 
-/// (percentile of the first tier, of the second, share given back).
-const SHAPES: [(usize, usize, f64); 3] = [(60, 85, 0.06), (75, 90, 0.08), (75, 90, 0.12)];
+/// (percentile of the first tier, of the second).
+const SHAPES: [(usize, usize); 4] = [(60, 85), (70, 90), (75, 90), (80, 95)];
 
 pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
     let money = |amount: i64| Money::new(amount, brief.currency()).to_string();
     let minor = brief.currency().minor_units();
-    SHAPES
-        .iter()
-        .filter_map(|&(first, second, share)| {
+    // The deepest is given at the second tier, just at its threshold.
+    let shares = brief.depths(brief.total.margin()).into_iter().map(|depth| f64::from(depth) / 11_000.0);
+    shares
+        .flat_map(|share| SHAPES.map(|(first, second)| (first, second, share)))
+        .filter(|_| brief.basket(50) > 0)
+        .filter_map(|(first, second, share)| {
             let spend = [first, second].map(|percent| round_amount(brief.basket(percent) as f64, minor));
             let save = [spend[0] as f64 * share, spend[1] as f64 * share * 1.1].map(|amount| whole(amount, minor));
             let mut tiers = vec![Tier { from: spend[0], off: Off::Amount(save[0]) }];
@@ -33,8 +36,8 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
         .collect()
 }
 
-/// The nearest half of a major unit, or the nearest minor unit where that is the smallest.
+/// Down to half a major unit, or to a minor unit where that is the smallest: no deeper than asked for.
 fn whole(amount: f64, minor_units: i64) -> i64 {
     let step = (minor_units / 2).max(1);
-    youhui_profile::shop::to_minor(amount / step as f64).max(1) * step
+    youhui_profile::shop::to_minor((amount / step as f64 + 1e-9).floor()) * step
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
-use youhui_commerce::{Campaign, EventKind, EventTable, Exposure, Micros, Offer, ShopClock, SubjectId, TimeWindow};
+use youhui_commerce::{Campaign, EventKind, EventTable, Exposure, Micros, Offer, ProductIx, ShopClock, SubjectId, TimeWindow};
 use youhui_privacy::{ConsentLedger, PermittedProfile, Purpose};
 use youhui_profile::lifetime::{BgNbd, GammaGamma, LifetimeError, lifetime_value};
 use youhui_profile::sequence::{Encoder, EncoderConfig, EpochReport, Sequence, SequenceQuality, evaluate};
@@ -341,4 +341,16 @@ pub(crate) fn assemble(
         })
         .collect();
     Customers { profiles, withheld, permitted, lifetime: lifetimes.0, learned, coordinates: embedded.coordinates }
+}
+
+/// When each product was first sold: how old its stock is at most, as no replenishment is on record.
+pub(crate) fn first_sales(loaded: &Loaded) -> BTreeMap<ProductIx, Micros> {
+    let mut first = BTreeMap::new();
+    for table in &loaded.buckets {
+        for row in (0..table.len()).filter(|&row| table.kind[row] == EventKind::Order && table.product[row] != EventTable::NO_PRODUCT) {
+            let time = first.entry(table.product[row]).or_insert(Micros::MAX);
+            *time = table.time[row].min(*time);
+        }
+    }
+    first
 }

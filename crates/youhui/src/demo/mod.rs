@@ -245,6 +245,8 @@ fn design(request: &Request, loaded: &Loaded, customers: &Customers) -> Proposal
         market: Market::UnitedStates,
         history: PriceHistory::default(),
         channel: "shop".to_owned(),
+        elasticity: price_response(&loaded.buckets, shop, end).map(|found| found.elasticity),
+        stocked_since: customers::first_sales(loaded),
     };
     propose(&request.goals, shop, &shoppers, &settings)
 }
