@@ -65,6 +65,14 @@ fn the_summary_has_the_names_that_scripts_rely_on() {
     // Measured 0.380 against 0.271: well apart on any machine.
     assert!(sequence["ndcg_10"].as_f64().unwrap() > sequence["popularity"]["ndcg_10"].as_f64().unwrap() + 0.05);
     assert!(found["proposed"]["lp_gap"].as_f64().unwrap() <= 0.001);
+    let menu = &found["menu"];
+    let chosen = menu["chosen"].as_array().unwrap();
+    assert!(!chosen.is_empty() && chosen.len() <= 8);
+    assert!(chosen.iter().all(|choice| choice["why"].as_str().unwrap().starts_with("adds ") && choice["adds"].as_f64().unwrap() >= 0.0));
+    let (value, bound) = (menu["value"].as_f64().unwrap(), menu["bound"].as_f64().unwrap());
+    assert!(value <= bound && menu["cost"].as_f64().unwrap() <= found["budget"].as_f64().unwrap());
+    let proposed = found["proposed"]["incremental_profit"]["estimate"].as_f64().unwrap();
+    assert!(proposed <= bound + 1.0, "{proposed} {bound}: no plan beats the bound but by the rounding of costs");
     let stages: Vec<&str> = found["stages"].as_array().unwrap().iter().map(|stage| stage["name"].as_str().unwrap()).collect();
     assert_eq!(stages, ["import", "profile", "lifetime", "encoder", "design", "response", "allocation", "report"]);
     assert!(found["stages"].as_array().unwrap().iter().all(|stage| stage["seconds"].as_f64().unwrap() > 0.0));

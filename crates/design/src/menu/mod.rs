@@ -79,10 +79,11 @@ impl Choice {
             more => format!("; it stands for {more} more that are nearly the same"),
         };
         let only = match self.only {
-            0 => "all of whom something else on the menu would do for too".to_owned(),
-            only => format!("to {only} of whom nothing else on the menu is worth giving"),
+            0 => "for all of whom something else on the menu would be worth giving too".to_owned(),
+            only => format!("for {only} of whom nothing else on the menu is worth giving"),
         };
-        format!("adds {adds} to what the others are worth: it is the best for {} customers, {only}{alike}", self.customers)
+        let whom = if self.customers == 1 { "customer" } else { "customers" };
+        format!("adds {adds} to what the others are worth: it is the best for {} {whom}, {only}{alike}", self.customers)
     }
 }
 

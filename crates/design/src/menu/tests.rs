@@ -92,7 +92,7 @@ fn what_complements_is_chosen_before_what_repeats() {
     let words = menu.chosen[0].explain(|amount| format!("${amount:.2}"));
     assert_eq!(
         words,
-        "adds $18.00 to what the others are worth: it is the best for 2 customers, to 2 of whom nothing else on the menu is worth giving"
+        "adds $18.00 to what the others are worth: it is the best for 2 customers, for 2 of whom nothing else on the menu is worth giving"
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod customers;
 mod judge;
+mod menu;
 mod outputs;
 mod plan;
 mod report;

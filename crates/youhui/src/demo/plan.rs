@@ -4,6 +4,7 @@
 use serde::Serialize;
 use youhui_allocation::{Offer, Solution, budget_curve, solve};
 use youhui_commerce::SubjectId;
+use youhui_design::menu::Menu;
 use youhui_design::{Candidate, Proposal, Replayed};
 use youhui_evaluation::{Comparison, Estimate};
 use youhui_privacy::PermittedProfile;
@@ -106,7 +107,9 @@ pub(crate) struct BudgetPoint {
 pub(crate) struct Plan {
     /// Minor units.
     pub(crate) budget: i64,
-    /// By customer, in the order of the profiles.
+    /// What is offered at all.
+    pub(crate) menu: Menu,
+    /// By customer, in the order of the profiles; of what is on the menu.
     pub(crate) offerings: Vec<Vec<Offering>>,
     pub(crate) solution: Solution,
     pub(crate) curve: Vec<BudgetPoint>,
@@ -184,11 +187,12 @@ pub(crate) fn plan(
     judged: Option<&Judged>,
     terms: Terms,
 ) -> Plan {
-    let offerings = predict(loaded, customers, proposal, model, terms.contact_cost);
+    let mut offerings = predict(loaded, customers, proposal, model, terms.contact_cost);
     let minor = loaded.shop.currency.minor_units() as f64;
     let revenue: i64 = customers.profiles.iter().map(|profile| profile.profile().features.recent_amount[0]).sum();
     let budget = terms.budget.unwrap_or_else(|| youhui_profile::shop::to_minor(revenue as f64 / 100.0)).max(0);
     let held_out: Vec<bool> = customers.profiles.iter().map(|profile| is_held_out(profile.subject(), terms.seed)).collect();
+    let menu = super::menu::choose(&mut offerings, &held_out, proposal, budget as f64 / minor);
     let priced: Vec<Vec<Offer>> = offerings
         .iter()
         .zip(&held_out)
@@ -233,7 +237,7 @@ pub(crate) fn plan(
         .collect();
     let forecast = policies.forecast(&given);
     let trial = judged.and_then(|judged| trial(&proposed, judged));
-    Plan { budget, curve, shipped, why, assignments, proposed, forecast, predicted, trial, solution, offerings }
+    Plan { budget, menu, curve, shipped, why, assignments, proposed, forecast, predicted, trial, solution, offerings }
 }
 
 fn priced(offering: &Offering, minor: f64) -> Offer {

@@ -35,6 +35,7 @@ pub(crate) fn plan(run: &Run) -> Value {
         "customers_withheld": run.customers.withheld,
         "events": run.events(),
         "candidates": run.proposal.candidates.len(),
+        "menu": super::menu::json(run),
         "refused_drafts": run.proposal.refused.len(),
         "goals": run.goals.iter().map(|goal| goal.name()).collect::<Vec<_>>(),
         "budget": major(plan.budget),

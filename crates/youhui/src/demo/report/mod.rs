@@ -33,6 +33,7 @@ fn page(run: &Run) -> Markup {
                     p class="muted" { (summary::profit_basis(run)) " Intervals are 95 %. " span class="tag" { "observational" } " marks what was learnt from campaigns that were targeted, not randomised: it can still be wrong in a way that no interval shows." }
                     (sections::comparison(run))
                     (sections::customers(run))
+                    (crate::demo::menu::section(run))
                     (sections::offers(run))
                     (sections::response(run))
                     (sections::budget(run))
