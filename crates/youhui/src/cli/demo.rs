@@ -44,11 +44,11 @@ pub(crate) struct Args {
     format: Format,
 }
 
-fn goal_help() -> String {
+pub(crate) fn goal_help() -> String {
     format!("What promotions are for, one of {}; may be given several times", Goal::ALL.map(Goal::name).join(", "))
 }
 
-fn parse_goal(text: &str) -> Result<Goal, String> {
+pub(crate) fn parse_goal(text: &str) -> Result<Goal, String> {
     Goal::from_name(text).ok_or_else(|| format!("no such goal; write one of {}", Goal::ALL.map(Goal::name).join(", ")))
 }
 

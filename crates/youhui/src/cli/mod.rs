@@ -3,6 +3,7 @@
 pub(crate) mod allocate;
 pub(crate) mod dataset;
 pub(crate) mod demo;
+pub(crate) mod design;
 pub(crate) mod evaluate;
 pub(crate) mod import;
 pub(crate) mod price;

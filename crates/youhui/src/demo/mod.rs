@@ -1,10 +1,12 @@
 //! The whole loop: import → profile → design → response → allocation → plan → report.
 
 mod customers;
+pub(crate) mod designed;
 mod judge;
 mod menu;
 mod outputs;
 mod plan;
+mod prices;
 mod report;
 mod source;
 mod stages;
@@ -112,7 +114,7 @@ pub(crate) fn run(request: &Request, console: Console) -> Result<Summary, CliErr
         let line = format!("{} events of {} customers", thousands(events as u64), thousands(known.len() as u64));
         Ok(((loaded, known, withheld), line))
     })?;
-    let money = Amounts::of(request, &loaded.shop)?;
+    let money = Amounts::of(request.budget, request.contact_cost, &loaded.shop)?;
     let lifetimes = stages.run("lifetime", "fitting lifetime value", |_| {
         let lifetimes = customers::lifetimes(&known);
         let line = lifetimes.0.as_ref().map_or_else(|why| format!("no model: {why}"), |_| "BG/NBD and Gamma-Gamma fitted".to_owned());
@@ -139,7 +141,8 @@ pub(crate) fn run(request: &Request, console: Console) -> Result<Summary, CliErr
     })?;
     let customers = customers::assemble(&loaded, known, withheld, lifetimes, learned);
     let proposal = stages.run("design", "designing promotions", |_| {
-        let proposal = design(request, &loaded, &customers);
+        let brief = Brief { goals: &request.goals, margin_floor: request.margin_floor, market: MARKET };
+        let proposal = design(&brief, &loaded, &customers);
         let line = format!("{} candidates, {} drafts refused", proposal.candidates.len(), proposal.refused.len());
         Ok((proposal, line))
     })?;
@@ -199,7 +202,7 @@ struct Amounts {
 }
 
 impl Amounts {
-    fn of(request: &Request, shop: &Shop) -> Result<Self, CliError> {
+    fn of(budget: Option<f64>, contact_cost: f64, shop: &Shop) -> Result<Self, CliError> {
         let minor = |name: &str, major: f64| {
             // A double holds whole numbers up to 2⁵³ exactly.
             let within = major.is_finite() && (0.0..9e15).contains(&(major * shop.currency.minor_units() as f64));
@@ -209,14 +212,34 @@ impl Amounts {
                 .ok_or_else(|| CliError::usage(format!("--{name} {major:?}: give an amount from 0 up in {}", shop.currency.code())))
         };
         Ok(Self {
-            budget: request.budget.map(|budget| minor("budget", budget)).transpose()?,
-            contact_cost: minor("contact-cost", request.contact_cost)?,
+            budget: budget.map(|budget| minor("budget", budget)).transpose()?,
+            contact_cost: minor("contact-cost", contact_cost)?,
         })
     }
 }
 
+/// Whose law the demo's promotions pass: the bundled data are of shops in the United States.
+const MARKET: Market = Market::UnitedStates;
+
+/// A store has no channels yet: all that is sold is sold in one.
+const CHANNEL: &str = "shop";
+
+/// What is to be designed.
+struct Brief<'a> {
+    goals: &'a [Goal],
+    margin_floor: f64,
+    market: Market,
+}
+
+impl Brief<'_> {
+    /// Whether the market's law measures reductions from earlier prices.
+    const fn needs_prices(&self) -> bool {
+        matches!(self.market, Market::Eu | Market::China)
+    }
+}
+
 /// Shoppers with their last twelve weeks' baskets, and the candidates designed for them.
-fn design(request: &Request, loaded: &Loaded, customers: &Customers) -> Proposal {
+fn design(brief: &Brief<'_>, loaded: &Loaded, customers: &Customers) -> Proposal {
     let end = loaded.span.end;
     let shop = &loaded.shop;
     let baskets = map_customers(&loaded.buckets, |customer| {
@@ -239,17 +262,16 @@ fn design(request: &Request, loaded: &Loaded, customers: &Customers) -> Proposal
         profiles.zip(baskets.into_iter().flatten()).map(|(Profile { features, .. }, baskets)| Shopper { features, baskets }).collect();
     let time_zone = shop.clock.zone().iana_name().unwrap_or("UTC").to_owned();
     let settings = Settings {
-        margin_floor: request.margin_floor,
+        margin_floor: brief.margin_floor,
         as_of: end,
         time_zone,
-        // The bundled data are of shops in the United States; their law asks for no history of prices.
-        market: Market::UnitedStates,
-        history: PriceHistory::default(),
-        channel: "shop".to_owned(),
+        market: brief.market,
+        history: if brief.needs_prices() { prices::from_sales(loaded, brief.market, CHANNEL) } else { PriceHistory::default() },
+        channel: CHANNEL.to_owned(),
         elasticity: price_response(&loaded.buckets, shop, end).map(|found| found.elasticity),
         stocked_since: customers::first_sales(loaded),
     };
-    propose(&request.goals, shop, &shoppers, &settings)
+    propose(brief.goals, shop, &shoppers, &settings)
 }
 
 /// 1234567 as 1,234,567.

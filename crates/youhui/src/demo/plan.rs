@@ -4,7 +4,7 @@
 use serde::Serialize;
 use youhui_allocation::{Offer, Solution, budget_curve, solve};
 use youhui_commerce::SubjectId;
-use youhui_design::menu::Menu;
+use youhui_design::menu::{Menu, MenuTerms};
 use youhui_design::{Candidate, Proposal, Replayed};
 use youhui_evaluation::{Comparison, Estimate};
 use youhui_privacy::PermittedProfile;
@@ -189,10 +189,9 @@ pub(crate) fn plan(
 ) -> Plan {
     let mut offerings = predict(loaded, customers, proposal, model, terms.contact_cost);
     let minor = loaded.shop.currency.minor_units() as f64;
-    let revenue: i64 = customers.profiles.iter().map(|profile| profile.profile().features.recent_amount[0]).sum();
-    let budget = terms.budget.unwrap_or_else(|| youhui_profile::shop::to_minor(revenue as f64 / 100.0)).max(0);
+    let budget = budget_of(customers, terms.budget);
     let held_out: Vec<bool> = customers.profiles.iter().map(|profile| is_held_out(profile.subject(), terms.seed)).collect();
-    let menu = super::menu::choose(&mut offerings, &held_out, proposal, budget as f64 / minor);
+    let menu = super::menu::choose(&mut offerings, &held_out, proposal, budget as f64 / minor, MenuTerms::default().most);
     let priced: Vec<Vec<Offer>> = offerings
         .iter()
         .zip(&held_out)
@@ -238,6 +237,12 @@ pub(crate) fn plan(
     let forecast = policies.forecast(&given);
     let trial = judged.and_then(|judged| trial(&proposed, judged));
     Plan { budget, menu, curve, shipped, why, assignments, proposed, forecast, predicted, trial, solution, offerings }
+}
+
+/// The budget in minor units: 1 % of the last 28 days' revenue where none is given.
+pub(crate) fn budget_of(customers: &Customers, budget: Option<i64>) -> i64 {
+    let revenue: i64 = customers.profiles.iter().map(|profile| profile.profile().features.recent_amount[0]).sum();
+    budget.unwrap_or_else(|| youhui_profile::shop::to_minor(revenue as f64 / 100.0)).max(0)
 }
 
 fn priced(offering: &Offering, minor: f64) -> Offer {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use youhui_evaluation::{Comparison, Estimate};
 use youhui_profile::sequence::Ranking;
+use youhui_response::EffectModel;
 use youhui_response::effect::RestsOn;
 
 use super::Run;
@@ -35,7 +36,7 @@ pub(crate) fn plan(run: &Run) -> Value {
         "customers_withheld": run.customers.withheld,
         "events": run.events(),
         "candidates": run.proposal.candidates.len(),
-        "menu": super::menu::json(run),
+        "menu": super::menu::Shown::of(run).json(),
         "refused_drafts": run.proposal.refused.len(),
         "goals": run.goals.iter().map(|goal| goal.name()).collect::<Vec<_>>(),
         "budget": major(plan.budget),
@@ -74,7 +75,12 @@ fn profit(forecast: &Forecast, run: &Run) -> Value {
 
 /// What predictions rest on, in a few words.
 pub(crate) fn rests_on(run: &Run) -> String {
-    match run.model.as_ref().map(|model| model.rests_on) {
+    rests_on_model(run.model.as_ref())
+}
+
+/// The same of a model.
+pub(crate) fn rests_on_model(model: Option<&EffectModel>) -> String {
+    match model.map(|model| model.rests_on) {
         None => "from nothing: every effect is taken as 0".to_owned(),
         Some(RestsOn::Campaigns { campaigns, treated }) => format!("from {campaigns} campaigns and {treated} exposures, observational"),
         Some(RestsOn::Prices(found)) => {
