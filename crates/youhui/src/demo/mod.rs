@@ -211,10 +211,7 @@ impl Amounts {
                 .then_some(amount)
                 .ok_or_else(|| CliError::usage(format!("--{name} {major:?}: give an amount from 0 up in {}", shop.currency.code())))
         };
-        Ok(Self {
-            budget: budget.map(|budget| minor("budget", budget)).transpose()?,
-            contact_cost: minor("contact-cost", contact_cost)?,
-        })
+        Ok(Self { budget: budget.map(|budget| minor("budget", budget)).transpose()?, contact_cost: minor("contact-cost", contact_cost)? })
     }
 }
 

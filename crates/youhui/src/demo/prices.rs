@@ -7,8 +7,7 @@ use youhui_design::law::{Market, Offered, PriceHistory, Shelf, Transacted};
 use super::customers::Loaded;
 
 /// What is said of it.
-pub(crate) const INFERRED: &str =
-    "Prices are inferred from order lines: a sale's price is taken as the shelf's until the next sale. Import what was really offered before you rely on a claim.";
+pub(crate) const INFERRED: &str = "Prices are inferred from order lines: a sale's price is taken as the shelf's until the next sale. Import what was really offered before you rely on a claim.";
 
 /// Every sale of a unit that cost something, in one market and channel.
 pub(crate) fn from_sales(loaded: &Loaded, market: Market, channel: &str) -> PriceHistory {
