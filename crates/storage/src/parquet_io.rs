@@ -51,19 +51,28 @@ pub fn write_parquet(path: &Path, batch: &RecordBatch) -> Result<(), StoreError>
 /// Writes a file that nobody reads yet: the manifest will name it.
 pub(crate) fn write_new(path: &Path, batch: &RecordBatch) -> Result<(), StoreError> {
     let file = File::create(path).map_err(StoreError::io(path))?;
+    let mut writer = ArrowWriter::try_new(BufWriter::new(file), batch.schema(), Some(properties())).map_err(StoreError::parquet(path))?;
+    writer.write(batch).map_err(StoreError::parquet(path))?;
+    close(path, writer)
+}
+
+/// Ends a file and makes sure that it is on the disk.
+pub(crate) fn close(path: &Path, writer: ArrowWriter<BufWriter<File>>) -> Result<(), StoreError> {
+    let buffer = writer.into_inner().map_err(StoreError::parquet(path))?;
+    let file = buffer.into_inner().map_err(|error| StoreError::Io { path: path.to_owned(), source: error.into_error() })?;
+    file.sync_all().map_err(StoreError::io(path))
+}
+
+/// How files of ours are written.
+pub(crate) fn properties() -> WriterProperties {
     let random = |name: &str| ColumnPath::from(name);
-    let properties = WriterProperties::builder()
+    WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         // Random bytes: neither a dictionary nor compression finds anything in them.
         .set_column_dictionary_enabled(random("event_id"), false)
         .set_column_compression(random("event_id"), Compression::UNCOMPRESSED)
         .set_created_by(format!("youhui {}", env!("CARGO_PKG_VERSION")))
-        .build();
-    let mut writer = ArrowWriter::try_new(BufWriter::new(file), batch.schema(), Some(properties)).map_err(StoreError::parquet(path))?;
-    writer.write(batch).map_err(StoreError::parquet(path))?;
-    let buffer = writer.into_inner().map_err(StoreError::parquet(path))?;
-    let file = buffer.into_inner().map_err(|error| StoreError::Io { path: path.to_owned(), source: error.into_error() })?;
-    file.sync_all().map_err(StoreError::io(path))
+        .build()
 }
 
 /// Reads the named columns of a file of ours.
@@ -92,7 +101,7 @@ pub(crate) fn without_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 #[cfg(unix)]
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => Ok(()),
@@ -100,6 +109,6 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_folder(_: &Path) -> std::io::Result<()> {
     Ok(())
 }

@@ -9,7 +9,9 @@ use std::path::Path;
 
 use crate::error::StoreError;
 use crate::source::{Form, open, printable};
-pub use write::write_table;
+pub(crate) use build::Names;
+pub(crate) use columnar::to_numbers;
+pub use write::{TableWriter, write_table};
 
 /// The code of a cell that holds nothing.
 pub const MISSING: u32 = u32::MAX;
@@ -129,7 +131,7 @@ fn hash(path: &Path) -> Result<String, StoreError> {
 }
 
 /// The columns to read, out of those present.
-fn choose(path: &Path, present: &[String], columns: Option<&[String]>) -> Result<Vec<String>, StoreError> {
+pub(crate) fn choose(path: &Path, present: &[String], columns: Option<&[String]>) -> Result<Vec<String>, StoreError> {
     let wanted: Vec<String> = columns.map_or_else(|| present.to_vec(), <[String]>::to_vec);
     for name in &wanted {
         match present.iter().filter(|other| *other == name).count() {

@@ -10,14 +10,14 @@ use crate::source::printable;
 
 /// Distinct texts and their codes.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     codes: FxHashMap<String, u32>,
     names: Vec<String>,
 }
 
 impl Names {
     /// The text's code: the next one, if it is new.
-    pub(super) fn code(&mut self, text: &str) -> u32 {
+    pub(crate) fn code(&mut self, text: &str) -> u32 {
         if let Some(code) = self.codes.get(text) {
             return *code;
         }
@@ -28,7 +28,12 @@ impl Names {
         code
     }
 
-    pub(super) fn into_names(self) -> Vec<String> {
+    /// The text of a code.
+    pub(crate) fn name(&self, code: u32) -> Option<&str> {
+        self.names.get(code as usize).map(String::as_str)
+    }
+
+    pub(crate) fn into_names(self) -> Vec<String> {
         self.names
     }
 }

@@ -122,7 +122,8 @@ impl Cells {
     }
 }
 
-fn to_numbers(array: &ArrayRef) -> Result<ArrayRef, arrow_schema::ArrowError> {
+/// Cells as numbers; dates and times as they count.
+pub(crate) fn to_numbers(array: &ArrayRef) -> Result<ArrayRef, arrow_schema::ArrowError> {
     let array = match array.data_type() {
         DataType::Dictionary(_, values) => arrow_cast::cast(array, values)?,
         DataType::Date32 | DataType::Time32(_) => {
