@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use youhui_allocation::{Constraints, Offers, Plan, PromotionLimit, Terms, allocate};
+use youhui_allocation::{Constraints, Offers, Plan, PromotionLimit, Terms, allocate, curve};
 use youhui_commerce::Draw;
 
 fn main() {
@@ -54,14 +54,18 @@ fn main() {
         seconds = seconds.min(started.elapsed().as_secs_f64());
     }
     let plan = plan.expect("at least one round");
+    let started = Instant::now();
+    let points = curve(&offers, &constraints, terms, &plan, 50).expect("a curve").points.len();
+    let of_curve = started.elapsed().as_secs_f64();
     let (sum, spent, each) = recount(&plan, customers, promotions, &value, &cost);
     let kept = constraints.promotion.iter().zip(&each).all(|(limit, &spent)| spent as f64 <= limit.budget.unwrap_or(f64::INFINITY));
     println!(
-        "{{\"customers\":{customers},\"promotions\":{promotions},\"limits\":{},\"seconds\":{seconds:.4},\"read_pass\":{pass:.4},\"passes_taken\":{:.2},\"passes_plus_20ms\":{:.2},\"screening_passes\":{},\"gap\":{:.3e},\"value\":{sum},\"recounted_equal\":{},\"kept\":{},\"input_mb\":{},\"peak_mb_before\":{before},\"peak_mb\":{}}}",
+        "{{\"customers\":{customers},\"promotions\":{promotions},\"limits\":{},\"seconds\":{seconds:.4},\"read_pass\":{pass:.4},\"passes_taken\":{:.2},\"passes_plus_20ms\":{:.2},\"screening_passes\":{},\"curve_points\":{points},\"curve_seconds\":{of_curve:.4},\"curve_ratio\":{:.2},\"gap\":{:.3e},\"value\":{sum},\"recounted_equal\":{},\"kept\":{},\"input_mb\":{},\"peak_mb_before\":{before},\"peak_mb\":{}}}",
         plan.constraints.len(),
         seconds / pass,
         (seconds - 0.02) / pass,
         plan.passes,
+        of_curve / seconds,
         plan.gap(),
         sum as f64 == plan.value && spent as f64 == plan.cost,
         kept && spent as f64 <= budget,

@@ -6,9 +6,11 @@
 //! Every plan comes with an upper bound that no plan can beat.
 
 mod candidates;
+mod caution;
 mod choices;
 mod conflict;
 mod constraints;
+mod curve;
 mod demand;
 mod exact;
 mod hull;
@@ -25,7 +27,9 @@ mod solve;
 mod spread;
 mod units;
 
+pub use caution::Caution;
 pub use constraints::{Constraints, ContactLimit, PromotionLimit, SegmentLimit};
+pub use curve::{Curve, CurvePoint, curve, curve_stream};
 pub use knapsack::{Choice, Offer, Solution, budget_curve, solve};
 pub use offers::{Offers, Row, View};
 pub use plan::{AllocationError, Plan, Streamed, Use, allocate, allocate_stream};

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::program::{ConstraintError, Terms};
+
 /// Offers of customers, numbered from 0.
 #[derive(Debug, Clone)]
 pub struct Offers {
@@ -75,6 +77,21 @@ impl Offers {
     /// How many promotions.
     pub const fn promotions(&self) -> usize {
         self.promotions
+    }
+
+    /// Whether numbers of promotions and segments have names.
+    pub(crate) fn check(&self, terms: Terms<'_>) -> Result<(), ConstraintError> {
+        let most = self.segment.iter().copied().max().unwrap_or(0) as usize;
+        if self.promotions > terms.promotions.len() || (most > 0 && most >= terms.segments.len()) {
+            let (promotions, segments) = (terms.promotions.len(), terms.segments.len());
+            let message = format!(
+                "offers of {} promotions and {} segments, names of {promotions} and {segments}: give each a name",
+                self.promotions,
+                most + 1
+            );
+            return Err(ConstraintError(message));
+        }
+        Ok(())
     }
 
     /// Bytes that the offers take.
@@ -161,6 +178,14 @@ impl<'a> View<'a> {
                 Row { promotion: place as u32, value: value[at], cost: cost[at] }
             }
         }
+    }
+
+    /// (values, costs) of some customers' offers at a place, where they stand next to one another.
+    pub(crate) fn column(&self, place: usize, customers: Range<usize>) -> Option<(&'a [i32], &'a [i32])> {
+        let Slice::Columns { value, cost, stride, from } = self.layout else { return None };
+        let at = place * stride + from;
+        let range = at + customers.start..at + customers.end;
+        Some((&value[range.clone()], &cost[range]))
     }
 
     /// A customer's offers.

@@ -83,6 +83,7 @@ impl Plan {
 /// # Errors
 /// Constraints that name what isn't there, or that no plan can meet.
 pub fn allocate(offers: &Offers, constraints: &Constraints, terms: Terms<'_>) -> Result<Plan, AllocationError> {
+    offers.check(terms)?;
     let program = Program::new(constraints, terms)?;
     let mut places = if program.is_one_each() { vec![0; offers.customers()] } else { Vec::new() };
     let slice = program.is_one_each().then_some(&mut places[..]);
@@ -179,11 +180,12 @@ fn plan(program: &Program, outcome: &Outcome, terms: Terms<'_>, customers: usize
 
 fn use_of(program: &Program, outcome: &Outcome, terms: Terms<'_>, place: usize) -> Use {
     let resource = &program.resources[place];
-    let (measure, unit) = match resource.measure {
-        Measure::Money => ("money", terms.cost_unit),
-        Measure::Count => ("count", 1.0),
-        Measure::Return => ("return", terms.value_unit),
+    let measure = match resource.measure {
+        Measure::Money => "money",
+        Measure::Count => "count",
+        Measure::Return => "return",
     };
+    let unit = resource.unit(terms);
     let sign = if resource.floor || resource.measure == Measure::Return { -1 } else { 1 };
     let taken = outcome.taken[place];
     let slack = (if resource.floor { -resource.limit } else { resource.limit }) - taken;

@@ -56,6 +56,17 @@ pub(crate) struct Resource {
     pub(crate) limit: i64,
 }
 
+impl Resource {
+    /// What one unit of it is in the file's numbers.
+    pub(crate) const fn unit(&self, terms: Terms<'_>) -> f64 {
+        match self.measure {
+            Measure::Money => terms.cost_unit,
+            Measure::Count => 1.0,
+            Measure::Return => terms.value_unit,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Of {
     Everything,

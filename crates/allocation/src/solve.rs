@@ -108,14 +108,14 @@ struct Priced {
 }
 
 /// Some customers of many in memory: runs of neighbours, evenly spread.
-struct Runs<'a> {
+pub(crate) struct Runs<'a> {
     offers: &'a Offers,
     runs: usize,
     length: usize,
 }
 
 impl<'a> Runs<'a> {
-    fn new(offers: &'a Offers, size: usize) -> Self {
+    pub(crate) fn new(offers: &'a Offers, size: usize) -> Self {
         let length = (size / MANY_RUNS / RUN * RUN).clamp(RUN, LONG_RUN);
         Self { offers, runs: (size / length).max(1), length: length.min(offers.customers()) }
     }
@@ -212,7 +212,7 @@ fn learn(program: &Program, offers: &Offers, size: usize, customers: usize) -> L
 }
 
 /// Every customer, nothing settled.
-fn all_open<S: Source>(source: &S) -> Result<Candidates, S::Error> {
+pub(crate) fn all_open<S: Source>(source: &S) -> Result<Candidates, S::Error> {
     let mut open = Candidates::default();
     for block in 0..source.blocks() {
         let from = source.first(block);
@@ -335,7 +335,14 @@ fn coldest(customers: usize) -> f64 {
     (20.0 / customers.max(1) as f64).clamp(1e-6, 1e-3)
 }
 
-fn newton(program: &Program, open: &Candidates, settled: &Settled, limits: &[f64], start: Option<&[f64]>, customers: usize) -> Found {
+pub(crate) fn newton(
+    program: &Program,
+    open: &Candidates,
+    settled: &Settled,
+    limits: &[f64],
+    start: Option<&[f64]>,
+    customers: usize,
+) -> Found {
     let scale = scale_of(open);
     let to = scale * coldest(customers);
     let most = vec![f64::INFINITY; limits.len()];

@@ -32,6 +32,12 @@ impl UnitFinder {
         }
     }
 
+    /// Sees that numbers with as many decimals as they like reach so far.
+    pub const fn reach(&mut self, most: f64) {
+        self.most = self.most.max(most);
+        self.inexact = true;
+    }
+
     /// Sees what another finder saw.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args as ClapArgs;
 use serde_json::json;
-use youhui_allocation::{AllocationError, Constraints, Plan, Terms, allocate};
+use youhui_allocation::{AllocationError, Constraints, Curve, Plan, Terms, allocate, curve};
 use youhui_storage::{Column, Values, write_table};
 
 use super::{CliError, Console, Format};
@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Further limits, in TOML: docs/allocation.md has them all.
     #[arg(long, value_name = "FILE")]
     constraints: Option<PathBuf>,
+    /// Add what each of fifty budgets would be worth, from nothing to everything worthwhile.
+    #[arg(long)]
+    curve: bool,
     /// Who gets what goes here, with the columns customer and promotion: Parquet, or .csv or .jsonl.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -36,6 +39,9 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
+
+/// Budgets of a curve.
+const BUDGETS: usize = 50;
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     if let Some(budget) = args.budget.filter(|budget| !budget.is_finite() || *budget <= 0.0) {
@@ -52,11 +58,25 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let plan = allocate(&book.offers, &constraints, book.terms(args.budget)).map_err(|error| refused(&error, args))?;
     let seconds = started.elapsed().as_secs_f64();
     write_table(&args.out, &assignments(&book, &plan))?;
-    let summary = summary(&book, &plan, seconds, reading);
+    let started = Instant::now();
+    let curve = if args.curve {
+        Some(curve(&book.offers, &constraints, book.terms(args.budget), &plan, BUDGETS).map_err(|error| refused(&error, args))?)
+    } else {
+        None
+    };
+    let times = Seconds { reading, solving: seconds, curve: started.elapsed().as_secs_f64() };
     match args.format {
-        Format::Json => console.print(&summary.to_string()),
-        Format::Table => console.print(&table(&book, &plan)),
+        Format::Json => console.print(&summary(&book, &plan, curve.as_ref(), times).to_string()),
+        Format::Table => console.print(&table(&book, &plan, curve.as_ref())),
     }
+}
+
+/// How long the parts took.
+#[derive(Clone, Copy)]
+struct Seconds {
+    reading: f64,
+    solving: f64,
+    curve: f64,
 }
 
 fn refused(error: &AllocationError, args: &Args) -> CliError {
@@ -102,9 +122,9 @@ fn assignments(book: &Book, plan: &Plan) -> Vec<Column> {
     vec![text("customer", customers, &book.customers), text("promotion", promotions, &book.promotions)]
 }
 
-fn summary(book: &Book, plan: &Plan, seconds: f64, reading: f64) -> serde_json::Value {
+fn summary(book: &Book, plan: &Plan, curve: Option<&Curve>, times: Seconds) -> serde_json::Value {
     let duals: Vec<_> = plan.constraints.iter().map(|one| json!({"name": one.name, "price": one.price, "meaning": one.meaning})).collect();
-    json!({
+    let mut summary = json!({
         "value": plan.value,
         "cost": plan.cost,
         "upper_bound": plan.upper_bound,
@@ -114,12 +134,19 @@ fn summary(book: &Book, plan: &Plan, seconds: f64, reading: f64) -> serde_json::
         "duals": duals,
         "constraints": plan.constraints,
         "passes": plan.passes,
-        "seconds": seconds,
-        "seconds_reading": reading,
-    })
+        "seconds": times.solving,
+        "seconds_reading": times.reading,
+    });
+    if let Some(curve) = curve {
+        summary["curve"] = json!(curve.points);
+        summary["curve_basis"] = json!(curve.basis);
+        summary["worth_spending"] = json!(curve.worth_spending);
+        summary["seconds_curve"] = json!(times.curve);
+    }
+    summary
 }
 
-fn table(book: &Book, plan: &Plan) -> String {
+fn table(book: &Book, plan: &Plan, curve: Option<&Curve>) -> String {
     let mut lines = vec![format!(
         "{} of {} customers get something: value {:.2} for {:.2}, at most {:.2e} below the best possible",
         plan.reached,
@@ -130,6 +157,14 @@ fn table(book: &Book, plan: &Plan) -> String {
     )];
     for one in &plan.constraints {
         lines.push(format!("{}: {:.2} used, {} {:.2}; {}", one.name, one.used, one.sense, one.limit, one.meaning));
+    }
+    if let Some(Curve { points, worth_spending, basis }) = curve {
+        lines.push(format!(
+            "beyond a budget of {:.2} (value {:.2}) the next unit of money earns less than one of value",
+            worth_spending.budget, worth_spending.value
+        ));
+        lines.push(format!("{:>16} {:>16} {:>16}   from {basis}", "budget", "value", "next unit earns"));
+        lines.extend(points.iter().map(|point| format!("{:>16.2} {:>16.2} {:>16.4}", point.budget, point.value, point.price)));
     }
     lines.join("\n")
 }
