@@ -153,7 +153,8 @@ impl<'a> View<'a> {
         self.customers
     }
 
-    pub(crate) fn segment_of(&self, customer: usize) -> u32 {
+    /// A customer's segment.
+    pub fn segment_of(&self, customer: usize) -> u32 {
         self.segment.get(customer).copied().unwrap_or(0)
     }
 

@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::candidates::Candidates;
 use crate::conflict::conflict;
 use crate::constraints::Constraints;
-use crate::offers::Offers;
+use crate::offers::{Offers, View};
 use crate::program::{ConstraintError, Measure, Of, Program, Terms};
-use crate::screen::{NOTHING, OPEN, Prices};
+use crate::screen::{NOTHING, OPEN, Prices, screen};
 use crate::solve::{Chosen, Outcome, Source, solve};
 
 /// Why there is no plan.
@@ -128,30 +128,25 @@ pub fn allocate_stream<S: Source>(
 }
 
 impl Streamed {
-    /// The choices of one block's customers: places among each one's offers.
-    pub fn of_block<S: Source>(&self, source: &S, block: usize) -> Result<Vec<Vec<u32>>, S::Error> {
-        let first = source.first(block);
-        source.read(block, |view| {
-            let mut places = vec![OPEN; view.customers()];
-            if let Some(used) = &self.used {
-                crate::screen::screen(&self.program, used, view, first, Some(&mut places));
+    /// The choices of some customers next to one another, the first of whom has this number: (customer
+    /// within the view, place among the customer's offers), in order.
+    pub fn choices(&self, view: View<'_>, first: usize) -> Vec<(usize, u32)> {
+        let mut places = vec![OPEN; view.customers()];
+        if let Some(used) = &self.used {
+            screen(&self.program, used, view, first, Some(&mut places));
+        }
+        let (open, current) = (&self.outcome.open, &self.outcome.current);
+        let mut at = open.customer.partition_point(|&customer| (customer as usize) < first);
+        let mut choices = Vec::with_capacity(view.customers());
+        for (customer, &place) in places.iter().enumerate() {
+            if open.customer.get(at).is_some_and(|&other| other as usize == first + customer) {
+                choices.extend(current.places[at].iter().map(|&chosen| (customer, open.places(at)[chosen as usize])));
+                at += 1;
+            } else if place < OPEN {
+                choices.push((customer, place));
             }
-            let open = &self.outcome.open;
-            let mut at = open.customer.partition_point(|&customer| (customer as usize) < first);
-            let mut choices = Vec::with_capacity(view.customers());
-            for (customer, &place) in places.iter().enumerate() {
-                let is_open = open.customer.get(at).is_some_and(|&other| other as usize == first + customer);
-                choices.push(if is_open {
-                    at += 1;
-                    self.outcome.current.places[at - 1].iter().map(|&chosen| open.places(at - 1)[chosen as usize]).collect()
-                } else if place < OPEN {
-                    vec![place]
-                } else {
-                    Vec::new()
-                });
-            }
-            choices
-        })
+        }
+        choices
     }
 }
 

@@ -41,7 +41,7 @@ fn terms<'a>(names: &'a [String], segments: &'a [String], budget: Option<f64>) -
 
 #[test]
 fn each_budget_is_worth_what_its_plan_is() {
-    for (customers, seed) in [(1, 1), (7, 2), (300, 3), (40_000, 4)] {
+    for (customers, seed) in [(1, 1), (7, 2), (300, 3), (20_000, 4)] {
         let (offers, names) = (offers(customers, seed, 80), names(6));
         let segments = ["a".to_owned(), "b".to_owned()];
         let terms = |budget| terms(&names, &segments, budget);
@@ -53,7 +53,7 @@ fn each_budget_is_worth_what_its_plan_is() {
         assert!((last.value - any.value).abs() <= 1e-9 * any.value.abs(), "{last:?} {}", any.value);
         assert!(last.budget <= any.cost + 1e-9, "the cheapest plan of the largest value");
         // A whole plan is below the curve, by less than one customer's offer.
-        for point in curve.points.iter().step_by(7).filter(|point| point.budget > 0.0) {
+        for point in curve.points.iter().step_by(12).filter(|point| point.budget > 0.0) {
             let plan = allocate(&offers, &none, terms(Some(point.budget))).expect("a plan");
             let (most, slack) = (30.0, 1e-6 * point.value.abs());
             assert!(plan.value <= point.value + slack && point.value <= plan.value + most, "{customers}: {point:?} {}", plan.value);

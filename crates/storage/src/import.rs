@@ -287,7 +287,8 @@ fn import_events(
         Merge { known: load::event_ids(&Store { root: run.root.clone(), manifest: run.manifest.clone() })?, ..Merge::default() };
     for file in files {
         let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
-        merge.begin_file(source::rows_hint(file));
+        // A line of events is rarely shorter.
+        merge.begin_file(source::rows_hint(file, 60));
         std::thread::scope(|scope| -> Result<(), StoreError> {
             let (sender, chunks) = sync_channel(GROUP);
             let wanted = &wanted;

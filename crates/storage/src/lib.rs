@@ -28,5 +28,6 @@ pub use manifest::{Manifest, ShopSettings};
 pub use mapping::Mapping;
 pub use parquet_io::{write_atomic, write_parquet};
 pub use quarantine::{BadRow, Rule};
+pub use source::rows_hint;
 pub use store::Store;
-pub use table::{Column, MISSING, Table, TableWriter, Values, read_table, write_table};
+pub use table::{Column, MISSING, Table, TableWriter, Values, columns_of, read_table, read_table_as, write_table};

@@ -123,10 +123,9 @@ fn check_columns(path: &Path, present: &[String], wanted: &[String]) -> Result<(
     Err(StoreError::format(path, message))
 }
 
-/// About how many rows a file has; 0 where it can't be told. A hint for reserving memory, no more.
-pub(crate) fn rows_hint(path: &Path) -> usize {
-    // A line of events is rarely shorter.
-    const LINE: u64 = 60;
+/// About how many rows a file has, if a line of text has so many bytes; 0 where it can't be told. A hint
+/// for reserving memory, no more.
+pub fn rows_hint(path: &Path, line: u64) -> usize {
     // To open a pipe is to wait for its other end.
     if !std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return 0;
@@ -135,7 +134,7 @@ pub(crate) fn rows_hint(path: &Path) -> usize {
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let rows = match without_panic(|| ParquetRecordBatchReaderBuilder::try_new(file)) {
         Ok(Ok(builder)) => u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0),
-        _ => length / LINE,
+        _ => length / line.max(1),
     };
     usize::try_from(rows).unwrap_or(0)
 }

@@ -8,7 +8,7 @@ mod write;
 use std::path::Path;
 
 use crate::error::StoreError;
-use crate::source::{Form, open, printable};
+use crate::source::{Form, open, open_csv, printable};
 pub(crate) use build::Names;
 pub(crate) use columnar::to_numbers;
 pub use write::{TableWriter, write_table};
@@ -108,11 +108,20 @@ impl Table {
 /// or stands there twice, a cell that is neither number nor text, a row with too many or too few cells
 /// (with its number).
 pub fn read_table(path: &Path, columns: Option<&[String]>) -> Result<Table, StoreError> {
+    read_table_as(path, columns, &[])
+}
+
+/// As [`read_table`]; of a text file the columns named in `texts` are text, though each cell looks like a
+/// number: an identifier `007` is not 7.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn read_table_as(path: &Path, columns: Option<&[String]>, texts: &[&str]) -> Result<Table, StoreError> {
     let (file, form) = open(path)?;
     let read = || match form {
         Form::Parquet => columnar::read(path, file, columns),
-        Form::Csv => text::read_csv(path, file, columns),
-        Form::JsonLines => text::read_json_lines(path, file, columns),
+        Form::Csv => text::read_csv(path, file, columns, texts),
+        Form::JsonLines => text::read_json_lines(path, file, columns, texts),
     };
     let (columns, hash) = rayon::join(read, || hash(path));
     let columns: Vec<Column> = columns?;
@@ -121,6 +130,19 @@ pub fn read_table(path: &Path, columns: Option<&[String]>) -> Result<Table, Stor
         Values::Text { codes, .. } => codes.len(),
     });
     Ok(Table { columns, hash: hash?, rows, path: path.to_owned() })
+}
+
+/// The names of a file's columns: of lines of JSON, those of the first one.
+///
+/// # Errors
+/// `Io`; `Format` for a file that is empty or of another form.
+pub fn columns_of(path: &Path) -> Result<Vec<String>, StoreError> {
+    let (file, form) = open(path)?;
+    match form {
+        Form::Parquet => columnar::names(path, &file),
+        Form::Csv => Ok(open_csv(path, file)?.present),
+        Form::JsonLines => text::first_names(path, file),
+    }
 }
 
 fn hash(path: &Path) -> Result<String, StoreError> {

@@ -20,6 +20,8 @@ use crate::table::Names;
 pub(super) const ROW: &str = "row of the file";
 /// Bytes of a row while its part is sorted.
 const ROW_BYTES: usize = 160;
+/// Bytes of the shortest lines of text.
+const LINE: u64 = 16;
 /// Parts at most: each is an open file.
 const PARTS: usize = 512;
 /// Bytes that a part waits with before it writes.
@@ -33,7 +35,7 @@ pub(super) fn sorted<T: Default>(
     memory: usize,
     see: &impl Fn(&mut T, &[Vec<f64>]) -> Result<(), BadNumber>,
 ) -> Result<(PathBuf, T), StoreError> {
-    let parts = (rows_hint(path).saturating_mul(ROW_BYTES) / (memory / 2).max(1) + 1).min(PARTS);
+    let parts = (rows_hint(path, LINE).saturating_mul(ROW_BYTES) / (memory / 2).max(1) + 1).min(PARTS);
     let (names, seen) = split(path, wanted, folder, parts, see)?;
     let data = folder.join("sorted.parquet");
     let mut writer = None;

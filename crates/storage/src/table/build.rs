@@ -78,6 +78,11 @@ enum Cells {
 }
 
 impl Growing {
+    /// A column, of text whatever its cells look like if it is among `texts`.
+    pub(super) fn of(name: &str, texts: &[&str]) -> Self {
+        if texts.contains(&name) { Self::text(name) } else { Self::new(name) }
+    }
+
     pub(super) fn new(name: &str) -> Self {
         Self { name: name.to_owned(), cells: Cells::Number { values: vec![], any: false } }
     }

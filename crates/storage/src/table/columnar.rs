@@ -22,6 +22,14 @@ const BATCH: usize = 65_536;
 /// Rows for which memory is reserved on the word of the file.
 const TRUSTED_ROWS: usize = 1 << 24;
 
+/// The names of a Parquet file's columns.
+pub(super) fn names(path: &Path, file: &File) -> Result<Vec<String>, StoreError> {
+    let metadata = without_panic(|| ArrowReaderMetadata::load(file, ArrowReaderOptions::new()))
+        .map_err(|what| damaged(path, 0, &what))?
+        .map_err(StoreError::parquet(path))?;
+    Ok(metadata.schema().fields().iter().map(|field| field.name().clone()).collect())
+}
+
 /// Reads the columns of a Parquet file.
 pub(super) fn read(path: &Path, file: File, columns: Option<&[String]>) -> Result<Vec<Column>, StoreError> {
     let metadata = without_panic(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))

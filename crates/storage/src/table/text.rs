@@ -12,10 +12,10 @@ use crate::error::StoreError;
 use crate::source::{CsvRows, Lines, broken_file, no_row, open_csv, printable};
 
 /// Reads a CSV file: once, and a second time if a column turns out to be text late.
-pub(super) fn read_csv(path: &Path, file: File, columns: Option<&[String]>) -> Result<Vec<Column>, StoreError> {
+pub(super) fn read_csv(path: &Path, file: File, columns: Option<&[String]>, texts: &[&str]) -> Result<Vec<Column>, StoreError> {
     let rows = open_csv(path, file)?;
     let wanted = choose(path, &rows.present, columns)?;
-    let mut growing: Vec<Growing> = wanted.iter().map(|name| Growing::new(name)).collect();
+    let mut growing: Vec<Growing> = wanted.iter().map(|name| Growing::of(name, texts)).collect();
     read_rows(path, rows, &mut growing.iter_mut().collect::<Vec<_>>())?;
     twice(path, growing, |late| {
         let file = File::open(path).map_err(StoreError::io(path))?;
@@ -24,7 +24,7 @@ pub(super) fn read_csv(path: &Path, file: File, columns: Option<&[String]>) -> R
 }
 
 /// Reads JSON Lines: once to know the columns if none are named, once, and once more if need be.
-pub(super) fn read_json_lines(path: &Path, file: File, columns: Option<&[String]>) -> Result<Vec<Column>, StoreError> {
+pub(super) fn read_json_lines(path: &Path, file: File, columns: Option<&[String]>, texts: &[&str]) -> Result<Vec<Column>, StoreError> {
     let mut present = BTreeSet::new();
     let wanted = match columns {
         Some(wanted) => choose(path, wanted, Some(wanted))?,
@@ -36,7 +36,7 @@ pub(super) fn read_json_lines(path: &Path, file: File, columns: Option<&[String]
             present.iter().cloned().collect()
         }
     };
-    let mut growing: Vec<Growing> = wanted.iter().map(|name| Growing::new(name)).collect();
+    let mut growing: Vec<Growing> = wanted.iter().map(|name| Growing::of(name, texts)).collect();
     let mut all: Vec<&mut Growing> = growing.iter_mut().collect();
     let seen = read_objects(path, &mut all, &mut present)?;
     if let Some((_, name)) = seen.iter().zip(&wanted).find(|(seen, _)| !**seen) {
@@ -122,14 +122,25 @@ fn push_value(column: &mut Growing, value: &Value) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// The names that the first object has.
+pub(super) fn first_names(path: &Path, file: File) -> Result<Vec<String>, StoreError> {
+    let mut lines = Lines::new(path, file);
+    match lines.next_line()? {
+        Some((_, line)) => Ok(object(path, 1, line)?.into_iter().map(|(name, _)| name).collect()),
+        None => Err(no_row(path)),
+    }
+}
+
+fn object(path: &Path, number: u64, line: &[u8]) -> Result<Map<String, Value>, StoreError> {
+    serde_json::from_slice(line)
+        .map_err(|error| StoreError::format(path, format!("row {number} is not an object of JSON ({error}): write one object a line")))
+}
+
 fn each_object(path: &Path, file: File, mut each: impl FnMut(u64, Map<String, Value>) -> Result<(), StoreError>) -> Result<(), StoreError> {
     let (mut lines, mut any) = (Lines::new(path, file), false);
     while let Some((number, line)) = lines.next_line()? {
         any = true;
-        let object = serde_json::from_slice(line).map_err(|error| {
-            StoreError::format(path, format!("row {number} is not an object of JSON ({error}): write one object a line"))
-        })?;
-        each(number, object)?;
+        each(number, object(path, number, line)?)?;
     }
     if any { Ok(()) } else { Err(no_row(path)) }
 }

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use youhui_allocation::{Offers, Row, Unit, UnitFinder};
-use youhui_storage::{MISSING, Table, Values, read_table};
+use youhui_allocation::{Caution, Offers, Row, Unit, UnitFinder};
+use youhui_storage::{MISSING, Table, Values, columns_of, read_table_as};
 
 use super::CliError;
-
-/// Offers of one customer beyond which the column is taken for something else.
-const MOST_OFFERS: usize = 65_535;
+use super::caution::Weighed;
+use super::check::{CheckedRow, Checker};
 
 /// Offers, and what their numbers stand for.
 pub(super) struct Book {
@@ -17,7 +16,6 @@ pub(super) struct Book {
     pub(super) promotions: Vec<String>,
     /// Empty where the file has no such column.
     pub(super) segments: Vec<String>,
-    /// The promotion of each customer's offers, by place.
     pub(super) value: Unit,
     pub(super) cost: Unit,
 }
@@ -28,32 +26,26 @@ pub(super) struct Rows {
     customer: (Vec<u32>, Vec<String>),
     promotion: (Vec<u32>, Vec<String>),
     segment: Option<(Vec<u32>, Vec<String>)>,
-    pub(super) value: Vec<f64>,
+    value: Vec<f64>,
     cost: Vec<f64>,
-    pub(super) std_error: Option<Vec<f64>>,
+    std_error: Option<Vec<f64>>,
 }
 
 impl Rows {
     /// Reads and checks a file.
     pub(super) fn read(path: &Path, with_errors: bool) -> Result<Self, CliError> {
-        let mut wanted: Vec<String> = ["customer", "promotion", "value", "cost"].map(str::to_owned).to_vec();
-        let present = read_table(path, None)?;
-        let has = |name: &str| present.columns.iter().any(|column| column.name == name);
-        if has("segment") {
-            wanted.push("segment".to_owned());
-        }
-        if with_errors {
-            wanted.push("std_error".to_owned());
-        }
-        let mut table = present;
-        for name in &wanted {
-            table.column(name)?;
-        }
+        let texts = ["customer", "promotion", "segment"];
+        let has_segment = columns_of(path)?.iter().any(|name| name == "segment");
+        let mut wanted = vec!["customer", "promotion", "value", "cost"];
+        wanted.extend(has_segment.then_some("segment"));
+        wanted.extend(with_errors.then_some("std_error"));
+        let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
+        let mut table = read_table_as(path, Some(&wanted), &texts)?;
         let rows = Self {
             path: path.to_owned(),
             customer: names(path, &mut table, "customer")?,
             promotion: names(path, &mut table, "promotion")?,
-            segment: if wanted.iter().any(|name| name == "segment") { Some(names(path, &mut table, "segment")?) } else { None },
+            segment: if has_segment { Some(names(path, &mut table, "segment")?) } else { None },
             value: numbers(path, &mut table, "value")?,
             cost: numbers(path, &mut table, "cost")?,
             std_error: if with_errors { Some(numbers(path, &mut table, "std_error")?) } else { None },
@@ -65,32 +57,50 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Puts each customer's rows together.
-    pub(super) fn book(&self) -> Result<Book, CliError> {
+    /// Puts each customer's rows together, with values as they are compared.
+    pub(super) fn book(&self, order: &[u32], caution: Caution) -> Result<Book, CliError> {
         let (mut of_value, mut of_cost) = (UnitFinder::default(), UnitFinder::default());
         self.value.iter().for_each(|&value| of_value.see(value));
         self.cost.iter().for_each(|&cost| of_cost.see(cost));
+        if caution != Caution::None {
+            let most = (0..self.value.len()).map(|row| caution.most(self.value[row], self.error(row))).fold(0.0, f64::max);
+            of_value.reach(most);
+        }
         let (value, cost) = (of_value.unit(true), of_cost.unit(false));
-        let order = self.by_customer();
-        let mut offers = Offers::new(self.promotion.1.len());
+        let promotions = &self.promotion.1;
+        let segments = self.segment.as_ref().map_or(&[][..], |(_, names)| names);
+        let mut offers = Offers::new(promotions.len());
+        let mut checker = Checker::new(&self.path, promotions, segments);
+        let segment = |row: u32| self.segment.as_ref().map_or(0, |(codes, _)| codes[row as usize]);
         let mut from = 0;
-        let mut seen = vec![usize::MAX; self.promotion.1.len()];
         for customer in 0..self.customer.1.len() {
             let to = from + order[from..].iter().take_while(|&&row| self.customer.0[row as usize] as usize == customer).count();
             let theirs = &order[from..to];
-            self.check(customer, theirs, &mut seen, from)?;
-            let segment = self.segment.as_ref().map_or(0, |(codes, _)| theirs.first().map_or(0, |&row| codes[row as usize]));
-            offers.push(
-                segment,
-                theirs.iter().map(|&row| {
-                    let row = row as usize;
-                    Row { promotion: self.promotion.0[row], value: value.nearest(self.value[row]), cost: cost.up(self.cost[row]) }
-                }),
-            );
+            let checked =
+                |&row: &u32| CheckedRow { number: row as usize + 1, promotion: self.promotion.0[row as usize], segment: segment(row) };
+            checker.check(|| self.customer.1[customer].clone(), theirs.iter().map(checked))?;
+            let of_row = |&row: &u32| Row {
+                promotion: self.promotion.0[row as usize],
+                value: value.nearest(self.weighed(row, caution).compared),
+                cost: cost.up(self.cost[row as usize]),
+            };
+            offers.push(theirs.first().map_or(0, |&row| segment(row)), theirs.iter().map(of_row));
             from = to;
         }
-        let segments = self.segment.as_ref().map_or_else(Vec::new, |(_, names)| names.clone());
-        Ok(Book { offers, customers: self.customer.1.clone(), promotions: self.promotion.1.clone(), segments, value, cost })
+        Ok(Book { offers, customers: self.customer.1.clone(), promotions: promotions.clone(), segments: segments.to_vec(), value, cost })
+    }
+
+    fn error(&self, row: usize) -> f64 {
+        self.std_error.as_ref().map_or(0.0, |errors| errors[row])
+    }
+
+    /// A row as it is compared.
+    pub(super) fn weighed(&self, row: u32, caution: Caution) -> Weighed {
+        let row = row as usize;
+        let (value, std_error) = (self.value[row], self.error(row));
+        let customer = &self.customer.1[self.customer.0[row] as usize];
+        let promotion = &self.promotion.1[self.promotion.0[row] as usize];
+        Weighed { value, std_error, compared: caution.value(value, std_error, customer, promotion) }
     }
 
     /// Numbers of rows, each customer's together, in the file's order.
@@ -108,33 +118,6 @@ impl Rows {
             *place += 1;
         }
         order
-    }
-
-    /// One customer's rows: each promotion once, one segment, not too many. `seen` has the last place
-    /// of each promotion; places of this customer start at `from`.
-    fn check(&self, customer: usize, rows: &[u32], seen: &mut [usize], from: usize) -> Result<(), CliError> {
-        let wrong =
-            |what: String| Err(CliError::usage(format!("{}: customer {:?} {what}", self.path.display(), self.customer.1[customer])));
-        if rows.len() > MOST_OFFERS {
-            return wrong(format!("has {} offers, {MOST_OFFERS} at most: is that column the customer's identifier?", rows.len()));
-        }
-        for (place, &row) in rows.iter().enumerate() {
-            let promotion = self.promotion.0[row as usize] as usize;
-            if seen[promotion] >= from && seen[promotion] != usize::MAX {
-                let before = rows[seen[promotion] - from] + 1;
-                let name = &self.promotion.1[promotion];
-                return wrong(format!("is offered {name:?} in row {before} and in row {}: keep one of them", row + 1));
-            }
-            seen[promotion] = from + place;
-            if let Some((codes, names)) = &self.segment {
-                let (one, two) = (codes[rows[0] as usize], codes[row as usize]);
-                if one != two {
-                    let (one, two) = (&names[one as usize], &names[two as usize]);
-                    return wrong(format!("is in segment {one:?} in row {} and in {two:?} in row {}: give it one", rows[0] + 1, row + 1));
-                }
-            }
-        }
-        Ok(())
     }
 }
 
