@@ -138,7 +138,7 @@ fn plans_are_what_they_say_in_memory_and_in_blocks() {
         for (file, memory, out, read) in [
             (&sorted, "2048", "a.parquet", "in memory"),
             (&mixed, "2048", "b.csv", "in memory"),
-            (&mixed, "1", "c.jsonl", "in 6 blocks of a sorted copy"),
+            (&mixed, "1", "c.jsonl", "in 5 blocks of a sorted copy"),
         ] {
             let out = folder.path().join(out);
             let arguments = [&["--budget", "30000", "--curve", "--memory", memory], constraints].concat();
@@ -153,7 +153,8 @@ fn plans_are_what_they_say_in_memory_and_in_blocks() {
                 assert!(sums["coupon"].2 <= 400 && sums["满200减20"].1 <= 5000.0 && sums["north"].1 >= 9000.0, "{sums:?}");
             }
             assert_eq!(said["read"], read);
-            assert_eq!(said["curve"].as_array().unwrap().len(), 50);
+            // Below the floor there is no plan.
+            assert_eq!(said["curve"].as_array().unwrap().len(), if constraints.is_empty() { 50 } else { 47 });
             assert!(said["worth_spending"]["budget"].as_f64().unwrap() > 0.0);
             for (used, dual) in said["constraints"].as_array().unwrap().iter().zip(said["duals"].as_array().unwrap()) {
                 assert!(used["slack"].as_f64().unwrap() >= 0.0 && used["name"] == dual["name"] && dual["price"].is_f64());
@@ -179,6 +180,7 @@ fn threads_change_nothing() {
             let out = folder.path().join(format!("{threads}.csv"));
             let arguments = ["--budget", "20000", "--curve", "--memory", memory, "--constraints", limits.to_str().unwrap()];
             let output = run(&file, &out, &arguments, threads);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             let mut said: Value = serde_json::from_slice(&output.stdout).unwrap();
             said.as_object_mut().unwrap().retain(|key, _| !key.starts_with("seconds"));
             (std::fs::read(&out).unwrap(), said)

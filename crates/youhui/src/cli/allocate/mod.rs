@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long)]
     curve: bool,
     /// Take so many standard errors (column std_error) off each value before values are compared.
-    #[arg(long, value_name = "K", conflicts_with = "posterior_draw")]
+    #[arg(long, value_name = "K", conflicts_with = "posterior_draw", allow_negative_numbers = true)]
     lower_bound: Option<f64>,
     /// Compare values drawn around the predictions, with the column std_error: exploration. The same seed
     /// draws the same.
