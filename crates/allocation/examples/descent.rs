@@ -10,8 +10,9 @@
 //! emits the prices of each resource at which its choice changes while all other prices stand, with how much
 //! less it would take; a resource's new price is the lowest at which what is taken fits (selection, no
 //! sorting). `together` moves all prices after one pass, as the paper does; `in turn` first that of the whole budget and
-//! then those of promotions, in two. A run ends where the dual hasn't fallen by a millionth of itself for two
-//! rounds; then whoever's choice is worth least is taken out until all fits, which is the paper's last step as well.
+//! then those of promotions, in two. A run ends as early as can be: after one pass where there is one budget, else where
+//! the dual is within 1e-5 of our bound, which a run of its own couldn't know, or hasn't fallen by a millionth for two
+//! rounds. Then whoever's choice is worth least is taken out until all fits, which is the paper's last step as well.
 
 #![allow(clippy::print_stdout, reason = "an example for developers")]
 
@@ -37,14 +38,12 @@ fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(number("threads", 2)).build_global().expect("threads");
     let shop = Shop::read(Path::new(arguments.first().expect("a folder")));
     let rounds = number("rounds", 3);
-    let lines = [
-        ours(&shop, rounds),
-        fastest(rounds, || shop.descend(true)).json("together"),
-        fastest(rounds, || shop.descend(false)).json("in turn"),
-    ];
+    let (ours, bound) = ours(&shop, rounds);
+    let together = fastest(rounds, || shop.descend(true, bound)).json("together");
+    let in_turn = fastest(rounds, || shop.descend(false, bound)).json("in turn");
     println!(
-        "{{\"customers\":{},\"promotions\":{},\"ours\":{},\"together\":{},\"in_turn\":{}}}",
-        shop.customers, shop.promotions, lines[0], lines[1], lines[2]
+        "{{\"customers\":{},\"promotions\":{},\"ours\":{ours},\"together\":{together},\"in_turn\":{in_turn}}}",
+        shop.customers, shop.promotions
     );
 }
 
@@ -84,7 +83,8 @@ fn fastest(rounds: usize, run: impl Fn() -> Found) -> Found {
     (0..rounds.max(1)).map(|_| run()).min_by(|one, two| one.seconds.total_cmp(&two.seconds)).expect("at least one round")
 }
 
-fn ours(shop: &Shop, rounds: usize) -> String {
+/// (JSON, upper bound).
+fn ours(shop: &Shop, rounds: usize) -> (String, f64) {
     let names: Vec<String> = (0..shop.promotions).map(|one| one.to_string()).collect();
     let offers = Offers::columns(shop.customers, shop.promotions, shop.value.clone(), shop.cost.clone()).expect("lengths fit");
     let terms = Terms {
@@ -107,7 +107,8 @@ fn ours(shop: &Shop, rounds: usize) -> String {
     let chosen: Vec<usize> =
         (0..shop.customers).map(|customer| plan.of(customer).first().map_or(NOTHING, |&place| place as usize)).collect();
     let (value, kept) = shop.recount(&chosen);
-    format!("{{\"seconds\":{seconds:.5},\"value\":{value},\"bound\":{:.1},\"kept\":{kept}}}", plan.upper_bound)
+    let line = format!("{{\"seconds\":{seconds:.5},\"value\":{value},\"bound\":{:.1},\"kept\":{kept}}}", plan.upper_bound);
+    (line, plan.upper_bound)
 }
 
 impl Shop {
@@ -135,29 +136,33 @@ impl Shop {
         if self.own.is_empty() { 0.0 } else { own[promotion] }
     }
 
-    fn descend(&self, together: bool) -> Found {
+    fn descend(&self, together: bool, near: f64) -> Found {
         let started = Instant::now();
         let (mut price, mut own) = (0.0, vec![0.0; self.own.len()]);
         let mut best = (f64::INFINITY, price, own.clone());
         let (mut rounds, mut still) = (0, 0);
-        while rounds < ROUNDS && still < 2 {
+        while rounds < ROUNDS && still < 2 && best.0 > near * (1.0 + 1e-5) {
             let before = (price, own.clone());
             let (bound, mut steps) = self.pass(price, &own, true, together);
-            price = lowest(&mut steps[0], self.budget);
-            if !together && !own.is_empty() {
-                steps = self.pass(price, &own, false, true).1;
-            }
-            own = steps[1..].iter_mut().zip(&self.own).map(|(steps, limit)| lowest(steps, *limit)).collect();
             still = if bound < best.0 * (1.0 - 1e-6) { 0 } else { still + 1 };
             if bound < best.0 {
                 best = (bound, before.0, before.1);
             }
+            price = lowest(&mut steps[0], self.budget);
             rounds += 1;
+            if own.is_empty() {
+                best.1 = price;
+                break;
+            }
+            if !together {
+                steps = self.pass(price, &own, false, true).1;
+            }
+            own = steps[1..].iter_mut().zip(&self.own).map(|(steps, limit)| lowest(steps, *limit)).collect();
         }
-        let chosen = self.fitted(best.1, &best.2);
+        let (bound, chosen) = self.fitted(best.1, &best.2);
         let seconds = started.elapsed().as_secs_f64();
         let (value, kept) = self.recount(&chosen);
-        Found { seconds, rounds, value, bound: best.0, kept }
+        Found { seconds, rounds, value, bound, kept }
     }
 
     /// The dual at these prices, and the steps of each resource that is asked for: the budget's first.
@@ -204,14 +209,18 @@ impl Shop {
                 (sum, steps)
             })
             .collect();
-        let limits = price * self.budget as f64 + own.iter().zip(&self.own).map(|(price, limit)| price * *limit as f64).sum::<f64>();
-        let bound = limits + parts.iter().map(|(sum, _)| sum).sum::<f64>();
+        let bound = self.of_limits(price, own) + parts.iter().map(|(sum, _)| sum).sum::<f64>();
         let steps = (0..resources).into_par_iter().map(|resource| parts.iter().flat_map(|(_, steps)| &steps[resource]).copied().collect());
         (bound, steps.collect())
     }
 
-    /// Everybody's best choice at these prices, less those worth least where too much is spent.
-    fn fitted(&self, price: f64, own: &[f64]) -> Vec<usize> {
+    /// What limits are worth at these prices.
+    fn of_limits(&self, price: f64, own: &[f64]) -> f64 {
+        price * self.budget as f64 + own.iter().zip(&self.own).map(|(price, limit)| price * *limit as f64).sum::<f64>()
+    }
+
+    /// The dual, and everybody's best choice at these prices, less those worth least where too much is spent.
+    fn fitted(&self, price: f64, own: &[f64]) -> (f64, Vec<usize>) {
         let best = |customer: usize| {
             let mut best = (0.0, NOTHING);
             for promotion in 0..self.promotions {
@@ -224,6 +233,7 @@ impl Shop {
             best
         };
         let best: Vec<(f64, usize)> = (0..self.customers).into_par_iter().map(best).collect();
+        let bound = self.of_limits(price, own) + best.iter().map(|(reduced, _)| reduced).sum::<f64>();
         let mut chosen: Vec<usize> = best.iter().map(|(_, promotion)| *promotion).collect();
         let (mut all, mut each) = self.spent(&chosen);
         for promotion in (0..self.own.len()).map(Some).chain([None]) {
@@ -255,7 +265,7 @@ impl Shop {
                 from = end;
             }
         }
-        chosen
+        (bound, chosen)
     }
 
     fn spent(&self, chosen: &[usize]) -> (i64, Vec<i64>) {

@@ -63,6 +63,31 @@ impl Choices {
         self.search = search;
     }
 
+    /// Every set that the customer may get; whether there are no more of them than `most`.
+    pub(crate) fn fill_all(&mut self, program: &Program, segment: u32, rows: &[Row], prices: &[f64], most: usize) -> bool {
+        self.clear();
+        let mut sets: Vec<Vec<u32>> = vec![Vec::new()];
+        // A set is made longer at its end only; what a part of it may not have, it may not have either.
+        let mut next = 0;
+        while next < sets.len() && sets.len() <= most {
+            let set = sets[next].clone();
+            next += 1;
+            let from = set.last().map_or(0, |last| last + 1);
+            for place in from..index(rows.len()) {
+                let mut more = set.clone();
+                more.push(place);
+                if is_allowed(program, rows, &more) {
+                    sets.push(more);
+                }
+            }
+        }
+        for set in sets.iter().take(most) {
+            self.push(program, segment, rows, set, prices);
+        }
+        self.upper = self.reduced[self.best()];
+        sets.len() <= most
+    }
+
     fn clear(&mut self) {
         self.reduced.clear();
         self.value.clear();

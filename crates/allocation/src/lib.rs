@@ -22,6 +22,7 @@ mod plan;
 mod program;
 mod repair;
 mod screen;
+mod search;
 mod smooth;
 mod solve;
 mod spread;

@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -14,6 +15,7 @@ use crate::candidates::{Candidates, Settled};
 use crate::exact::{Limit, best_subset};
 use crate::moves::{Current, Move, Pattern, collect, first_choices};
 use crate::program::Program;
+use crate::search::{Problem, search};
 use crate::solve::scale_of;
 
 /// How hard is tried to bring a plan near its bound.
@@ -42,6 +44,8 @@ const EFFORTS: [Effort; 4] = [
 ];
 /// Customers below which a plan is begun in several ways.
 const TINY: usize = 1_000;
+/// Nodes of the searches for a better plan, one after each round of effort.
+const NODES: [usize; 4] = [100_000, 200_000, 400_000, 400_000];
 /// Customers below which no effort is spared.
 const SMALL: usize = 5_000;
 /// Times as many moves as in pairs that the exact step looks at.
@@ -87,14 +91,23 @@ struct Plan {
 
 impl Task<'_> {
     /// Makes the candidates' plan; `start` are first choices, if there are any. A small problem is begun
-    /// in several ways.
+    /// in several ways, and all plans that could be better are gone through, where they are few enough.
     pub(crate) fn run(&self, start: Option<Current>) -> Repaired {
-        let mut best = self.run_from(start);
-        if self.customers < TINY && !self.is_whole(&best) {
-            let nothing = Current { places: vec![Vec::new(); self.open.len()] };
+        if self.customers >= TINY {
+            return self.run_from(start, 0..EFFORTS.len());
+        }
+        let mut best = self.run_from(start, 0..1);
+        for (number, nodes) in NODES.into_iter().enumerate() {
+            if self.is_whole(&best) || self.search(&mut best, nodes) {
+                return best;
+            }
             let drawn = |warmth: f64| first_choices(self.program, self.open, self.prices, warmth * scale_of(self.open)).0;
-            for another in [nothing, drawn(1e-2), drawn(1e-1)] {
-                let other = self.run_from(Some(another));
+            let starts = match number {
+                0 => vec![Current { places: vec![Vec::new(); self.open.len()] }, drawn(1e-2), drawn(1e-1)],
+                _ => vec![best.current.clone()],
+            };
+            for another in starts {
+                let other = self.run_from(Some(another), number..number + 1);
                 if (other.is_feasible, other.value) > (best.is_feasible, best.value) {
                     best = other;
                 }
@@ -103,12 +116,24 @@ impl Task<'_> {
         best
     }
 
+    /// Looks for a better plan; whether nothing better than what is then at hand exists.
+    fn search(&self, plan: &mut Repaired, nodes: usize) -> bool {
+        let problem = Problem { program: self.program, open: self.open, settled: self.settled, prices: self.prices };
+        let found = search(problem, plan.is_feasible.then_some(plan.value), nodes);
+        if let Some(current) = found.current {
+            let (current, value, taken) = self.recount(current);
+            let taken = taken.iter().zip(&self.settled.taken).map(|(one, settled)| one + settled).collect();
+            *plan = Repaired { current, value: value + self.settled.value, taken, is_feasible: true };
+        }
+        found.is_proved
+    }
+
     /// Whether nothing better can exist.
     fn is_whole(&self, plan: &Repaired) -> bool {
         plan.is_feasible && self.bound - (plan.value as f64) < 1.0
     }
 
-    fn run_from(&self, start: Option<Current>) -> Repaired {
+    fn run_from(&self, start: Option<Current>, efforts: Range<usize>) -> Repaired {
         let (mut plan, weights, mean) = self.start(start);
         let mut reach = if self.open.len() <= FEW { f64::INFINITY } else { f64::max(10.0 * self.temperature, 1e-4 * scale_of(self.open)) };
         let mut near = self.near(reach);
@@ -116,7 +141,7 @@ impl Task<'_> {
         if broken(&plan.left, &weights) > BULK * mean {
             self.make_feasible(&mut plan, &near, &weights, Bulk { harshness: 3.0, each: 512, reach, enough: 0.25 * BULK * mean });
         }
-        for (number, effort) in EFFORTS.iter().enumerate() {
+        for (number, effort) in EFFORTS.iter().enumerate().take(efforts.end).skip(efforts.start) {
             if number > 0 && !self.is_good(&plan) && reach.is_finite() {
                 reach *= 2.0;
                 near = self.near(reach);
