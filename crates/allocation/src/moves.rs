@@ -8,9 +8,6 @@ use crate::candidates::Candidates;
 use crate::choices::Choices;
 use crate::program::Program;
 
-/// Moves that take the same amounts of which so many are kept.
-const ALIKE: usize = 2;
-
 /// What each candidate customer gets now.
 #[derive(Debug, Clone)]
 pub(crate) struct Current {
@@ -83,15 +80,24 @@ fn drawn(choices: &Choices, temperature: f64, customer: u32) -> usize {
 /// Which resources get more (true), which less.
 pub(crate) type Pattern = Vec<(u32, bool)>;
 
-/// The moves that lose least: at most `each` of one pattern, in the order of their loss, and none that
-/// loses more than `most`.
+/// Which moves are collected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Of one pattern at most.
+    pub(crate) each: usize,
+    /// That take the same amounts at most.
+    pub(crate) alike: usize,
+    /// What one may lose at most.
+    pub(crate) most: f64,
+}
+
+/// The moves that lose least, by pattern, in the order of their loss.
 pub(crate) fn collect(
     program: &Program,
     open: &Candidates,
     prices: &[f64],
     current: &Current,
-    each: usize,
-    most: f64,
+    wanted: Wanted,
 ) -> BTreeMap<Pattern, Vec<Move>> {
     let parts = open.fold(program, prices, BTreeMap::<Pattern, Vec<Move>>::new, |kept, at, choices| {
         let now = (0..choices.len()).find(|&set| choices.places(set) == current.places[at]);
@@ -99,7 +105,7 @@ pub(crate) fn collect(
         let from = now.map_or_else(|| Held::of(program, open, at, &current.places[at], prices), |set| Held::set(choices, set));
         for set in (0..choices.len()).filter(|&set| Some(set) != now) {
             let loss = from.reduced - choices.reduced[set];
-            if loss > most {
+            if loss > wanted.most {
                 continue;
             }
             let taken = difference(choices.taken(set), &from.taken);
@@ -107,8 +113,8 @@ pub(crate) fn collect(
             let moves = kept.entry(pattern).or_default();
             let places = choices.places(set).to_vec();
             moves.push(Move { at: index(at), places, value: choices.value[set] - from.value, taken, loss });
-            if moves.len() >= 4 * each {
-                keep(moves, each);
+            if moves.len() >= 4 * wanted.each {
+                keep(moves, wanted);
             }
         }
     });
@@ -116,7 +122,7 @@ pub(crate) fn collect(
     for (pattern, moves) in parts.into_iter().flatten() {
         all.entry(pattern).or_default().extend(moves);
     }
-    all.values_mut().for_each(|moves| keep(moves, each));
+    all.values_mut().for_each(|moves| keep(moves, wanted));
     all
 }
 
@@ -145,18 +151,18 @@ impl Held {
     }
 }
 
-/// The moves that lose least, of those that take the same only two: more would help no better.
-fn keep(moves: &mut Vec<Move>, each: usize) {
+/// The moves that lose least, of those that take the same only a few.
+fn keep(moves: &mut Vec<Move>, wanted: Wanted) {
     moves.sort_by(|one, two| one.taken.cmp(&two.taken).then_with(|| by_loss(one, two)));
     let mut alike = 0;
     let mut last: Option<Vec<(u32, i64)>> = None;
     moves.retain(|one| {
         alike = if last.as_ref() == Some(&one.taken) { alike + 1 } else { 0 };
         last = Some(one.taken.clone());
-        alike < ALIKE
+        alike < wanted.alike
     });
     moves.sort_by(by_loss);
-    moves.truncate(each);
+    moves.truncate(wanted.each);
 }
 
 fn by_loss(one: &Move, two: &Move) -> std::cmp::Ordering {

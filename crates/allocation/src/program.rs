@@ -252,6 +252,16 @@ impl Program {
         })
     }
 
+    /// Of a floor the cap of the same amounts, of a cap the floor; not where they contradict one another.
+    pub(crate) fn opposite(&self, place: usize) -> Option<usize> {
+        let one = &self.resources[place];
+        let is_opposite = |two: &Resource| {
+            let (floor, cap) = if one.floor { (one, two) } else { (two, one) };
+            (one.of, one.measure) == (two.of, two.measure) && one.floor != two.floor && floor.limit <= cap.limit
+        };
+        self.resources.iter().position(is_opposite)
+    }
+
     /// Some of the resources, and no care for values.
     pub(crate) fn blind(&self, resources: &[usize]) -> Self {
         let kept = resources.iter().map(|&place| self.resources[place].clone()).collect();

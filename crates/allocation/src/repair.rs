@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use crate::candidates::{Candidates, Settled};
 use crate::exact::{Limit, best_subset};
-use crate::moves::{Current, Move, Pattern, collect, first_choices};
+use crate::moves::{Current, Move, Pattern, Wanted, collect, first_choices};
 use crate::program::Program;
 use crate::search::{Problem, search};
 use crate::solve::scale_of;
@@ -48,6 +48,8 @@ const TINY: usize = 1_000;
 const NODES: [usize; 4] = [100_000, 200_000, 400_000, 400_000];
 /// Customers below which no effort is spared.
 const SMALL: usize = 5_000;
+/// Moves that take the same amounts of which so many are looked at: more would help no better.
+const ALIKE: usize = 2;
 /// Times as many moves as in pairs that the exact step looks at.
 const POOL: usize = 4;
 /// Candidates up to which every move is looked at.
@@ -137,9 +139,9 @@ impl Task<'_> {
         let (mut plan, weights, mean) = self.start(start);
         let mut reach = if self.open.len() <= FEW { f64::INFINITY } else { f64::max(10.0 * self.temperature, 1e-4 * scale_of(self.open)) };
         let mut near = self.near(reach);
-        // Many customers too many, as where all are alike: one after the other, until few are left.
-        if broken(&plan.left, &weights) > BULK * mean {
-            self.make_feasible(&mut plan, &near, &weights, Bulk { harshness: 3.0, each: 512, reach, enough: 0.25 * BULK * mean });
+        // Many customers too many or too few, as where all are alike: one after the other, until few are left.
+        if self.distance(&plan.left, &weights) > BULK * mean {
+            self.mend(&mut plan, &near, &weights, Bulk { harshness: 3.0, each: 512, reach, enough: 0.25 * BULK * mean, fills: true });
         }
         for (number, effort) in EFFORTS.iter().enumerate().take(efforts.end).skip(efforts.start) {
             if number > 0 && !self.is_good(&plan) && reach.is_finite() {
@@ -159,7 +161,7 @@ impl Task<'_> {
                 if plan.is_feasible() || number == 0 {
                     break;
                 }
-                self.make_feasible(&mut plan, &near, &weights, Bulk { harshness, each: 64 << tried.min(6), reach, enough: 0.0 });
+                self.mend(&mut plan, &near, &weights, Bulk { harshness, each: 64 << tried.min(6), reach, enough: 0.0, fills: false });
                 (harshness, reach) = (harshness * 4.0, reach * 8.0);
                 near = self.near(reach);
             }
@@ -202,16 +204,8 @@ impl Task<'_> {
     /// The plan to start from, what a unit of each resource weighs where it is missing, and what an offer
     /// is worth on average.
     fn start(&self, start: Option<Current>) -> (Plan, Vec<f64>, f64) {
+        let is_drawn = start.is_none();
         let resources = self.program.resources.len();
-        let (current, value, taken) = match start {
-            Some(current) => self.recount(current),
-            // Colder than prices were found at: only those who are all but undecided are drawn.
-            None => first_choices(self.program, self.open, self.prices, 0.05 * self.temperature),
-        };
-        let mut plan = Plan { current, value: value + self.settled.value, left: self.program.limits() };
-        for ((left, taken), settled) in plan.left.iter_mut().zip(&taken).zip(&self.settled.taken) {
-            *left -= taken + settled;
-        }
         // A resource without a price weighs little, but not nothing: the mean value over the mean amount.
         let mut amounts = vec![(0.0, 0_u32); resources];
         let mut values = (0.0, 0_u32);
@@ -226,8 +220,34 @@ impl Task<'_> {
         }
         let mean = |(sum, count): (f64, u32)| if count > 0 { sum / f64::from(count) } else { 0.0 };
         let value = mean(values).max(1.0);
-        let weights = self.prices.iter().zip(&amounts).map(|(price, amount)| price.max(0.02 * value / mean(*amount).max(1.0))).collect();
+        let weights: Vec<f64> =
+            self.prices.iter().zip(&amounts).map(|(price, amount)| price.max(0.02 * value / mean(*amount).max(1.0))).collect();
+        let mut plan = match start {
+            Some(current) => self.plan(self.recount(current)),
+            // Colder than prices were found at: only those who are all but undecided are drawn.
+            None => self.plan(first_choices(self.program, self.open, self.prices, 0.05 * self.temperature)),
+        };
+        if is_drawn && self.distance(&plan.left, &weights) > BULK * value {
+            // Where many are alike, only the temperature that prices were found at gives each set its share.
+            let warmer = self.plan(first_choices(self.program, self.open, self.prices, self.temperature));
+            if self.distance(&warmer.left, &weights) < self.distance(&plan.left, &weights) {
+                plan = warmer;
+            }
+        }
         (plan, weights, value)
+    }
+
+    fn plan(&self, (current, value, taken): (Current, i64, Vec<i64>)) -> Plan {
+        let mut left = self.program.limits();
+        for ((left, taken), settled) in left.iter_mut().zip(&taken).zip(&self.settled.taken) {
+            *left -= taken + settled;
+        }
+        Plan { current, value: value + self.settled.value, left }
+    }
+
+    /// What broken limits weigh, and what left-over ones would be worth.
+    fn distance(&self, left: &[i64], weights: &[f64]) -> f64 {
+        broken(left, weights) + left.iter().zip(self.prices).map(|(&left, price)| left.max(0) as f64 * price).sum::<f64>()
     }
 
     fn recount(&self, current: Current) -> (Current, i64, Vec<i64>) {
@@ -244,14 +264,16 @@ impl Task<'_> {
         (current, value, taken)
     }
 
-    /// Moves one after the other, the one that helps most first, until no limit is broken or none helps.
-    fn make_feasible(&self, plan: &mut Plan, near: &Near, weights: &[f64], bulk: Bulk) {
+    /// Moves one after the other, the one that helps most first, until nothing is missing or none helps.
+    fn mend(&self, plan: &mut Plan, near: &Near, weights: &[f64], bulk: Bulk) {
+        let missing = |left: &[i64]| if bulk.fills { self.distance(left, weights) } else { broken(left, weights) };
         let mut done = 0;
-        while broken(&plan.left, weights) > bulk.enough && done < MOVES {
-            let moves: Vec<Move> = near.moves(self, plan, bulk.each, bulk.reach).into_values().flatten().collect();
+        while missing(&plan.left) > bulk.enough && done < MOVES {
+            let moves: Vec<Move> =
+                near.moves(self, plan, Wanted { each: bulk.each, alike: bulk.each, most: bulk.reach }).into_values().flatten().collect();
             let mut used = BTreeSet::new();
             let before = done;
-            while broken(&plan.left, weights) > bulk.enough {
+            while missing(&plan.left) > bulk.enough {
                 let scored = moves.iter().enumerate().filter(|(_, one)| !used.contains(&one.at));
                 let scored = scored.map(|(place, one)| (one.loss + self.change(&plan.left, weights, bulk.harshness, &one.taken), place));
                 let Some((score, place)) = scored.min_by(|one, two| one.0.total_cmp(&two.0)) else { break };
@@ -285,7 +307,7 @@ impl Task<'_> {
 
     /// The exact step for each limit, with moves that no other priced limit feels.
     fn step_exactly(&self, plan: &mut Plan, near: &Near, weights: &[f64], effort: Effort, reach: f64) {
-        let patterns = near.moves(self, plan, POOL * effort.each, reach);
+        let patterns = near.moves(self, plan, Wanted { each: POOL * effort.each, alike: ALIKE, most: reach });
         // A customer moves once.
         let mut moved = BTreeSet::new();
         for resource in 0..self.prices.len() {
@@ -318,7 +340,7 @@ impl Task<'_> {
 
     /// One beam search; applies what it found. Whether the plan got better.
     fn improve(&self, plan: &mut Plan, near: &Near, weights: &[f64], effort: Effort, reach: f64) -> bool {
-        let patterns = near.moves(self, plan, effort.each, reach);
+        let patterns = near.moves(self, plan, Wanted { each: effort.each, alike: ALIKE, most: reach });
         let score = |one: &Exchange| one.loss + self.change(&plan.left, weights, HARSHNESS, &one.taken);
         let exchanges = exchanges(&patterns, effort.kept, score);
         let found = Beam { effort, task: self, weights, exchanges: &exchanges }.search(plan);
@@ -339,6 +361,8 @@ struct Bulk {
     reach: f64,
     /// Broken limits that may stay, in value.
     enough: f64,
+    /// Whether left-over limits are used up too.
+    fills: bool,
 }
 
 /// What broken limits weigh, in value.
@@ -356,9 +380,9 @@ struct Near {
 }
 
 impl Near {
-    fn moves(&self, task: &Task<'_>, plan: &Plan, each: usize, reach: f64) -> BTreeMap<Pattern, Vec<Move>> {
+    fn moves(&self, task: &Task<'_>, plan: &Plan, wanted: Wanted) -> BTreeMap<Pattern, Vec<Move>> {
         let places = self.at.iter().map(|&at| plan.current.places[at as usize].clone()).collect();
-        collect(task.program, &self.open, task.prices, &Current { places }, each, reach)
+        collect(task.program, &self.open, task.prices, &Current { places }, wanted)
     }
 }
 

@@ -22,6 +22,11 @@ const SUFFICIENT: f64 = 1e-4;
 /// Newton steps at one temperature.
 const STEPS: usize = 12;
 
+/// Undecided customers, in temperatures that they add to the dual, below which it isn't cooled any more.
+const UNDECIDED: f64 = 60.0;
+/// The last temperature of all, as a share of the one that is asked for.
+const COLDEST: f64 = 1e-5;
+
 /// What is minimised.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dual<'a> {
@@ -137,10 +142,13 @@ impl Dual<'_> {
                     break;
                 }
             }
-            if temperature <= cooling.to || found.is_enough {
+            // Where many are alike, many are undecided at once, and what smoothing adds isn't small yet.
+            let is_cold = point.smooth - point.sharp <= UNDECIDED * temperature || temperature <= COLDEST * cooling.to;
+            if found.is_enough || (temperature <= cooling.to && is_cold) {
                 break;
             }
-            temperature = (temperature * 0.2).max(cooling.to);
+            let next = temperature * 0.2;
+            temperature = if temperature > cooling.to { next.max(cooling.to) } else { next };
             point = self.point(&prices, temperature);
         }
         found.temperature = temperature;
@@ -154,7 +162,14 @@ impl Dual<'_> {
         let is_held = |place: usize| {
             (prices[place] <= 0.0 && point.gradient[place] >= 0.0) || (prices[place] >= self.most[place] && point.gradient[place] <= 0.0)
         };
-        let free: Vec<usize> = (0..resources).filter(|&place| !is_held(place)).collect();
+        // A floor and a cap of the same amounts: where one is priced the other isn't, for their sum would
+        // bend nothing, so that steps along it had no measure.
+        let is_other_priced = |place: usize| {
+            self.program.opposite(place).is_some_and(|other| {
+                !is_held(other) && (prices[other], -point.gradient[other], other) > (prices[place], -point.gradient[place], place)
+            })
+        };
+        let free: Vec<usize> = (0..resources).filter(|&place| !is_held(place) && !is_other_priced(place)).collect();
         let direction = direction(point, &free, resources)?;
         let promised: f64 = free.iter().zip(direction.iter()).map(|(&place, step)| -point.gradient[place] * step).sum();
         let mut length = 1.0;
