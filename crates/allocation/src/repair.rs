@@ -46,6 +46,8 @@ const EFFORTS: [Effort; 4] = [
 const TINY: usize = 1_000;
 /// Nodes of the searches for a better plan, one after each round of effort.
 const NODES: [usize; 4] = [100_000, 200_000, 400_000, 400_000];
+/// Nodes of such a search in a large problem.
+const FEW_NODES: usize = 10_000;
 /// Customers below which no effort is spared.
 const SMALL: usize = 5_000;
 /// Moves that take the same amounts of which so many are looked at: more would help no better.
@@ -118,16 +120,31 @@ impl Task<'_> {
         best
     }
 
-    /// Looks for a better plan; whether nothing better than what is then at hand exists.
+    /// Looks for a better plan of a small problem; whether nothing better than what is then at hand exists.
     fn search(&self, plan: &mut Repaired, nodes: usize) -> bool {
-        let problem = Problem { program: self.program, open: self.open, settled: self.settled, prices: self.prices };
-        let found = search(problem, plan.is_feasible.then_some(plan.value), nodes);
+        let found = search(self.problem(), plan.is_feasible.then_some(plan.value), nodes);
         if let Some(current) = found.current {
-            let (current, value, taken) = self.recount(current);
-            let taken = taken.iter().zip(&self.settled.taken).map(|(one, settled)| one + settled).collect();
-            *plan = Repaired { current, value: value + self.settled.value, taken, is_feasible: true };
+            *plan = self.repaired(self.plan(self.recount(current)));
         }
         found.is_proved
+    }
+
+    /// The same for a feasible plan of a large problem, where it is worth while only if few sets are left to look at.
+    fn proved(&self, plan: &mut Plan) -> bool {
+        let found = search(self.problem(), Some(plan.value), FEW_NODES);
+        if let Some(current) = found.current {
+            *plan = self.plan(self.recount(current));
+        }
+        found.is_proved
+    }
+
+    fn problem(&self) -> Problem<'_> {
+        Problem { program: self.program, open: self.open, settled: self.settled, prices: self.prices }
+    }
+
+    fn repaired(&self, plan: Plan) -> Repaired {
+        let taken = self.program.limits().iter().zip(&plan.left).map(|(limit, left)| limit - left).collect();
+        Repaired { is_feasible: plan.is_feasible(), value: plan.value, taken, current: plan.current }
     }
 
     /// Whether nothing better can exist.
@@ -165,13 +182,11 @@ impl Task<'_> {
                 (harshness, reach) = (harshness * 4.0, reach * 8.0);
                 near = self.near(reach);
             }
-            if self.is_good(&plan) {
+            if self.is_good(&plan) || (self.customers >= TINY && plan.is_feasible() && self.proved(&mut plan)) {
                 break;
             }
         }
-        let limits = self.program.limits();
-        let taken = limits.iter().zip(&plan.left).map(|(limit, left)| limit - left).collect();
-        Repaired { is_feasible: plan.is_feasible(), value: plan.value, taken, current: plan.current }
+        self.repaired(plan)
     }
 
     /// Whether more effort isn't worth while: values are whole, so that a bound's fraction says nothing,
@@ -180,7 +195,7 @@ impl Task<'_> {
         let share = match (self.customers, self.prices.len()) {
             (..SMALL, _) => 0.0,
             (_, 1) => 0.005,
-            _ => 0.06,
+            _ => 0.08,
         };
         let missing = (self.bound + 1e-13 * self.bound.abs()).floor() - plan.value as f64;
         plan.is_feasible() && missing <= share / self.customers as f64 * self.bound.abs()

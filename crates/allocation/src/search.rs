@@ -15,7 +15,9 @@ use crate::program::Program;
 
 /// Sets of one customer that are looked at.
 const SETS: usize = 256;
-/// Offers times resources that are looked at.
+/// Customers with a choice that are looked at.
+const CUSTOMERS: usize = 2_000;
+/// Sets times resources that are looked at.
 const AMOUNTS: usize = 1 << 20;
 
 /// What is searched.
@@ -61,22 +63,25 @@ struct Customer {
 
 /// Searches for a plan of more than `value` (any, if there is none) at `nodes` nodes at most.
 pub(crate) fn search(problem: Problem<'_>, value: Option<i64>, nodes: usize) -> Found {
-    let Some(mut best) = Best::new(problem) else { return Found { current: None, is_proved: false } };
-    let customers = best.customers(best.room(value));
+    let unknown = Found { current: None, is_proved: false };
+    let Some(best) = Best::new(problem) else { return unknown };
+    let Some(others) = best.others(problem, best.room(value)) else { return unknown };
+    let customers = best.customers(others);
     let (mut left, mut chosen) = (best.left.clone(), Vec::with_capacity(customers.len()));
     let mut walk = Walk { prices: problem.prices, customers: &customers, best: &best, value, found: None, nodes };
     walk.visit(0.0, best.value, &mut left, &mut chosen);
     let (found, is_proved) = (walk.found, walk.nodes > 0);
     let current = found.map(|chosen| {
+        let mut places = best.places;
         for (customer, other) in customers.iter().zip(chosen) {
-            best.places[customer.at].clone_from(&customer.others[other].places);
+            places[customer.at].clone_from(&customer.others[other].places);
         }
-        Current { places: best.places }
+        Current { places }
     });
     Found { current, is_proved }
 }
 
-/// Every customer's best set, and the others.
+/// Every customer's best set.
 struct Best {
     places: Vec<Vec<u32>>,
     value: i64,
@@ -85,18 +90,14 @@ struct Best {
     bound: f64,
     /// What rounding can have moved it by.
     hair: f64,
-    /// By rising loss, the best set first.
-    others: Vec<Vec<Other>>,
+    /// What each customer could lose before its second best set is as good.
+    second: Vec<f64>,
 }
 
 impl Best {
-    /// `None` where a customer may get too many sets, or there are too many customers.
+    /// `None` where a customer may get too many sets.
     fn new(problem: Problem<'_>) -> Option<Self> {
         let Problem { program, open, settled, prices } = problem;
-        let offers: usize = (0..open.len()).map(|at| open.rows(at).len() + 1).sum();
-        if offers * prices.len() > AMOUNTS {
-            return None;
-        }
         let left: Vec<i64> = program.limits().iter().zip(&settled.taken).map(|(limit, taken)| limit - taken).collect();
         let of_limits: Vec<f64> = left.iter().zip(prices).map(|(left, price)| *left as f64 * price).collect();
         let mut best = Self {
@@ -105,7 +106,7 @@ impl Best {
             left,
             bound: settled.value as f64 + of_limits.iter().sum::<f64>(),
             hair: (settled.value as f64).abs() + of_limits.iter().map(|one| one.abs()).sum::<f64>(),
-            others: Vec::with_capacity(open.len()),
+            second: Vec::with_capacity(open.len()),
         };
         let mut choices = Choices::default();
         for at in 0..open.len() {
@@ -123,25 +124,43 @@ impl Best {
         self.bound += choices.reduced[set];
         self.hair += choices.reduced[set].abs();
         self.value += choices.value[set];
-        let mut of_best = vec![0; self.left.len()];
         for &(resource, amount) in choices.taken(set) {
-            of_best[resource as usize] = amount;
             self.left[resource as usize] -= amount;
         }
-        let other = |one: usize| {
-            let mut taken: Vec<i64> = of_best.iter().map(|amount| -amount).collect();
-            choices.taken(one).iter().for_each(|&(resource, amount)| taken[resource as usize] += amount);
-            Other {
-                loss: choices.reduced[set] - choices.reduced[one],
-                value: choices.value[one] - choices.value[set],
-                taken,
-                places: choices.places(one).to_vec(),
-            }
-        };
-        let mut others: Vec<Other> = (0..choices.len()).map(other).collect();
-        others.sort_by(|one, two| one.loss.total_cmp(&two.loss).then(one.places.cmp(&two.places)));
+        let second = (0..choices.len()).filter(|&one| one != set).map(|one| choices.reduced[one]).fold(f64::NEG_INFINITY, f64::max);
+        self.second.push(choices.reduced[set] - second);
         self.places.push(choices.places(set).to_vec());
-        self.others.push(others);
+    }
+
+    /// (customer, its sets that lose no more than `room` by rising loss) of those who have more than one;
+    /// `None` where there are too many.
+    fn others(&self, problem: Problem<'_>, room: f64) -> Option<Vec<(usize, Vec<Other>)>> {
+        let mut all = Vec::new();
+        let (mut choices, mut amounts) = (Choices::default(), 0);
+        for at in (0..self.second.len()).filter(|&at| self.second[at] <= room) {
+            choices.fill_all(problem.program, problem.open.segment[at], problem.open.rows(at), problem.prices, SETS);
+            let best = choices.best();
+            let mut of_best = vec![0; self.left.len()];
+            choices.taken(best).iter().for_each(|&(resource, amount)| of_best[resource as usize] = amount);
+            let other = |one: usize| {
+                let mut taken: Vec<i64> = of_best.iter().map(|amount| -amount).collect();
+                choices.taken(one).iter().for_each(|&(resource, amount)| taken[resource as usize] += amount);
+                Other {
+                    loss: choices.reduced[best] - choices.reduced[one],
+                    value: choices.value[one] - choices.value[best],
+                    taken,
+                    places: choices.places(one).to_vec(),
+                }
+            };
+            let mut others: Vec<Other> = (0..choices.len()).map(other).filter(|other| other.loss <= room).collect();
+            others.sort_by(|one, two| one.loss.total_cmp(&two.loss).then(one.places.cmp(&two.places)));
+            amounts += others.len() * self.left.len();
+            if amounts > AMOUNTS || all.len() >= CUSTOMERS {
+                return None;
+            }
+            all.push((at, others));
+        }
+        Some(all)
     }
 
     /// What sets may lose in a plan worth more than this.
@@ -149,19 +168,16 @@ impl Best {
         value.map_or(f64::INFINITY, |value| self.bound - value as f64 - 1.0 + self.hair)
     }
 
-    /// Those with more than one set that loses no more than `room`, who move most first.
-    fn customers(&self, room: f64) -> Vec<Customer> {
-        let mut customers: Vec<Customer> = Vec::new();
-        for (at, others) in self.others.iter().enumerate() {
-            let others: Vec<Other> = others.iter().filter(|other| other.loss <= room).cloned().collect();
-            if others.len() > 1 {
-                let end = |more: fn(i64, i64) -> i64| {
-                    let of = |resource: usize| others.iter().map(|other| other.taken[resource]).fold(0, more);
-                    (0..self.left.len()).map(of).collect()
-                };
-                customers.push(Customer { at, is_twin: false, least: end(i64::min), most: end(i64::max), others });
-            }
-        }
+    /// Those who move most first.
+    fn customers(&self, others: Vec<(usize, Vec<Other>)>) -> Vec<Customer> {
+        let customer = |(at, others): (usize, Vec<Other>)| {
+            let end = |more: fn(i64, i64) -> i64| {
+                let of = |resource: usize| others.iter().map(|other| other.taken[resource]).fold(0, more);
+                (0..self.left.len()).map(of).collect()
+            };
+            Customer { at, is_twin: false, least: end(i64::min), most: end(i64::max), others }
+        };
+        let mut customers: Vec<Customer> = others.into_iter().map(customer).collect();
         let mut sums = vec![0; self.left.len()];
         for customer in &customers {
             sums.iter_mut().zip(&customer.least).zip(&customer.most).for_each(|((sum, least), most)| *sum += most - least);
