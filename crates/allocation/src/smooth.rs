@@ -22,8 +22,9 @@ const SUFFICIENT: f64 = 1e-4;
 /// Newton steps at one temperature.
 const STEPS: usize = 12;
 
-/// Undecided customers, in temperatures that they add to the dual, below which it isn't cooled any more.
-const UNDECIDED: f64 = 60.0;
+/// Undecided customers, in temperatures that they add to the dual, below which it isn't cooled any more: so many and
+/// one in so many of those whose choice is open.
+const UNDECIDED: (f64, f64) = (60.0, 400.0);
 /// The last temperature of all, as a share of the one that is asked for.
 const COLDEST: f64 = 1e-5;
 
@@ -143,7 +144,8 @@ impl Dual<'_> {
                 }
             }
             // Where many are alike, many are undecided at once, and what smoothing adds isn't small yet.
-            let is_cold = point.smooth - point.sharp <= UNDECIDED * temperature || temperature <= COLDEST * cooling.to;
+            let few = UNDECIDED.0 + self.open.len() as f64 / UNDECIDED.1;
+            let is_cold = point.smooth - point.sharp <= few * temperature || temperature <= COLDEST * cooling.to;
             if found.is_enough || (temperature <= cooling.to && is_cold) {
                 break;
             }
