@@ -52,6 +52,8 @@ const FEW_NODES: usize = 10_000;
 const SMALL: usize = 5_000;
 /// Moves that take the same amounts of which so many are looked at: more would help no better.
 const ALIKE: usize = 2;
+/// Of patterns of which one undoes a part of the other, the share of moves that are paired.
+const PARTLY: usize = 3;
 /// Times as many moves as in pairs that the exact step looks at.
 const POOL: usize = 4;
 /// Candidates up to which every move is looked at.
@@ -410,27 +412,47 @@ struct Exchange {
     loss: f64,
 }
 
-/// Moves alone, and pairs of moves of opposite patterns: of each kind the `kept` best.
+/// Moves alone, and pairs of moves of which one takes what the other gives back: of each kind the `kept` best.
 fn exchanges(patterns: &BTreeMap<Pattern, Vec<Move>>, kept: usize, score: impl Fn(&Exchange) -> f64 + Sync) -> Vec<Exchange> {
     let kinds: Vec<(&Pattern, &Vec<Move>)> = patterns.iter().collect();
-    let of_kind = |(pattern, moves): &(&Pattern, &Vec<Move>)| {
+    let of_kind = |(number, (pattern, moves)): (usize, &(&Pattern, &Vec<Move>))| {
         let alone =
             moves.iter().map(|one| Exchange { moves: vec![one.clone()], value: one.value, taken: one.taken.clone(), loss: one.loss });
         let mut best = best_of(alone, kept, &score);
-        let opposite: Pattern = pattern.iter().map(|&(resource, more)| (resource, !more)).collect();
         // Each pair of patterns once.
-        if let Some(others) = patterns.get(&opposite).filter(|_| **pattern < opposite) {
-            let pairs = moves.iter().flat_map(|one| others.iter().filter(move |two| two.at != one.at).map(move |two| pair(one, two)));
+        for (other, others) in &kinds[number..] {
+            let share = match (is_undone(pattern, other), pattern.len() == other.len()) {
+                (false, _) => continue,
+                (true, true) => 1,
+                // As where money goes from one segment to another: one of two limits is left as it was.
+                (true, false) => PARTLY,
+            };
+            let some = |moves: &'_ Vec<Move>| moves.len().div_ceil(share);
+            let pairs = moves[..some(moves)]
+                .iter()
+                .flat_map(|one| others[..some(others)].iter().filter(move |two| two.at != one.at).map(move |two| pair(one, two)));
             best.append(&mut best_of(pairs, kept, &score));
         }
         best
     };
-    kinds.par_iter().map(of_kind).collect::<Vec<_>>().concat()
+    kinds.par_iter().enumerate().map(of_kind).collect::<Vec<_>>().concat()
+}
+
+/// Whether one of two patterns undoes all that the other does.
+fn is_undone(one: &Pattern, two: &Pattern) -> bool {
+    let (small, large) = if one.len() <= two.len() { (one, two) } else { (two, one) };
+    !small.is_empty() && small.iter().all(|&(resource, more)| large.contains(&(resource, !more)))
 }
 
 fn pair(one: &Move, two: &Move) -> Exchange {
-    // Opposite patterns name the same resources in the same order.
-    let taken = one.taken.iter().zip(&two.taken).map(|(one, two)| (one.0, one.1 + two.1)).filter(|(_, amount)| *amount != 0).collect();
+    let mut taken = one.taken.clone();
+    for &(resource, amount) in &two.taken {
+        match taken.iter_mut().find(|(other, _)| *other == resource) {
+            Some((_, sum)) => *sum += amount,
+            None => taken.push((resource, amount)),
+        }
+    }
+    taken.retain(|(_, amount)| *amount != 0);
     Exchange { moves: vec![one.clone(), two.clone()], value: one.value + two.value, taken, loss: one.loss + two.loss }
 }
 
