@@ -16,8 +16,8 @@ use steps::{Steps, Sum, steps};
 const SHARE: usize = 256;
 const FEWEST: usize = 2_048;
 const MOST: usize = 8_192;
-/// Halvings between two budgets in the search for the one where a unit earns a unit.
-const HALVINGS: usize = 8;
+/// Of so many budgets one is solved for; prices of those between are taken from both sides.
+const STRIDE: usize = 4;
 
 /// What a budget is worth. Amounts in the file's units.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -142,6 +142,7 @@ struct Sampled<'a> {
 }
 
 /// A budget and its prices.
+#[derive(Clone)]
 struct Priced {
     budget: f64,
     prices: Vec<f64>,
@@ -217,22 +218,39 @@ impl<'a> Sampled<'a> {
         // With more money than there is, what is worth while is what the choices cost.
         let endless = 4.0 * self.open_cost() + 1.0;
         let end = self.at(endless, Some(&self.prices)).map_or(0.0, |priced| priced.cost.max(0.0));
-        let mut found: Vec<Priced> = Vec::with_capacity(points);
-        let mut start = self.prices.clone();
-        for number in (0..points).rev() {
-            let budget = (end * number as f64 / points.saturating_sub(1).max(1) as f64).floor();
-            let Some(priced) = self.at(budget, Some(&start)) else { break };
-            start.clone_from(&priced.prices);
-            found.push(priced);
+        let budget = |number: usize| (end * number as f64 / points.saturating_sub(1).max(1) as f64).floor();
+        // From much money to little: prices of each budget from those of the last one.
+        let mut solved: Vec<Priced> = Vec::new();
+        let mut stride = STRIDE;
+        let mut next = points.checked_sub(1);
+        while let Some(number) = next {
+            let start = solved.last().map_or(&self.prices, |priced| &priced.prices);
+            match self.at(budget(number), Some(start)) {
+                Some(priced) => {
+                    solved.push(priced);
+                    next = if number == 0 { None } else { Some(number.saturating_sub(stride)) };
+                }
+                // No plan keeps to the limits with so little: one by one to where there is one still.
+                None if stride > 1 && number + stride <= points => {
+                    stride = 1;
+                    next = Some((number + STRIDE).min(points - 1).saturating_sub(1));
+                }
+                None => break,
+            }
         }
-        found.reverse();
-        let worth_spending = self.worth_spending(&found, worth);
+        solved.reverse();
+        let least = solved.first().map_or(f64::INFINITY, |priced| priced.budget);
+        let budgets = (0..points).map(budget).filter(|budget| *budget >= least);
         let basis = if self.open.len() == self.customers {
             "the dual bound of every customer, which no plan exceeds".to_owned()
         } else {
             format!("the plan's bound, and prices and differences of a sample of {} of {} customers", self.open.len(), self.customers)
         };
-        Curve { points: found.iter().map(|priced| self.point(priced)).collect(), worth_spending, basis }
+        Curve {
+            points: budgets.filter_map(|budget| between_solved(&solved, budget)).map(|priced| self.point(&priced)).collect(),
+            worth_spending: self.worth_spending(&solved, worth),
+            basis,
+        }
     }
 
     /// What all customers' dearest offers would cost.
@@ -242,23 +260,27 @@ impl<'a> Sampled<'a> {
     }
 
     /// The budget at which the price of money falls below `worth`.
-    fn worth_spending(&self, found: &[Priced], worth: f64) -> CurvePoint {
-        let after = found.partition_point(|priced| priced.prices[0] >= worth);
-        let (Some(mut low), Some(high)) = (after.checked_sub(1).map(|place| &found[place]), found.get(after)) else {
-            let end = if after == 0 { found.first() } else { found.last() };
-            return end.map_or(point(0.0, 0.0, 0.0, self.terms), |priced| self.point(priced));
-        };
-        let (mut more, mut held);
-        more = high.budget;
-        for _ in 0..HALVINGS {
-            let Some(middle) = self.at((low.budget + more) / 2.0, Some(&low.prices)) else { break };
-            if middle.prices[0] >= worth {
-                held = middle;
-                low = &held;
-            } else {
-                more = middle.budget;
+    fn worth_spending(&self, solved: &[Priced], worth: f64) -> CurvePoint {
+        let after = solved.partition_point(|priced| priced.prices[0] >= worth);
+        let budget = match (after.checked_sub(1).and_then(|place| solved.get(place)), solved.get(after)) {
+            (Some(one), Some(two)) => {
+                let share = (one.prices[0] - worth) / (one.prices[0] - two.prices[0]).max(f64::MIN_POSITIVE);
+                one.budget + share.clamp(0.0, 1.0) * (two.budget - one.budget)
             }
-        }
-        self.point(low)
+            (Some(end), None) | (None, Some(end)) => end.budget,
+            (None, None) => 0.0,
+        };
+        between_solved(solved, budget).map_or_else(|| point(0.0, 0.0, 0.0, self.terms), |priced| self.point(&priced))
     }
+}
+
+/// Prices of a budget between two others: a bound at prices that are all but the best is all but the best
+/// bound, for there its slope is 0.
+fn between_solved(solved: &[Priced], budget: f64) -> Option<Priced> {
+    let after = solved.partition_point(|priced| priced.budget < budget).min(solved.len().checked_sub(1)?);
+    let (one, two) = (&solved[after.saturating_sub(1)], &solved[after]);
+    let share = ((budget - one.budget) / (two.budget - one.budget).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+    let mix = |one: f64, two: f64| one + share * (two - one);
+    let prices = one.prices.iter().zip(&two.prices).map(|(&one, &two)| mix(one, two)).collect();
+    Some(Priced { budget, prices, cost: mix(one.cost, two.cost) })
 }

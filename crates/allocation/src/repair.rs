@@ -33,14 +33,16 @@ struct Effort {
     rounds: usize,
     /// Cells of the exact step, on either side.
     cells: usize,
+    /// Whether moves are paired of which one undoes a part of the other.
+    partly: bool,
 }
 
 /// From little effort to much.
 const EFFORTS: [Effort; 4] = [
-    Effort { each: 32, kept: 6, states: 6, depth: 5, rounds: 4, cells: 1024 },
-    Effort { each: 64, kept: 8, states: 16, depth: 8, rounds: 4, cells: 2048 },
-    Effort { each: 128, kept: 12, states: 48, depth: 12, rounds: 6, cells: 4096 },
-    Effort { each: 192, kept: 24, states: 192, depth: 14, rounds: 10, cells: 4096 },
+    Effort { each: 32, kept: 6, states: 6, depth: 5, rounds: 4, cells: 1024, partly: false },
+    Effort { each: 64, kept: 8, states: 16, depth: 8, rounds: 4, cells: 2048, partly: true },
+    Effort { each: 128, kept: 12, states: 48, depth: 12, rounds: 6, cells: 4096, partly: true },
+    Effort { each: 192, kept: 24, states: 192, depth: 14, rounds: 10, cells: 4096, partly: true },
 ];
 /// Customers below which a plan is begun in several ways.
 const TINY: usize = 1_000;
@@ -359,7 +361,7 @@ impl Task<'_> {
     fn improve(&self, plan: &mut Plan, near: &Near, weights: &[f64], effort: Effort, reach: f64) -> bool {
         let patterns = near.moves(self, plan, Wanted { each: effort.each, alike: ALIKE, most: reach });
         let score = |one: &Exchange| one.loss + self.change(&plan.left, weights, HARSHNESS, &one.taken);
-        let exchanges = exchanges(&patterns, effort.kept, score);
+        let exchanges = exchanges(&patterns, effort, score);
         let found = Beam { effort, task: self, weights, exchanges: &exchanges }.search(plan);
         for &place in &found {
             for one in &exchanges[place as usize].moves {
@@ -413,25 +415,26 @@ struct Exchange {
 }
 
 /// Moves alone, and pairs of moves of which one takes what the other gives back: of each kind the `kept` best.
-fn exchanges(patterns: &BTreeMap<Pattern, Vec<Move>>, kept: usize, score: impl Fn(&Exchange) -> f64 + Sync) -> Vec<Exchange> {
+fn exchanges(patterns: &BTreeMap<Pattern, Vec<Move>>, effort: Effort, score: impl Fn(&Exchange) -> f64 + Sync) -> Vec<Exchange> {
     let kinds: Vec<(&Pattern, &Vec<Move>)> = patterns.iter().collect();
     let of_kind = |(number, (pattern, moves)): (usize, &(&Pattern, &Vec<Move>))| {
         let alone =
             moves.iter().map(|one| Exchange { moves: vec![one.clone()], value: one.value, taken: one.taken.clone(), loss: one.loss });
-        let mut best = best_of(alone, kept, &score);
+        let mut best = best_of(alone, effort.kept, &score);
         // Each pair of patterns once.
         for (other, others) in &kinds[number..] {
             let share = match (is_undone(pattern, other), pattern.len() == other.len()) {
                 (false, _) => continue,
                 (true, true) => 1,
                 // As where money goes from one segment to another: one of two limits is left as it was.
-                (true, false) => PARTLY,
+                (true, false) if effort.partly => PARTLY,
+                (true, false) => continue,
             };
             let some = |moves: &'_ Vec<Move>| moves.len().div_ceil(share);
             let pairs = moves[..some(moves)]
                 .iter()
                 .flat_map(|one| others[..some(others)].iter().filter(move |two| two.at != one.at).map(move |two| pair(one, two)));
-            best.append(&mut best_of(pairs, kept, &score));
+            best.append(&mut best_of(pairs, effort.kept, &score));
         }
         best
     };
