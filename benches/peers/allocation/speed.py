@@ -1,6 +1,6 @@
 """Seconds of ours and of peers on the same instances, one after the other in one run.
 
-    python speed.py DIR [--customers 100000,1000000] [--promotions 10] [--limits budget,own] [--peers ipm,pdlp,descent]
+    python speed.py DIR [--customers 100000,1000000] [--promotions 10] [--limits budget,own] [--peers ipm,pdlp,pdlp-4,descent]
                         [--seconds 480] [--threads 2]
 
 Instances are the `sized` ones of instances.py; `budget` has the whole budget only, `own` a budget of each promotion also.
@@ -9,7 +9,8 @@ coordinate descent (how that is written stands in its head). Building a model is
 from arrays in memory to choices of whole customers, recounted.
 
 ipm      HiGHS's interior point on the linear relaxation without crossover, which would only add time
-pdlp     OR-tools' PDLP on the same relaxation, relative tolerance 1e-4 (theirs is 1e-6): looser, and so faster
+pdlp     OR-tools' PDLP on the same relaxation, relative tolerance 1e-6, which is its own default
+pdlp-4   the same with 1e-4
 
 A peer that is stopped after --seconds is reported with `"stopped": true`, and its ratio is one that it has at least.
 Prints a JSON line for each of who x customers x limits: seconds, value, ratio (peer / ours), and `behind`, the share of our
@@ -22,6 +23,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 
@@ -83,7 +85,7 @@ def by_ipm(instance, seconds, threads):
     return {"seconds": taken, "value": model.getInfo().objective_function_value if done else None, "stopped": not done, "said": str(model.getModelStatus())}
 
 
-def by_pdlp(instance, seconds, threads):
+def by_pdlp(instance, seconds, threads, tolerance=1e-6):
     import scipy.sparse
     from ortools.pdlp import solve_log_pb2, solvers_pb2
     from ortools.pdlp.python import pdlp
@@ -96,7 +98,7 @@ def by_pdlp(instance, seconds, threads):
     program.variable_lower_bounds, program.variable_upper_bounds = np.zeros(len(value)), np.ones(len(value))
     settings = solvers_pb2.PrimalDualHybridGradientParams(num_threads=threads)
     optimality = settings.termination_criteria.simple_optimality_criteria
-    optimality.eps_optimal_relative = optimality.eps_optimal_absolute = 1e-4
+    optimality.eps_optimal_relative = optimality.eps_optimal_absolute = tolerance
     settings.termination_criteria.time_sec_limit = seconds
     begin = time.perf_counter()
     result = pdlp.primal_dual_hybrid_gradient(program, settings)
@@ -129,11 +131,11 @@ def measure(args, instance, folder):
         print(json.dumps(about | {"who": who} | line), flush=True)
 
     told("ours", mine)
-    if "descent" in args.peers:
+    if "descent" in args.peers.split(","):
         told("descent, together", found["together"])
         told("descent, in turn", found["in_turn"])
-    for name, run in (("ipm", by_ipm), ("pdlp", by_pdlp)):
-        if name in args.peers:
+    for name, run in (("ipm", by_ipm), ("pdlp", by_pdlp), ("pdlp-4", partial(by_pdlp, tolerance=1e-4))):
+        if name in args.peers.split(","):
             told(name, run(instance, args.seconds, args.threads))
 
 
@@ -143,7 +145,7 @@ def main():
     parser.add_argument("--customers", default="100000,1000000")
     parser.add_argument("--promotions", default="10")
     parser.add_argument("--limits", default="budget,own")
-    parser.add_argument("--peers", default="ipm,pdlp,descent")
+    parser.add_argument("--peers", default="ipm,pdlp,pdlp-4,descent")
     parser.add_argument("--seconds", type=float, default=480)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()

@@ -14,7 +14,7 @@ use steps::{Steps, Sum, steps};
 
 /// Customers that prices are learnt on where other limits hold beside the budget: a share, within these.
 const SHARE: usize = 256;
-const FEWEST: usize = 2_048;
+const FEWEST: usize = 1_024;
 const MOST: usize = 8_192;
 /// Of so many budgets one is solved for; prices of those between are taken from both sides.
 const STRIDE: usize = 4;

@@ -1,24 +1,11 @@
-//! The multiple-choice knapsack with one budget, by the upper hull.
-//!
-//! maximise Σ value subject to Σ cost ≤ budget and at most one offer a customer. Of each
-//! customer's offers only those on the upper hull of (cost, value) can be in an optimal fractional
-//! plan; the hull's increments, taken by falling value per cost over all customers until the
-//! budget is used up, solve the linear relaxation exactly (Sinha and Zoltners 1979). The one
-//! increment that doesn't fit whole is the only fractional choice: the bound is the value with it,
-//! and the integer plan repairs it with an exact step on the nearest ties (a core, Pisinger 1995).
-//!
-//! Cost: O(n log n) in the number of offers. Free and negative costs are allowed: an offer that
-//! saves money and earns value is always taken.
+//! One budget, offers as they come: the short way to a plan.
 
-use std::cmp::Ordering;
-
-/// Customers around the break that the exact step looks at: first few, then more while the gap
-/// stays wide, as it does where a small budget buys many cheap offers.
-const CORES: [usize; 3] = [32, 96, 288];
-/// A gap that ends the search.
-const GOOD_GAP: f64 = 2e-4;
-/// Cells of the exact step's table at most; a wider budget is stepped through in coarser units.
-const CELLS: i64 = 30_000;
+use crate::constraints::Constraints;
+use crate::curve::{CurvePoint, curve};
+use crate::offers::{Offers, Row};
+use crate::plan::{Plan, allocate};
+use crate::program::Terms;
+use crate::units::UnitFinder;
 
 /// One offer that one customer could get.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,10 +28,12 @@ pub struct Solution {
     pub value: f64,
     /// Sum of the chosen costs: never above the budget.
     pub cost: i64,
-    /// Optimum of the linear relaxation: no plan is worth more.
+    /// No plan is worth more.
     pub upper_bound: f64,
     /// Value that one more minor unit of budget would bring: the budget's dual price.
     pub budget_price: f64,
+    /// The price in words.
+    pub meaning: String,
 }
 
 impl Solution {
@@ -54,224 +43,95 @@ impl Solution {
     }
 }
 
-/// A step up a customer's hull.
-#[derive(Debug, Clone, Copy)]
-struct Increment {
-    customer: usize,
-    offer: usize,
-    value: f64,
-    cost: i64,
-}
-
-impl Increment {
-    fn rate(&self) -> f64 {
-        self.value / self.cost as f64
-    }
-}
-
-/// Solves for one budget. Offers whose value is not a number are never chosen.
+/// Solves for one budget. Offers whose value is not a finite number are never chosen.
 pub fn solve(customers: &[Vec<Offer>], budget: i64) -> Solution {
-    let relaxed = Relaxed::of(customers);
-    relaxed.solve(customers, budget)
+    let problem = Problem::of(customers);
+    let plan = problem.plan(Some(budget.max(0)));
+    let choices: Vec<Choice> = (0..customers.len()).map(|customer| problem.choice(&plan, customer)).collect();
+    let chosen = || choices.iter().zip(customers).filter_map(|(choice, offers)| choice.map(|place| offers[place]));
+    let value = chosen().map(|offer| offer.value).sum::<f64>();
+    let used = plan.constraints.first();
+    Solution {
+        value,
+        cost: chosen().map(|offer| offer.cost).sum(),
+        upper_bound: plan.upper_bound.max(value),
+        budget_price: used.map_or(0.0, |used| used.price),
+        meaning: used.map_or_else(String::new, |used| used.meaning.clone()),
+        choices,
+    }
 }
 
-/// (budget, value, cost, budget price) for each of `budgets`, for the price of sorting once.
-pub fn budget_curve(customers: &[Vec<Offer>], budgets: &[i64]) -> Vec<Solution> {
-    let relaxed = Relaxed::of(customers);
-    budgets.iter().map(|&budget| relaxed.solve(customers, budget)).collect()
+/// What budgets at even distances are worth, from 0 to everything worthwhile, and from which on the next
+/// minor unit earns less than `worth` of value.
+pub fn budget_curve(customers: &[Vec<Offer>], points: usize, worth: f64) -> (Vec<CurvePoint>, CurvePoint) {
+    let problem = Problem::of(customers);
+    let plan = problem.plan(None);
+    let terms = problem.terms(None);
+    // In units of `worth` the next unit earns 1.
+    let worthy = Terms { value_unit: terms.value_unit / worth, ..terms };
+    let nothing = CurvePoint { budget: 0.0, value: 0.0, price: 0.0, std_error: None };
+    let of = |terms: Terms<'_>| curve(&problem.offers, &Constraints::default(), terms, &plan, points);
+    let points = of(terms).map_or_else(|_| vec![], |curve| curve.points);
+    let from = of(worthy).map_or(nothing, |curve| curve.worth_spending);
+    (points, CurvePoint { value: from.value * worth, price: from.price * worth, ..from })
 }
 
-/// What doesn't depend on the budget: the free choices and the increments in order.
-struct Relaxed {
-    base: Vec<Choice>,
-    base_value: f64,
-    base_cost: i64,
-    increments: Vec<Increment>,
+/// Offers in units.
+struct Problem {
+    offers: Offers,
+    names: Vec<String>,
+    /// Each customer's offers that have a value.
+    places: Vec<Vec<usize>>,
+    value_unit: f64,
+    is_exact: bool,
 }
 
-impl Relaxed {
+impl Problem {
     fn of(customers: &[Vec<Offer>]) -> Self {
-        let mut relaxed = Self { base: Vec::with_capacity(customers.len()), base_value: 0.0, base_cost: 0, increments: Vec::new() };
-        for (customer, offers) in customers.iter().enumerate() {
-            let hull = upper_hull(offers);
-            // The hull starts at what is best without spending: nothing, or an offer that is free
-            // or saves money.
-            let (first, rest) = (hull[0], &hull[1..]);
-            relaxed.base.push(first.0);
-            relaxed.base_value += first.1.value;
-            relaxed.base_cost += first.1.cost;
-            let mut from = first.1;
-            for &(choice, to) in rest {
-                let Some(offer) = choice else { continue };
-                relaxed.increments.push(Increment { customer, offer, value: to.value - from.value, cost: to.cost - from.cost });
-                from = to;
-            }
+        let places: Vec<Vec<usize>> = customers
+            .iter()
+            .map(|offers| {
+                (0..offers.len()).filter(|&place| offers[place].value.is_finite() && i32::try_from(offers[place].cost).is_ok()).collect()
+            })
+            .collect();
+        let mut finder = UnitFinder::default();
+        for (offers, places) in customers.iter().zip(&places) {
+            places.iter().for_each(|&place| finder.see(offers[place].value));
         }
-        // Falling rate; ties by customer, so that the plan doesn't depend on the sort.
-        relaxed
-            .increments
-            .sort_by(|one, two| two.rate().total_cmp(&one.rate()).then(one.customer.cmp(&two.customer)).then(one.cost.cmp(&two.cost)));
-        relaxed
+        let unit = finder.unit(true);
+        let most = places.iter().map(Vec::len).max().unwrap_or(0);
+        let mut offers = Offers::new(most);
+        for (theirs, places) in customers.iter().zip(&places) {
+            let row = |(number, &place): (u32, &usize)| Row {
+                promotion: number,
+                value: unit.nearest(theirs[place].value),
+                cost: i32::try_from(theirs[place].cost).unwrap_or(i32::MAX),
+            };
+            offers.push(0, (0..).zip(places).map(row));
+        }
+        Self { offers, names: (0..most).map(|number| number.to_string()).collect(), places, value_unit: unit.size, is_exact: unit.exact }
     }
 
-    fn solve(&self, customers: &[Vec<Offer>], budget: i64) -> Solution {
-        let mut choices = self.base.clone();
-        let mut value = self.base_value;
-        let mut left = budget - self.base_cost;
-        if left < 0 {
-            // Only a negative budget, or money-saving offers that are not enough for one.
-            return self.nothing(budget);
-        }
-        let mut upper_bound = None;
-        let mut budget_price = 0.0;
-        let mut blocked = vec![false; choices.len()];
-        let mut break_at = self.increments.len();
-        for (place, step) in self.increments.iter().enumerate() {
-            if step.cost <= left && !blocked[step.customer] {
-                choices[step.customer] = Some(step.offer);
-                value += step.value;
-                left -= step.cost;
-            } else {
-                if upper_bound.is_none() {
-                    upper_bound = Some(value + step.rate() * left as f64);
-                    budget_price = step.rate();
-                    break_at = place;
-                }
-                // A later step of this customer stands on the one that was left out.
-                blocked[step.customer] = true;
-            }
-        }
-        let mut solution = Solution { upper_bound: upper_bound.unwrap_or(value), value, cost: budget - left, choices, budget_price };
-        for core in CORES {
-            if solution.gap() > GOOD_GAP {
-                self.improve(customers, budget, break_at, core, &mut solution);
-            }
-        }
-        solution
-    }
-
-    /// The exact step: the customers whose increments stand nearest the break choose anew, all
-    /// others keep what they have.
-    fn improve(&self, customers: &[Vec<Offer>], budget: i64, break_at: usize, size: usize, solution: &mut Solution) {
-        let mut core: Vec<usize> = Vec::new();
-        let below = self.increments[..break_at].iter().rev();
-        let above = self.increments[break_at..].iter();
-        let mut sides = [below.take(4 * size).collect::<Vec<_>>().into_iter(), above.take(4 * size).collect::<Vec<_>>().into_iter()];
-        while core.len() < size {
-            let taken: Vec<usize> = sides.iter_mut().filter_map(|side| side.next().map(|step| step.customer)).collect();
-            if taken.is_empty() {
-                break;
-            }
-            for customer in taken {
-                if !core.contains(&customer) {
-                    core.push(customer);
-                }
-            }
-        }
-        let held = |customer: usize| solution.choices[customer].map_or(Offer { value: 0.0, cost: 0 }, |offer| customers[customer][offer]);
-        let (core_value, core_cost) =
-            core.iter().fold((0.0, 0), |(value, cost), &customer| (value + held(customer).value, cost + held(customer).cost));
-        let room = budget - solution.cost + core_cost;
-        let Some((better, choices)) = exact(customers, &core, room) else { return };
-        if better > core_value + 1e-12 * core_value.abs() {
-            for (&customer, choice) in core.iter().zip(choices) {
-                solution.choices[customer] = choice;
-            }
-            let chosen = || solution.choices.iter().zip(customers).filter_map(|(choice, offers)| choice.map(|offer| offers[offer]));
-            solution.value = chosen().map(|offer| offer.value).sum();
-            solution.cost = chosen().map(|offer| offer.cost).sum();
+    fn terms(&self, budget: Option<i64>) -> Terms<'_> {
+        Terms {
+            promotions: &self.names,
+            segments: &[],
+            value_unit: self.value_unit,
+            cost_unit: 1.0,
+            budget: budget.map(|budget| budget as f64),
+            exact_values: self.is_exact,
+            exact_costs: true,
         }
     }
 
-    fn nothing(&self, budget: i64) -> Solution {
-        Solution {
-            choices: vec![None; self.base.len()],
-            value: 0.0,
-            cost: 0,
-            upper_bound: 0.0,
-            budget_price: if budget < 0 { f64::INFINITY } else { 0.0 },
-        }
+    fn plan(&self, budget: Option<i64>) -> Plan {
+        // To give nothing meets a budget from 0 up: there is a plan.
+        allocate(&self.offers, &Constraints::default(), self.terms(budget)).unwrap_or_else(|_| Plan::nothing(self.offers.customers()))
     }
-}
 
-/// The best choice of each core customer within `room`, by dynamic programming over the money
-/// spent. Costs are rounded up to the table's unit, so that the answer always fits.
-fn exact(customers: &[Vec<Offer>], core: &[usize], room: i64) -> Option<(f64, Vec<Choice>)> {
-    let unfit = |offers: &Vec<Offer>| offers.len() >= usize::from(u16::MAX) || offers.iter().any(|offer| offer.cost < 0);
-    if room < 0 || core.iter().any(|&customer| unfit(&customers[customer])) {
-        return None;
+    fn choice(&self, plan: &Plan, customer: usize) -> Choice {
+        plan.of(customer).first().map(|&place| self.places[customer][place as usize])
     }
-    let most: i64 = core.iter().map(|&customer| customers[customer].iter().map(|offer| offer.cost).max().unwrap_or(0)).sum();
-    let unit = (room.min(most) / CELLS) + 1;
-    let size = usize::try_from(room.min(most) / unit).ok()? + 1;
-    let mut best = vec![0.0_f64; size];
-    let mut picks: Vec<Vec<u16>> = Vec::with_capacity(core.len());
-    for &customer in core {
-        let mut next = best.clone();
-        let mut pick = vec![0_u16; size];
-        for (number, offer) in (1_u16..).zip(&customers[customer]) {
-            let cells = usize::try_from(offer.cost.div_euclid(unit) + i64::from(offer.cost.rem_euclid(unit) > 0)).ok()?;
-            if offer.value.is_nan() || offer.value <= 0.0 {
-                continue;
-            }
-            for spent in cells..size {
-                let value = best[spent - cells] + offer.value;
-                if value > next[spent] {
-                    next[spent] = value;
-                    pick[spent] = number;
-                }
-            }
-        }
-        best = next;
-        picks.push(pick);
-    }
-    let mut spent = size - 1;
-    let value = best[spent];
-    let mut choices = vec![None; core.len()];
-    for (place, (&customer, pick)) in core.iter().zip(&picks).enumerate().rev() {
-        let Some(offer) = usize::from(pick[spent]).checked_sub(1) else { continue };
-        choices[place] = Some(offer);
-        let cost = customers[customer][offer].cost;
-        spent -= usize::try_from(cost.div_euclid(unit) + i64::from(cost.rem_euclid(unit) > 0)).ok()?;
-    }
-    Some((value, choices))
-}
-
-/// The offers, and "nothing", that stand on the upper hull of (cost, value), cheapest first: the
-/// first is the most valuable of those that cost least, and value rises ever more slowly with cost.
-fn upper_hull(offers: &[Offer]) -> Vec<(Choice, Offer)> {
-    let nothing = (None, Offer { value: 0.0, cost: 0 });
-    let mut points: Vec<(Choice, Offer)> = offers
-        .iter()
-        .enumerate()
-        .filter(|(_, offer)| offer.value.is_finite() && (offer.value > 0.0 || offer.cost < 0))
-        .map(|(number, offer)| (Some(number), *offer))
-        .chain([nothing])
-        .collect();
-    points.sort_by(|one, two| one.1.cost.cmp(&two.1.cost).then(two.1.value.total_cmp(&one.1.value)).then(one.0.cmp(&two.0)));
-    let mut hull: Vec<(Choice, Offer)> = Vec::new();
-    for point in points {
-        // Dominated: as dear as a better one, or no better than a cheaper one.
-        if hull.last().is_some_and(|last| point.1.value <= last.1.value) {
-            continue;
-        }
-        while hull.len() >= 2 && !turns_right(hull[hull.len() - 2].1, hull[hull.len() - 1].1, point.1) {
-            hull.pop();
-        }
-        hull.push(point);
-    }
-    // Below "nothing" only what saves money without costing value may stay.
-    while hull.len() > 1 && hull[0].1.cost < 0 && hull[0].1.value < 0.0 {
-        hull.remove(0);
-    }
-    hull
-}
-
-/// Whether the way a → b → c bends down at b.
-fn turns_right(a: Offer, b: Offer, c: Offer) -> bool {
-    let first = (b.value - a.value) * (c.cost - b.cost) as f64;
-    let second = (c.value - b.value) * (b.cost - a.cost) as f64;
-    first.total_cmp(&second) == Ordering::Greater
 }
 
 #[cfg(test)]
@@ -353,11 +213,11 @@ mod tests {
         #[test]
         fn more_budget_is_never_worth_less(seed in 0_u64..1_000) {
             let customers = instance(60, 4, seed);
-            let budgets: Vec<i64> = (0..6).map(|step| step * 2_000).collect();
-            let curve = budget_curve(&customers, &budgets);
-            for pair in curve.windows(2) {
-                prop_assert!(pair[1].upper_bound >= pair[0].upper_bound - 1e-9);
+            let (points, worth) = budget_curve(&customers, 20, 1.0);
+            for pair in points.windows(2) {
+                prop_assert!(pair[1].value >= pair[0].value - 1e-9 && pair[1].budget > pair[0].budget);
             }
+            prop_assert!(worth.budget <= points[19].budget && worth.price <= 1.01);
         }
     }
 }

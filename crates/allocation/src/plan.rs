@@ -64,6 +64,12 @@ pub struct Use {
 }
 
 impl Plan {
+    /// Nobody gets anything.
+    pub(crate) fn nothing(customers: usize) -> Self {
+        let chosen = Chosen::One(vec![NOTHING; customers]);
+        Self { value: 0.0, cost: 0.0, upper_bound: f64::INFINITY, constraints: Vec::new(), passes: 0, reached: 0, chosen }
+    }
+
     /// (upper bound − value) / |upper bound|; 0 where nothing is worth anything.
     pub fn gap(&self) -> f64 {
         if self.upper_bound == 0.0 { 0.0 } else { ((self.upper_bound - self.value) / self.upper_bound.abs()).max(0.0) }

@@ -267,3 +267,78 @@ impl Part {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use youhui_commerce::Draw;
+
+    use super::*;
+    use crate::constraints::{Constraints, PromotionLimit};
+    use crate::offers::{Offers, Row};
+    use crate::program::Terms;
+
+    /// Customers with an offer of each of three promotions, in one segment; value follows cost.
+    #[allow(clippy::cast_possible_truncation, reason = "a few hundreds")]
+    fn open(customers: usize) -> Candidates {
+        let (mut draw, mut offers) = (Draw::seeded(1), Offers::new(3));
+        for _ in 0..customers {
+            let mut row = |promotion| {
+                let cost = 50.0 + 450.0 * draw.uniform();
+                let value = cost * (0.4 + draw.uniform()) + 40.0 * draw.normal();
+                Row { promotion, value: value as i32, cost: cost as i32 }
+            };
+            offers.push(0, (0..3).map(&mut row));
+        }
+        Candidates::whole(offers.all(), 0)
+    }
+
+    fn program(constraints: &Constraints) -> Program {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let terms = Terms {
+            promotions: &names,
+            segments: &["all".to_owned()],
+            value_unit: 1.0,
+            cost_unit: 1.0,
+            budget: None,
+            exact_values: true,
+            exact_costs: true,
+        };
+        Program::new(constraints, terms).unwrap()
+    }
+
+    fn with_dual<T>(constraints: &Constraints, customers: usize, look: impl FnOnce(&Dual<'_>) -> T) -> T {
+        let (program, open) = (program(constraints), open(customers));
+        let (settled, limits) = (Settled::nothing(program.resources.len()), program.scaled(1.0));
+        let most = vec![f64::INFINITY; limits.len()];
+        look(&Dual { program: &program, open: &open, settled: &settled, limits: &limits, most: &most })
+    }
+
+    /// The unsmoothed dual along whole Newton steps, projected on prices from 0 up.
+    fn undamped(dual: &Dual<'_>, temperature: f64, steps: usize) -> Vec<f64> {
+        let mut prices = vec![0.0; dual.limits.len()];
+        let mut duals = Vec::new();
+        for _ in 0..steps {
+            let point = dual.point(&prices, temperature);
+            duals.push(point.sharp);
+            let free: Vec<usize> = (0..prices.len()).filter(|&place| prices[place] > 0.0 || point.gradient[place] < 0.0).collect();
+            let Some(direction) = direction(&point, &free, prices.len()) else { break };
+            free.iter().zip(direction.iter()).for_each(|(&place, step)| prices[place] = f64::max(prices[place] + step, 0.0));
+        }
+        duals
+    }
+
+    #[test]
+    fn whole_newton_steps_diverge_on_budgets_of_promotions_alone_and_damped_ones_dont() {
+        let limit = |(name, budget): (&str, f64)| PromotionLimit { name: name.to_owned(), budget: Some(budget), count: None };
+        let promotion = [("a", 20_000.0), ("b", 15_000.0), ("c", 10_000.0)].map(limit).to_vec();
+        with_dual(&Constraints { promotion, ..Constraints::default() }, 2_000, |dual| {
+            let found = dual.minimise(&[0.0; 3], Cooling { from: 100.0, to: 0.3, enough: f64::NEG_INFINITY });
+            let duals = undamped(dual, 0.3, 60);
+            // They go around in a circle far above the least.
+            assert!(duals.iter().all(|dual| *dual > 4.0 * found.bound), "{} {duals:?}", found.bound);
+            let point = dual.point(&found.prices, found.temperature);
+            assert!(found.prices.iter().all(|price| (1.0..2.0).contains(price)), "{found:?}");
+            assert!(point.gradient.iter().all(|left| left.abs() < 1.0), "what is taken is all but the budget: {point:?}");
+        });
+    }
+}

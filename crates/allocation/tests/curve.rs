@@ -94,7 +94,7 @@ fn other_limits_hold_along_the_curve() {
         segment: vec![SegmentLimit { name: "b".to_owned(), floor: Some(200.0), ..SegmentLimit::default() }],
         ..Constraints::default()
     };
-    for (customers, is_sampled) in [(1_500, false), (60_000, true)] {
+    for (customers, is_sampled) in [(1_000, false), (60_000, true)] {
         let offers = offers(customers, 5, 0);
         let all = allocate(&offers, &constraints, terms(&names, &segments, Some(customers as f64 * 5.0))).expect("a plan");
         let curve = curve(&offers, &constraints, terms(&names, &segments, None), &all, 50).expect("a curve");
