@@ -2,7 +2,7 @@
 //! what of it is shipped.
 
 use serde::Serialize;
-use youhui_allocation::{Offer, Solution, budget_curve, solve};
+use youhui_allocation::{CurvePoint, Offer, Solution, budget_curve, solve};
 use youhui_commerce::SubjectId;
 use youhui_design::menu::{Menu, MenuTerms};
 use youhui_design::{Candidate, Proposal, Replayed};
@@ -97,10 +97,22 @@ pub(crate) struct Forecast {
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct BudgetPoint {
     pub(crate) budget: f64,
-    pub(crate) spent: f64,
+    /// Of the best plan with it, up to a fraction of one customer.
     pub(crate) profit: f64,
-    pub(crate) upper_bound: f64,
+    /// Profit that one more unit of money would bring.
+    pub(crate) next_unit_brings: f64,
 }
+
+/// What budgets are worth, from nothing to everything worthwhile.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Curve {
+    pub(crate) points: Vec<BudgetPoint>,
+    /// From here on a unit of money brings less than a unit of profit.
+    pub(crate) worth_spending: BudgetPoint,
+}
+
+/// Points of the curve.
+const BUDGETS: usize = 50;
 
 /// The plan and everything that led to it.
 #[derive(Debug)]
@@ -112,7 +124,7 @@ pub(crate) struct Plan {
     /// By customer, in the order of the profiles; of what is on the menu.
     pub(crate) offerings: Vec<Vec<Offering>>,
     pub(crate) solution: Solution,
-    pub(crate) curve: Vec<BudgetPoint>,
+    pub(crate) curve: Curve,
     pub(crate) shipped: Shipped,
     pub(crate) why: String,
     /// What is shipped, by customer.
@@ -198,22 +210,11 @@ pub(crate) fn plan(
         .map(|(theirs, held_out)| if *held_out { vec![] } else { theirs.iter().map(|offering| priced(offering, minor)).collect() })
         .collect();
     let solution = solve(&priced, budget);
-    // From little to all that is worth spending, so that the curve shows where it bends.
-    let whole = solve(&priced, i64::MAX).cost.max(1);
-    let budgets: Vec<i64> = [1, 2, 5, 10, 20, 35, 50, 75, 100, 120]
-        .iter()
-        .map(|percent| youhui_profile::shop::to_minor(whole as f64 * f64::from(*percent) / 100.0))
-        .collect();
-    let curve = budget_curve(&priced, &budgets)
-        .into_iter()
-        .zip(&budgets)
-        .map(|(solution, &budget)| BudgetPoint {
-            budget: budget as f64 / minor,
-            spent: solution.cost as f64 / minor,
-            profit: solution.value,
-            upper_bound: solution.upper_bound,
-        })
-        .collect();
+    // Beyond `worth` a unit of money brings less than a unit of profit.
+    let (points, worth) = budget_curve(&priced, BUDGETS, 1.0 / minor);
+    let of_point =
+        |point: &CurvePoint| BudgetPoint { budget: point.budget / minor, profit: point.value, next_unit_brings: point.price * minor };
+    let curve = Curve { points: points.iter().map(of_point).collect(), worth_spending: of_point(&worth) };
     let policies =
         Policies { loaded, customers, proposal, model, offerings: &offerings, held_out: &held_out, budget: budget as f64 / minor };
     let personalised: Vec<Option<(usize, f64)>> = solution.choices.iter().map(|choice| choice.map(|offering| (offering, 1.0))).collect();

@@ -57,7 +57,8 @@ pub(crate) fn plan(run: &Run) -> Value {
         "response": response(run),
         "profit_basis": profit_basis(run),
         "trial": plan.trial,
-        "budget_curve": plan.curve,
+        "budget_curve": plan.curve.points,
+        "worth_spending": plan.curve.worth_spending,
     })
 }
 

@@ -393,12 +393,9 @@ fn campaigns(run: &Run, judged: &Judged) -> Markup {
 pub(super) fn budget(run: &Run) -> Markup {
     let plan = &run.plan;
     let currency = run.loaded.shop.currency.code();
-    let curve = |of: fn(&crate::demo::plan::BudgetPoint) -> f64| plan.curve.iter().map(|point| (point.budget, of(point))).collect();
-    let series = [
-        Series { name: "expected profit", class: "main", points: curve(|point| point.profit) },
-        Series { name: "no plan can beat", class: "bound", points: curve(|point| point.upper_bound) },
-        Series { name: "spent", class: "spent", points: curve(|point| point.spent) },
-    ];
+    let points = plan.curve.points.iter().map(|point| (point.budget, point.profit)).collect();
+    let worth = plan.curve.worth_spending;
+    let series = [Series { name: "expected profit of the best plan", class: "main", points }];
     html! {
         h2 { "What the budget buys" }
         div class="grid" {
@@ -407,7 +404,7 @@ pub(super) fn budget(run: &Run) -> Markup {
                 (charts::lines("Budget curve", &series, &format!("budget, {currency}"), &format!("{currency} in 28 days")))
                 figcaption {
                     "The plan at " (run.money_minor(plan.budget)) " is within " (format!("{:.4} %", 100.0 * plan.solution.gap())) " of the linear-programming bound. One more unit of budget would bring "
-                    (short(plan.solution.budget_price * run.loaded.shop.currency.minor_units() as f64)) " units of profit. Predicted, " (summary::rests_on(run)) "."
+                    (short(plan.solution.budget_price * run.loaded.shop.currency.minor_units() as f64))  " units of profit. Beyond a budget of " (run.money(worth.budget)) " (profit " (run.money(worth.profit)) ") each further unit brings less than one unit of profit. Predicted, " (summary::rests_on(run)) "."
                 }
             }
         }
