@@ -1,22 +1,19 @@
 //! The loop up to the menu: what `youhui design` does.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 use youhui_design::Goal;
 use youhui_design::law::Market;
 use youhui_profile::price_response::price_response;
 use youhui_response::EffectModel;
-use youhui_storage::Store;
 
 use super::menu::Shown;
-use super::{Amounts, Brief, customers, judge, menu, plan, prices, summary};
-use crate::cli::CliError;
+use super::{Amounts, Brief, Source, customers, judge, menu, nobody, plan, prices, source, summary};
+use crate::cli::{CliError, Console};
 
 /// What is to be designed.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(crate) store: PathBuf,
+    pub(crate) source: Source,
     pub(crate) goals: Vec<Goal>,
     pub(crate) market: Market,
     /// Most promotions on the menu.
@@ -28,13 +25,18 @@ pub(crate) struct Request {
     pub(crate) margin_floor: f64,
 }
 
+/// Of the identifiers that the bundled sample's customers get; nothing else is drawn.
+const SEED: u64 = 1;
+
 /// Candidates, refused drafts and the menu. Effects are learnt as in the demo, without the sequence
 /// encoder.
-pub(crate) fn design(request: &Request) -> Result<Value, CliError> {
-    let loaded = customers::load(&Store::open(&request.store)?)?;
+pub(crate) fn design(request: &Request, console: Console) -> Result<Value, CliError> {
+    let fetched = source::fetch(&request.source, console)?;
+    let opened = source::open(&request.source, fetched.as_deref(), SEED, &|_| {})?;
+    let loaded = customers::load(&opened.store)?;
     let (known, withheld) = customers::permitted_features(&loaded);
     if known.is_empty() {
-        return Err(CliError::usage("no customer may be profiled: nobody consented, or there are no events"));
+        return Err(nobody(&opened.name));
     }
     let money = Amounts::of(request.budget, request.contact_cost, &loaded.shop)?;
     let lifetimes = customers::lifetimes(&known);
@@ -59,6 +61,7 @@ pub(crate) fn design(request: &Request) -> Result<Value, CliError> {
     };
     Ok(json!({
         "schema_version": 1,
+        "source": opened.name,
         "market": request.market.name(),
         "goals": request.goals.iter().map(|goal| goal.name()).collect::<Vec<_>>(),
         "budget": budget,

@@ -108,7 +108,7 @@ pub(crate) fn run(request: &Request, console: Console) -> Result<Summary, CliErr
         let loaded = customers::load(&opened.store)?;
         let (known, withheld) = customers::permitted_features(&loaded);
         if known.is_empty() {
-            return Err(CliError::usage("no customer may be profiled: nobody consented, or there are no events"));
+            return Err(nobody(&opened.name));
         }
         let events: usize = loaded.buckets.iter().map(EventTable::len).sum();
         let line = format!("{} events of {} customers", thousands(events as u64), thousands(known.len() as u64));
@@ -193,6 +193,13 @@ pub(crate) fn run(request: &Request, console: Console) -> Result<Summary, CliErr
         })?;
     }
     Ok(Summary { json: summary::json(&run, &stages.done, request.out.as_deref()), text: summary::text(&run) })
+}
+
+/// Nobody is left to design for.
+fn nobody(source: &str) -> CliError {
+    CliError::usage(format!(
+        "{source}: no customer may be profiled: nobody consented, or there are no events. Import events, and say in the mapping's [consent] who agreed"
+    ))
 }
 
 /// The request's amounts in the shop's minor units.
