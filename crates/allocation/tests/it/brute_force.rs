@@ -10,6 +10,9 @@ use crate::shop::{Shop, names};
 const PROMOTIONS: [&str; 3] = ["a", "b", "c"];
 const SEGMENTS: [&str; 2] = ["north", "south"];
 
+/// Floor, budget, least and most promotions of a segment.
+type SegmentNumbers = (Option<f64>, Option<f64>, Option<u64>, Option<u64>);
+
 fn customers() -> impl Strategy<Value = Vec<(u32, Vec<Row>)>> {
     let offer = of((-6..25_i32, -4..12_i32));
     let rows = |offers: Vec<Option<(i32, i32)>>| -> Vec<Row> {
@@ -29,7 +32,7 @@ fn constraints() -> impl Strategy<Value = Constraints> {
         PROMOTIONS.iter().zip(limits).filter_map(|(name, limits)| limit((name, limits?))).collect()
     };
     let floors = || (of((0..12_u32).prop_map(f64::from)), money(), of(0..3_u64), of(0..4_u64));
-    let segment = |limits: Vec<Option<(Option<f64>, Option<f64>, Option<u64>, Option<u64>)>>| -> Vec<SegmentLimit> {
+    let segment = |limits: Vec<Option<SegmentNumbers>>| -> Vec<SegmentLimit> {
         let limit = |(name, limits): (&&str, Option<_>)| {
             limits.map(|(floor, budget, at_least, count)| SegmentLimit { name: (*name).to_owned(), floor, budget, at_least, count })
         };

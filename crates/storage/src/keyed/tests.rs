@@ -102,7 +102,7 @@ fn keys_reach_over_row_groups() {
     let path = folder.path().join("groups.parquet");
     let all = rows(3_000);
     let batch = RecordBatch::try_from_iter([
-        ("customer", Arc::new(all.iter().map(|row| row.0 as i64).collect::<Int64Array>()) as ArrayRef),
+        ("customer", Arc::new(all.iter().map(|row| row.0.cast_signed()).collect::<Int64Array>()) as ArrayRef),
         ("promotion", Arc::new(all.iter().map(|row| Some(format!("p{}", row.1))).collect::<StringArray>())),
         ("value", Arc::new(all.iter().map(|row| row.2).collect::<Float64Array>())),
         ("cost", Arc::new(all.iter().map(|row| row.3).collect::<Float64Array>())),
