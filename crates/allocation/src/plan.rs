@@ -95,7 +95,7 @@ pub fn allocate(offers: &Offers, constraints: &Constraints, terms: Terms<'_>) ->
     let slice = program.is_one_each().then_some(&mut places[..]);
     let Ok((outcome, _)) = solve(&program, offers, offers, slice);
     if !outcome.is_feasible {
-        return Err(unmet(&program, &outcome, &Candidates::whole(offers.all(), 0)));
+        return Err(unmet(&program, &outcome, terms, &Candidates::whole(offers.all(), 0)));
     }
     let chosen = if program.is_one_each() { Chosen::One(places) } else { Chosen::Many(outcome.current.places.clone()) };
     Ok(plan(&program, &outcome, terms, offers.customers(), chosen))
@@ -127,7 +127,7 @@ pub fn allocate_stream<S: Source>(
     };
     let (outcome, used) = solve(&program, source, sample, None)?;
     if !outcome.is_feasible {
-        return Ok(Err(unmet(&program, &outcome, &Candidates::whole(sample.all(), 0))));
+        return Ok(Err(unmet(&program, &outcome, terms, &Candidates::whole(sample.all(), 0))));
     }
     let plan = plan(&program, &outcome, terms, source.customers(), Chosen::Many(Vec::new()));
     Ok(Ok(Streamed { plan, program, outcome, used }))
@@ -225,17 +225,28 @@ fn meaning(measure: Measure, floor: bool, of: Of, price: f64, name: &str) -> Str
     }
 }
 
-fn unmet(program: &Program, outcome: &Outcome, open: &Candidates) -> AllocationError {
+fn unmet(program: &Program, outcome: &Outcome, terms: Terms<'_>, open: &Candidates) -> AllocationError {
+    let resource = |place: usize| &program.resources[place];
     if let Some(places) = conflict(program, open) {
         let told = |place: usize| {
-            let resource = &program.resources[place];
-            format!("{} ({} {})", resource.name, if resource.floor { "at least" } else { "at most" }, resource.limit)
+            let (one, unit) = (resource(place), resource(place).unit(terms));
+            let sense = if one.floor || one.measure == Measure::Return { "at least" } else { "at most" };
+            let limit = if one.measure == Measure::Return { program.return_on_spend(terms) } else { one.limit as f64 * unit };
+            format!("{} ({sense} {})", one.name, amount(limit))
         };
         return AllocationError::Conflict(places.into_iter().map(told).collect());
     }
     let limits = program.limits();
     let missed = (0..limits.len()).filter(|&place| outcome.taken[place] > limits[place]);
-    AllocationError::NotFound(
-        missed.map(|place| format!("{} by {}", program.resources[place].name, outcome.taken[place] - limits[place])).collect(),
-    )
+    let told = |place: usize| {
+        let by = (outcome.taken[place] - limits[place]) as f64 * resource(place).unit(terms);
+        format!("{} by {}", resource(place).name, amount(by))
+    };
+    AllocationError::NotFound(missed.map(told).collect())
+}
+
+/// Without the last digits, which whole units × the size of a unit leave.
+fn amount(exact: f64) -> String {
+    let text = format!("{exact:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -285,6 +285,11 @@ impl Program {
         self.per_customer == 1 && self.groups.is_empty()
     }
 
+    /// The return on spend that is asked for, in the file's units.
+    pub(crate) fn return_on_spend(&self, terms: Terms<'_>) -> f64 {
+        self.return_on_spend * terms.value_unit / terms.cost_unit
+    }
+
     /// Whether a return on spend is asked for.
     pub(crate) fn has_return(&self) -> bool {
         self.resources.iter().any(|resource| resource.measure == Measure::Return)

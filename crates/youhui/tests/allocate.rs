@@ -171,6 +171,19 @@ fn plans_are_what_they_say_in_memory_and_in_blocks() {
 }
 
 #[test]
+fn the_example_of_the_documentation() {
+    let folder = tempfile::tempdir().unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let limits = examples.join("constraints.toml");
+    let arguments = ["--budget", "200", "--constraints", limits.to_str().unwrap(), "--format", "table"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_youhui"));
+    command.arg("allocate").arg("--offers").arg(examples.join("offers.csv")).arg("--out").arg(folder.path().join("plan.csv"));
+    let said = String::from_utf8(command.args(arguments).output().unwrap().stdout).unwrap();
+    let documented = std::fs::read_to_string(examples.join("../docs/allocation.md")).unwrap();
+    assert!(said.lines().count() == 5 && documented.contains(&said), "docs/allocation.md doesn't have:\n{said}");
+}
+
+#[test]
 fn threads_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "offers.csv", csv(&offers(8_000), |row| row as u64));
@@ -267,7 +280,7 @@ fn bad_offers_are_refused() {
 #[test]
 fn bad_limits_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let rows = "customer,promotion,value,cost,segment\na,p,5,2,n\nb,p,4,2,n\nc,q,3,1,s\n";
+    let rows = "customer,promotion,value,cost,segment\na,p,5,2,n\nb,p,4,2,n\nc,q,3,1.25,s\n";
     let file = write(folder.path(), "offers.csv", rows);
     let with = |limits: &str| {
         let limits = write(folder.path(), "limits.toml", limits);
@@ -291,6 +304,8 @@ fn bad_limits_are_refused() {
             "[[segment]]\nname = \"n\"\nfloor = 3\nbudget = 2\n[[promotion]]\nname = \"q\"\ncount = 1\n",
             "segment n: floor (at least 3); segment n: budget (at most 2)",
         ),
+        ("[[segment]]\nname = \"n\"\nfloor = 3.25\nbudget = 2.5\n", "segment n: floor (at least 3.25); segment n: budget (at most 2.5)"),
+        ("return_on_spend = 1000.5\n[[segment]]\nname = \"n\"\nat_least = 1\n", "return_on_spend (at least 1000.5)"),
         ("[[segment]]\nname = \"n\"\nat_least = 3\n", "segment n: at_least"),
         ("not toml", "limits.toml"),
     ] {

@@ -64,7 +64,7 @@ fn limits_that_contradict_one_another_are_named_and_no_others() {
         Some(100.0),
         Constraints { return_on_spend: Some(5.0), ..richer },
         &expect![
-            "no plan meets these limits together, and any of them could be met without the others: segment north: at_least (at least 1); return_on_spend (at most 0): loosen one of them"
+            "no plan meets these limits together, and any of them could be met without the others: segment north: at_least (at least 1); return_on_spend (at least 5): loosen one of them"
         ],
     );
 }

@@ -1,6 +1,0 @@
-//! Allocation over its public interface.
-
-mod brute_force;
-mod families;
-mod refusals;
-mod shop;
