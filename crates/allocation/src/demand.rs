@@ -8,6 +8,7 @@
 use rayon::prelude::*;
 
 use crate::candidates::Candidates;
+use crate::offers::Row;
 use crate::program::{Pricing, Program};
 
 /// Customers of one piece of parallel work: fixed, so that sums don't depend on threads.
@@ -81,16 +82,26 @@ fn of_chunk<const N: usize>(
         let most = reduced.iter().copied().fold(0.0, f64::max);
         sums.sharp += most;
         let reach = most - 30.0 * temperature;
-        let nothing = if 0.0 >= reach { (-most / temperature).exp() } else { 0.0 };
-        let mut total = nothing;
+        let parts = |row: &Row| {
+            let parts = [f64::from(row.cost), 1.0, f64::from(row.value)];
+            std::array::from_fn(|part| parts[part])
+        };
         weighed.clear();
-        for (row, &one) in rows.iter().zip(&reduced) {
-            if one >= reach {
-                let weight = ((one - most) / temperature).exp();
-                total += weight;
-                let parts = [f64::from(row.cost), 1.0, f64::from(row.value)];
-                weighed.push((row.promotion as usize, weight, std::array::from_fn(|part| parts[part])));
+        weighed.extend(
+            rows.iter().zip(&reduced).filter(|(_, one)| **one >= reach).map(|(row, &one)| (row.promotion as usize, one, parts(row))),
+        );
+        // Decided, as most are in the end: one weight of 1.
+        if weighed.len() + usize::from(0.0 >= reach) == 1 {
+            sums.smooth += most;
+            if let [(one, _, parts)] = &weighed[..] {
+                sums.taken[base + one].iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
             }
+            continue;
+        }
+        let mut total = if 0.0 >= reach { (-most / temperature).exp() } else { 0.0 };
+        for (_, weight, _) in &mut weighed {
+            *weight = ((*weight - most) / temperature).exp();
+            total += *weight;
         }
         sums.smooth += most + temperature * total.ln();
         for (_, weight, _) in &mut weighed {

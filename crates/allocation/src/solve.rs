@@ -27,7 +27,7 @@ const MANY_RUNS: usize = 64;
 /// Customers of one block of an in-memory pass.
 const BLOCK: usize = 1 << 15;
 /// Standard deviations of a sample's prices that the box of possible prices reaches.
-const SIGMAS: f64 = 4.0;
+const SIGMAS: f64 = 3.0;
 /// Times that the box is widened before every customer is kept open.
 const WIDER: usize = 5;
 

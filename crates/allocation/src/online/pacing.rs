@@ -405,11 +405,13 @@ impl Tally {
             return;
         }
         let by = newton.clamp(-lowest.max(0.0), prices.budget);
-        prices.budget = (prices.budget - by).max(0.0);
+        // Enormous costs can make a price that isn't a number: it stays.
+        let moved = |price: f64, by: f64| Some((price + by).max(0.0)).filter(|next| next.is_finite()).unwrap_or(price);
+        prices.budget = moved(prices.budget, -by);
         for promotion in promotions {
             match self.shifted(promotion) {
-                Shifted::Money => prices.money[promotion] = (prices.money[promotion] + by).max(0.0),
-                Shifted::Count => prices.count[promotion] = (prices.count[promotion] + by * self.unit).max(0.0),
+                Shifted::Money => prices.money[promotion] = moved(prices.money[promotion], by),
+                Shifted::Count => prices.count[promotion] = moved(prices.count[promotion], by * self.unit),
                 Shifted::Nothing => {}
             }
         }
