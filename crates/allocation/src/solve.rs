@@ -247,7 +247,8 @@ fn pass<S: Source>(
     if let Some(places) = places {
         places.fill(OPEN);
     }
-    Ok(finish(program, screened, limits, prices.as_deref(), source.customers(), passes + 1))
+    // Prices that were led astray, as by a floor that a sample can't meet, are no start.
+    Ok(finish(program, screened, limits, None, source.customers(), passes + 1))
 }
 
 /// Prices around which the best ones are to be found.

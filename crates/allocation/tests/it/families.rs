@@ -135,6 +135,19 @@ fn floors_that_can_hardly_be_kept() {
 }
 
 #[test]
+fn limits_that_no_sample_of_customers_could_meet() {
+    let mut shop = shop(plain, 14).with_budget(0.3);
+    for (number, (segment, _)) in shop.customers.iter_mut().enumerate() {
+        *segment = if number % 2_000 == 5 { 3 } else { 0 };
+    }
+    let few = SegmentLimit { name: "west".to_owned(), at_least: Some(8), ..SegmentLimit::default() };
+    let limit = |name: &str, count, budget| PromotionLimit { name: name.to_owned(), count, budget };
+    let promotion = vec![limit("b", Some(3), None), limit("c", None, Some(1_200.0))];
+    shop.constraints = Constraints { segment: vec![few], promotion, ..Constraints::default() };
+    check("ten customers of a segment, three of a promotion", &shop, 1e-4);
+}
+
+#[test]
 fn the_number_of_threads_changes_nothing() {
     for shop in [shop(plain, 11).with_budget(0.3).with_promotions(0.07), shop(ties, 12).with_budget(0.3), shop(saving, 13).with_floors(0.9)]
     {
