@@ -97,6 +97,24 @@ fn what_saves_money_pays_for_others() {
     }
 }
 
+#[test]
+fn enormous_savings_leave_prices_numbers() {
+    let offer = |promotion, value, cost| vec![OnlineOffer { promotion, value, cost }];
+    let mut arrivals = vec![(0.0, offer(1, 0.0, -15))];
+    arrivals.extend(vec![(0.0, Vec::new()); 6]);
+    arrivals.extend([(0.0, offer(2, 0.0, i64::MIN)), (0.0, offer(1, 370.2, 281)), (0.0, offer(3, 156.3, 0)), (0.0, Vec::new())]);
+    arrivals.extend([
+        (0.0, offer(0, 459.8, 17)),
+        (0.0, offer(0, 0.0, 11)),
+        (0.0, [offer(0, 143.8, 227), offer(0, 0.0, i64::MIN)].concat()),
+    ]);
+    let limit = |count| Limit { money: None, count };
+    let budgets = Budgets { money: -3_907_196_725_297_128_192, promotions: vec![limit(Some(0)), limit(None), limit(None), limit(Some(0))] };
+    let case = (arrivals, budgets, Horizon::Arrivals(0.0), Settings { sample: 5, looks: 4, warm_up: 0 });
+    let prices = decisions(&case, true).1.prices().clone();
+    assert!(prices.count.iter().all(|price| price.is_finite()), "{prices:?}");
+}
+
 fn any_offer() -> impl Strategy<Value = OnlineOffer> {
     let value = prop_oneof![8 => -100.0..500.0, 1 => any::<f64>(), 1 => Just(f64::NAN), 1 => Just(f64::INFINITY)];
     let cost = prop_oneof![8 => -200_i64..500, 1 => any::<i64>(), 1 => Just(i64::MIN), 1 => Just(i64::MAX), 1 => Just(0)];
