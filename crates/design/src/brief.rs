@@ -6,6 +6,7 @@ use youhui_commerce::{Currency, Micros, ProductIx, TimeWindow};
 use youhui_profile::{Features, Shop};
 
 use crate::goal::Goal;
+use crate::law::{Market, PriceHistory, Shelf};
 use crate::propose::Settings;
 
 /// A customer as design sees one.
@@ -88,6 +89,10 @@ pub struct Brief<'a> {
     pub stocked_since: &'a BTreeMap<ProductIx, Micros>,
     /// The shop.
     pub shop: &'a Shop,
+    /// Whose price law, where, and what was offered there.
+    pub market: Market,
+    channel: &'a str,
+    history: &'a PriceHistory,
     /// Places of the goal's customers among all shoppers.
     pub eligible: Vec<usize>,
     /// Amounts of the eligible customers' recent baskets, sorted; here and below without what may
@@ -99,6 +104,8 @@ pub struct Brief<'a> {
     pub products: BTreeMap<ProductIx, Sales>,
     /// The same by category; category 0 (none) is left out.
     pub categories: BTreeMap<u32, Sales>,
+    /// Categories that each of them bought, ascending; only where a goal looks at it.
+    pub bought: Vec<Vec<u32>>,
 }
 
 impl<'a> Brief<'a> {
@@ -114,10 +121,14 @@ impl<'a> Brief<'a> {
             elasticity: settings.elasticity,
             stocked_since: &settings.stocked_since,
             shop,
+            market: settings.market,
+            channel: &settings.channel,
+            history: &settings.history,
             baskets: vec![],
             total: Sales::default(),
             products: BTreeMap::new(),
             categories: BTreeMap::new(),
+            bought: vec![],
             eligible: whom(goal),
         };
         let middle = settings.as_of.saturating_sub(42 * TimeWindow::DAY);
@@ -159,6 +170,9 @@ impl<'a> Brief<'a> {
             add(&mut self.total, sales);
             add(self.products.entry(product).or_default(), sales);
         }
+        if self.goal == Goal::CrossSell {
+            self.bought.push(categories.keys().copied().collect());
+        }
         for (category, sales) in categories {
             add(self.categories.entry(category).or_default(), sales);
         }
@@ -182,6 +196,11 @@ impl<'a> Brief<'a> {
             let units = product.stock.filter(|units| *units > 0)?;
             Some((place, units))
         })
+    }
+
+    /// What a product stands at on the shelf, in minor units; `None` where it is not on sale or nothing is on record.
+    pub fn shelf_price(&self, product_id: &str) -> Option<i64> {
+        self.history.price_before(&Shelf::new(product_id, self.market, self.channel), self.as_of)
     }
 
     /// Days since a product was replenished or first sold.

@@ -39,6 +39,12 @@ pub(crate) fn round_down(depth: f64) -> u32 {
     u32::try_from(steps).unwrap_or(0) * if depth < 0.05 { 50 } else { 100 }
 }
 
+/// A price less a share of it, half a unit up for the customer, as the engine rounds.
+pub(crate) fn reduced(price: i64, basis_points: u32) -> i64 {
+    let off = (i128::from(price) * i128::from(basis_points) + 5_000) / 10_000;
+    price - i64::try_from(off).unwrap_or(price)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,6 +3,7 @@
 //! [`propose`] asks each mechanic (one file each) for drafts that fit the goal's customers, and
 //! lets only those become candidates that [`clear()`] clears (invariant 6).
 
+mod affinity;
 mod brief;
 pub mod calendar;
 mod clear;

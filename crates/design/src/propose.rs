@@ -1,5 +1,6 @@
 //! From a goal to candidates.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -12,8 +13,8 @@ use crate::brief::{Brief, Shopper};
 use crate::calendar::{Holiday, next_holiday};
 use crate::clear::{Cleared, Economics, clear};
 use crate::goal::Goal;
-use crate::law::{Case, Feature, Market, MemberState, Presentation, PriceHistory};
-use crate::mechanics::{Draft, drafts};
+use crate::law::{Case, Feature, Market, MemberState, Offered, Presentation, PriceHistory, Shelf, Transacted};
+use crate::mechanics::{Draft, Planned, drafts};
 use crate::replay::{CompiledScope, Replay, Replayed};
 use crate::texts::{Wording, texts};
 
@@ -140,10 +141,11 @@ fn candidate(
     let title = promotion.texts.get("en").map_or(String::new(), |text| format!("{}: {}", goal.name(), text.condition));
     let economics =
         Economics { margin: draft.margin, unit_price: draft.unit_price, gift_cost: draft.gift_cost, floor: settings.margin_floor };
+    let history = with_planned(&draft.planned, settings);
     let case = Case {
         market: settings.market,
         state: MemberState::default(),
-        history: &settings.history,
+        history: &history,
         catalogue: &brief.shop.catalogue,
         channel: &settings.channel,
         personal: &personal(brief.goal, &draft, settings.market),
@@ -184,6 +186,19 @@ fn candidate(
         100.0 * draft.margin
     );
     Ok(Candidate { promotion, reason, figures, audience })
+}
+
+/// The history of prices, with what is planned before a draft: offered, and taken to be sold once at least.
+fn with_planned<'a>(planned: &[Planned], settings: &'a Settings) -> Cow<'a, PriceHistory> {
+    let Some(first) = planned.first() else { return Cow::Borrowed(&settings.history) };
+    let shelf = Shelf::new(first.product_id.as_str(), settings.market, settings.channel.as_str());
+    let mut history = settings.history.only(&shelf);
+    for Planned { from, price, .. } in planned {
+        let offered = history.offer(&shelf, Offered { from: *from, price: Some(*price), reduced: true });
+        // Only prices below 0 are refused, and no product costs that.
+        let _known = offered.and_then(|()| history.transact(&shelf, Transacted { at: *from, price: *price }));
+    }
+    Cow::Owned(history)
 }
 
 /// The effect on the units of a scope.

@@ -182,6 +182,26 @@ fn clearance_follows_stock_and_its_age_and_says_where_it_has_none() {
 }
 
 #[test]
+fn a_later_week_of_a_markdown_is_measured_from_the_week_before() {
+    for market in [Market::Eu, Market::China] {
+        let found = proposed(Goal::Clearance, &shop(Some(800)), &settings(market));
+        let steps: Vec<&Candidate> =
+            found.candidates.iter().filter(|candidate| candidate.promotion.claims().iter().all(|claim| claim.product_id == "b")).collect();
+        assert_eq!(steps.len(), 4, "{market:?}: {:?}", found.refused);
+        let mut before = 4000;
+        for step in steps {
+            let (promotion, claim) = (step.promotion.get(), &step.promotion.claims()[0]);
+            let Effect::ItemPrice(item) = &promotion.effects[0] else { panic!("{market:?}: a per cent of which price?") };
+            assert_eq!((claim.reference.price, claim.now), (before, item.unit_price), "{market:?}");
+            assert!(item.unit_price < before);
+            before = item.unit_price;
+        }
+        // Though all steps together are a quarter and more, none claims more than its own.
+        assert!(before < 3000);
+    }
+}
+
+#[test]
 fn people_without_history_are_welcomed_by_the_segments_prior() {
     let known = proposed(Goal::Acquisition, &shop(None), &settings(Market::UnitedStates));
     assert!(known.candidates.iter().all(|candidate| candidate.figures.customers == 10));

@@ -90,6 +90,16 @@ impl PriceHistory {
         Ok(())
     }
 
+    /// The same with nothing but one shelf, to add what is planned for it.
+    pub fn only(&self, shelf: &Shelf) -> Self {
+        let of = |offered: &Vec<Offered>| BTreeMap::from([(shelf.clone(), offered.clone())]);
+        let sold = |sold: &Vec<Transacted>| BTreeMap::from([(shelf.clone(), sold.clone())]);
+        Self {
+            offered: self.offered.get(shelf).map(of).unwrap_or_default(),
+            transacted: self.transacted.get(shelf).map(sold).unwrap_or_default(),
+        }
+    }
+
     /// What was offered on a shelf, in order of time.
     pub fn offered(&self, shelf: &Shelf) -> &[Offered] {
         self.offered.get(shelf).map_or(&[], Vec::as_slice)

@@ -65,6 +65,11 @@ impl Market {
         }
     }
 
+    /// Whether its law says what an announced reduction is measured from.
+    pub const fn measures_reductions(self) -> bool {
+        matches!(self, Self::Eu | Self::China)
+    }
+
     /// The market with that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|market| market.name() == name)

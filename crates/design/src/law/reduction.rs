@@ -5,6 +5,7 @@ use youhui_commerce::Micros;
 use youhui_promotion::{Condition, Effect, Off, Per, Promotion, Scope};
 
 use super::{Case, Claim, Market, Shelf, Violation, marked_up_from, prior_price, transaction_base};
+use crate::grid::reduced;
 use crate::replay::CompiledScope;
 
 /// What is announced of the price of one unit.
@@ -19,11 +20,7 @@ impl Announced {
     /// The price of a unit that stands at `price`.
     fn now(self, price: i64) -> i64 {
         match self {
-            Self::BasisPoints(basis_points) => {
-                // Half a unit up for the customer, as the engine rounds.
-                let off = (i128::from(price) * i128::from(basis_points) + 5_000) / 10_000;
-                price - i64::try_from(off).unwrap_or(price)
-            }
+            Self::BasisPoints(basis_points) => reduced(price, basis_points),
             Self::Amount(amount) => price.saturating_sub(amount).max(0),
             Self::UnitPrice(unit_price) => unit_price,
         }
@@ -32,7 +29,7 @@ impl Announced {
 
 /// The claims that a promotion may make; every reduction that it announces must be one.
 pub(super) fn check(promotion: &Promotion, case: &Case<'_>, start: Option<(Micros, &TimeZone)>) -> Result<Vec<Claim>, Violation> {
-    if !matches!(case.market, Market::Eu | Market::China) {
+    if !case.market.measures_reductions() {
         return Ok(vec![]);
     }
     let mut claims = Vec::new();

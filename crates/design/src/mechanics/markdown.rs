@@ -2,13 +2,13 @@
 //! clearance, and only where stock is on record.
 
 use youhui_commerce::{Money, ProductIx, TimeWindow};
-use youhui_promotion::{PercentOff, Scope};
+use youhui_promotion::{Effect, ItemPrice, PercentOff, Scope};
 
-use super::Draft;
+use super::{Draft, Planned};
 use crate::brief::{Brief, Sales};
 use crate::clearance::{DAYS, Markdown, SELL_THROUGH, Stock, markdown};
 use crate::goal::Goal;
-use crate::grid::deepest;
+use crate::grid::{deepest, reduced};
 
 /// Products at a time.
 const MOST_PRODUCTS: usize = 5;
@@ -70,19 +70,30 @@ fn steps(brief: &Brief<'_>, lying: &Lying) -> Vec<Draft> {
             step + 1
         )
     };
-    (0..steps)
-        .zip(depths)
-        .zip(0_i64..)
-        .map(|((step, basis_points), weeks)| {
-            let start = brief.as_of.saturating_add(weeks * week);
-            Draft {
-                scope: Scope::products([&*product.product_id]),
-                margin: lying.margin,
-                unit_price: lying.unit_price,
-                product_name: product.name.clone(),
-                window: Some(TimeWindow { start, end: start.saturating_add(week) }),
-                ..Draft::on_everything(brief, PercentOff { basis_points, ..PercentOff::default() }, words(step))
-            }
-        })
-        .collect()
+    let base = brief.shelf_price(product.product_id.as_str()).unwrap_or(lying.unit_price);
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut planned: Vec<Planned> = Vec::new();
+    for (step, weeks) in (0..steps).zip(0_i64..) {
+        let basis_points = depths[step];
+        let start = brief.as_of.saturating_add(weeks * week);
+        let price = reduced(base, basis_points);
+        // Where law measures a reduction from the weeks before, a per cent of today's price would
+        // overstate every step but the first: a price says the same, and claims nothing.
+        let effect: Effect = if brief.market.measures_reductions() {
+            ItemPrice { unit_price: price, ..ItemPrice::default() }.into()
+        } else {
+            PercentOff { basis_points, ..PercentOff::default() }.into()
+        };
+        drafts.push(Draft {
+            scope: Scope::products([&*product.product_id]),
+            margin: lying.margin,
+            unit_price: lying.unit_price,
+            product_name: product.name.clone(),
+            window: Some(TimeWindow { start, end: start.saturating_add(week) }),
+            planned: planned.clone(),
+            ..Draft::on_everything(brief, effect, words(step))
+        });
+        planned.push(Planned { product_id: product.product_id.as_str().to_owned(), from: start, price });
+    }
+    drafts
 }

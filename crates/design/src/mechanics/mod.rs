@@ -7,7 +7,7 @@ mod markdown;
 mod percent_off;
 mod spend_and_save;
 
-use youhui_commerce::TimeWindow;
+use youhui_commerce::{Micros, TimeWindow};
 use youhui_promotion::{Effect, Scope};
 
 use crate::brief::Brief;
@@ -33,8 +33,19 @@ pub(crate) struct Draft {
     pub(crate) newcomers_of: Option<u32>,
     /// When it runs, where that is not the goal's own time.
     pub(crate) window: Option<TimeWindow>,
+    /// What its product is planned to be offered for before it: a later reduction is measured from that.
+    pub(crate) planned: Vec<Planned>,
     /// Why these figures, in words.
     pub(crate) why: String,
+}
+
+/// A price that a product is planned to be offered and sold for, until the next.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Planned {
+    pub(crate) product_id: String,
+    pub(crate) from: Micros,
+    /// In minor units.
+    pub(crate) price: i64,
 }
 
 impl Draft {
@@ -50,6 +61,7 @@ impl Draft {
             product_name: String::new(),
             newcomers_of: None,
             window: None,
+            planned: vec![],
             why,
         }
     }

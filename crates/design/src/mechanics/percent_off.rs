@@ -4,28 +4,14 @@ use youhui_commerce::Money;
 use youhui_promotion::PercentOff;
 
 use super::{Draft, NO_STOCK};
+use crate::affinity::{Affine, affine_categories};
 use crate::brief::Brief;
 use crate::goal::Goal;
 
 pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
     let money = |amount: i64| Money::new(amount, brief.currency()).to_string();
     match brief.goal {
-        Goal::CrossSell => categories_not_bought(brief)
-            .into_iter()
-            .flat_map(|(category, sales)| {
-                let why = format!(
-                    "{} of {} customers in the audience don't buy it yet; those who do spend {} on it in 12 weeks",
-                    brief.eligible.len().saturating_sub(sales.customers as usize),
-                    brief.eligible.len(),
-                    money(sales.amount / i64::from(sales.customers.max(1)))
-                );
-                brief.depths(sales.margin()).into_iter().map(move |basis_points| (basis_points, category, why.clone())).collect::<Vec<_>>()
-            })
-            .map(|(basis_points, category, why)| Draft {
-                newcomers_of: Some(category),
-                ..Draft::on_category(brief, category, PercentOff { basis_points, ..PercentOff::default() }, why)
-            })
-            .collect(),
+        Goal::CrossSell => affine_categories(brief).into_iter().take(3).flat_map(|affine| on_an_affine_category(brief, affine)).collect(),
         Goal::Clearance => falling_categories(brief)
             .into_iter()
             .flat_map(|(category, sales)| brief.depths(sales.margin()).into_iter().map(move |depth| (category, sales, depth)))
@@ -59,6 +45,30 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
     }
 }
 
+/// For those who don't buy it yet.
+fn on_an_affine_category(brief: &Brief<'_>, affine: Affine) -> Vec<Draft> {
+    let Affine { category, sales, near } = affine;
+    let spent = Money::new(sales.amount / i64::from(sales.customers.max(1)), brief.currency());
+    let drawn = near.and_then(|near| {
+        let name = brief.shop.catalogue.categories().get(near.category as usize)?;
+        Some(format!(
+            "; who buys {name} is {:.1} times as likely to buy it as who doesn't, and {} such customers don't yet",
+            near.lift, near.customers
+        ))
+    });
+    let why = format!(
+        "{} of {} customers in the audience don't buy it yet; those who do spend {spent} on it in 12 weeks{}",
+        brief.eligible.len().saturating_sub(sales.customers as usize),
+        brief.eligible.len(),
+        drawn.unwrap_or_default()
+    );
+    let draft = |basis_points| Draft {
+        newcomers_of: Some(category),
+        ..Draft::on_category(brief, category, PercentOff { basis_points, ..PercentOff::default() }, why.clone())
+    };
+    brief.depths(sales.margin()).into_iter().map(draft).collect()
+}
+
 /// The two categories that earn most with the audience.
 fn on_what_they_buy(brief: &Brief<'_>) -> Vec<Draft> {
     let draft = |category, sales: crate::brief::Sales, basis_points| {
@@ -67,12 +77,6 @@ fn on_what_they_buy(brief: &Brief<'_>) -> Vec<Draft> {
     };
     let top = brief.earning_categories().into_iter().take(2);
     top.flat_map(|(category, sales)| brief.depths(sales.margin()).into_iter().map(move |depth| draft(category, sales, depth))).collect()
-}
-
-/// The three categories that earn most of those that most of the audience doesn't buy.
-fn categories_not_bought(brief: &Brief<'_>) -> Vec<(u32, crate::brief::Sales)> {
-    let most = brief.eligible.len() as f64 * 0.6;
-    brief.earning_categories().into_iter().filter(|(_, sales)| f64::from(sales.customers) < most).take(3).collect()
 }
 
 /// Three categories with at least 50 units whose sales fell by a quarter or more.
