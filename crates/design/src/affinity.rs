@@ -12,6 +12,8 @@ const SUPPORT: u32 = 10;
 pub(crate) struct Affine {
     pub(crate) category: u32,
     pub(crate) sales: Sales,
+    /// Customers whose baskets were looked at; those of them who buy it are in `sales`.
+    pub(crate) looked_at: u32,
     /// The category whose customers are drawn to it most.
     pub(crate) near: Option<Near>,
 }
@@ -45,7 +47,7 @@ pub(crate) fn affine_categories(brief: &Brief<'_>) -> Vec<Affine> {
             }
         }
         let brought = sales.contribution as f64 / f64::from(sales.customers.max(1));
-        found.push((best.0 * brought.max(0.0), Affine { category, sales, near: best.1 }));
+        found.push((best.0 * brought.max(0.0), Affine { category, sales, looked_at: counts.customers, near: best.1 }));
     }
     // Stable: of equal ones, those that earn more come first.
     found.sort_by(|one, two| two.0.total_cmp(&one.0));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use youhui_commerce::{Micros, Money, ProductIx, TimeWindow};
+use youhui_commerce::{Catalogue, Micros, Money, ProductIx, TimeWindow};
 use youhui_profile::Shop;
 use youhui_promotion::{Audience, Basis, Condition, Effect, Limits, Promotion, Schedule, Scope, When};
 
@@ -155,9 +155,7 @@ fn candidate(
     let promotion = clear(promotion, &economics, &case).map_err(|refusal| (title, refusal.to_string()))?;
     let catalogue = &brief.shop.catalogue;
     let replay = Replay::new(promotion.get(), CompiledScope::new(&draft.scope, catalogue), draft.gift_cost);
-    let is_newcomer = |place: usize| {
-        draft.newcomers_of.is_none_or(|category| !shoppers[place].features.categories.iter().any(|(bought, _)| *bought == category))
-    };
+    let is_newcomer = |place: usize| draft.newcomers_of.is_none_or(|category| !buys(&shoppers[place], category, catalogue));
     // Who has no baskets is taken to be as the segment that the brief looked at, on average.
     let prior = first_order.then(|| replay.mean_of(shoppers, Goal::Activate, settings.as_of));
     let of = |place: usize| prior.unwrap_or_else(|| replay.of(&shoppers[place], settings.as_of));
@@ -186,6 +184,12 @@ fn candidate(
         100.0 * draft.margin
     );
     Ok(Candidate { promotion, reason, figures, audience })
+}
+
+/// Whether a category is among a customer's largest, or in a recent basket.
+fn buys(shopper: &Shopper<'_>, category: u32, catalogue: &Catalogue) -> bool {
+    let recent = || shopper.baskets.iter().flat_map(|basket| &basket.lines).any(|line| catalogue.category_of(line.product) == category);
+    shopper.features.categories.iter().any(|(bought, _)| *bought == category) || recent()
 }
 
 /// The history of prices, with what is planned before a draft: offered, and taken to be sold once at least.

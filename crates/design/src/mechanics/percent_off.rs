@@ -47,19 +47,18 @@ pub(super) fn drafts(brief: &Brief<'_>) -> Vec<Draft> {
 
 /// For those who don't buy it yet.
 fn on_an_affine_category(brief: &Brief<'_>, affine: Affine) -> Vec<Draft> {
-    let Affine { category, sales, near } = affine;
+    let Affine { category, sales, looked_at, near } = affine;
     let spent = Money::new(sales.amount / i64::from(sales.customers.max(1)), brief.currency());
     let drawn = near.and_then(|near| {
         let name = brief.shop.catalogue.categories().get(near.category as usize)?;
         Some(format!(
-            "; who buys {name} is {:.1} times as likely to buy it as who doesn't, and {} such customers don't yet",
+            "; who buys {name} is {:.1} times as likely to buy it as who doesn't, and {} such customers didn't",
             near.lift, near.customers
         ))
     });
     let why = format!(
-        "{} of {} customers in the audience don't buy it yet; those who do spend {spent} on it in 12 weeks{}",
-        brief.eligible.len().saturating_sub(sales.customers as usize),
-        brief.eligible.len(),
+        "{} of {looked_at} customers did not buy it in 12 weeks; those who did spent {spent} on it{}",
+        looked_at.saturating_sub(sales.customers),
         drawn.unwrap_or_default()
     );
     let draft = |basis_points| Draft {
