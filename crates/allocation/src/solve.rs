@@ -13,12 +13,14 @@ use crate::screen::{NOTHING, OPEN, Prices, Screened, screen};
 use crate::smooth::{Cooling, Dual, Found};
 use crate::spread::spread;
 
-/// Customers that prices are learnt on without a sample of them.
-const DIRECT: usize = 1024;
+/// Customers that prices are learnt on without a sample of them: few where larger samples follow, more
+/// where all customers do at once.
+const DIRECT: usize = 256;
+const DIRECT_OF_FEW: usize = 1024;
 /// Customers that prices are learnt on first where one may get several promotions.
 const WARM: usize = 8_192;
 /// A sample has this share of the customers it is drawn from.
-const SHARE: usize = 16;
+const SHARE: usize = 8;
 /// Customers next to one another in a sample, and in a large one: memory is read best in long runs.
 const RUN: usize = 64;
 const LONG_RUN: usize = 8192;
@@ -151,8 +153,11 @@ pub(crate) fn solve<S: Source>(
 ) -> Result<(Outcome, Option<Prices>), S::Error> {
     let limits = program.scaled(1.0);
     let priced = if program.is_one_each() {
-        let size = (source.customers() / SHARE).clamp(DIRECT, sample.customers().max(DIRECT));
-        let start = (source.customers() > 2 * DIRECT).then(|| learn(program, sample, size, source.customers()));
+        let customers = source.customers();
+        let is_few = customers / SHARE < 2 * DIRECT_OF_FEW;
+        let direct = if is_few { DIRECT_OF_FEW } else { DIRECT };
+        let size = if is_few { direct } else { (customers / SHARE).min(sample.customers().max(direct)) };
+        let start = (customers > 2 * direct).then(|| learn(program, sample, size, customers, direct));
         pass(program, source, &limits, start, places.as_deref_mut())?
     } else {
         whole(program, source, &limits, sample)?
@@ -191,18 +196,18 @@ struct Learnt {
     customers: usize,
 }
 
-/// Learns prices on `size` of the offers, which stand for `customers`; on fewer of them first.
-fn learn(program: &Program, offers: &Offers, size: usize, customers: usize) -> Learnt {
+/// Learns prices on `size` of the offers, which stand for `customers`; on fewer of them first, down to `direct`.
+fn learn(program: &Program, offers: &Offers, size: usize, customers: usize, direct: usize) -> Learnt {
     let some = Runs::new(offers, size);
     let size = some.customers();
     let limits = program.scaled(size as f64 / customers as f64);
-    if size <= DIRECT {
+    if size <= direct {
         let screened = Screened { settled: Settled::nothing(limits.len()), open: all_open(&some).unwrap_or_else(|never| match never {}) };
         let Priced { prices, screened, .. } = finish(program, screened, &limits, None, size, 0);
         let deviation = spread(program, &screened.open, &screened.settled, &limits, &prices);
         return Learnt { prices, deviation, customers: size };
     }
-    let start = learn(program, offers, (size / SHARE).max(DIRECT), customers);
+    let start = learn(program, offers, (size / SHARE).max(direct), customers, direct);
     let (deviation, from) = (start.deviation.clone(), start.customers);
     let Ok(priced) = pass(program, &some, &limits, Some(start), None);
     let shrunk = (from as f64 / size as f64).sqrt();
