@@ -9,7 +9,7 @@ use crate::constraints::Constraints;
 use crate::offers::Offers;
 use crate::plan::{AllocationError, Plan, Use};
 use crate::program::{Program, Terms};
-use crate::solve::{Runs, Source, all_open, newton};
+use crate::solve::{coldest, Runs, Source, all_open, newton};
 use steps::{Steps, Sum, steps};
 
 /// Customers that prices are learnt on where other limits hold beside the budget: a share, within these.
@@ -191,7 +191,7 @@ impl<'a> Sampled<'a> {
         let share = self.open.len() as f64 / self.customers as f64;
         let mut limits = self.program.scaled(share);
         limits[0] = budget * share;
-        let found = newton(self.program, &self.open, &Settled::nothing(limits.len()), &limits, start, self.open.len());
+        let found = newton(self.program, &self.open, &Settled::nothing(limits.len()), &limits, start, coldest(self.open.len()));
         if found.is_enough {
             return None;
         }

@@ -13,6 +13,8 @@ use crate::program::{Pricing, Program};
 
 /// Customers of one piece of parallel work: fixed, so that sums don't depend on threads.
 const CHUNK: usize = 512;
+/// Temperatures behind the best offer at which another has no weight: two in a thousand million.
+const UNLIKELY: f64 = 20.0;
 /// Sums of pairs of promotions beyond which the general way is taken.
 const MOST_PAIRS: usize = 20_000;
 
@@ -81,7 +83,7 @@ fn of_chunk<const N: usize>(
         }));
         let most = reduced.iter().copied().fold(0.0, f64::max);
         sums.sharp += most;
-        let reach = most - 30.0 * temperature;
+        let reach = most - UNLIKELY * temperature;
         let parts = |row: &Row| {
             let parts = [f64::from(row.cost), 1.0, f64::from(row.value)];
             std::array::from_fn(|part| parts[part])

@@ -35,7 +35,14 @@ pub(crate) fn best_subset(moves: &[&Move], limit: Limit, width: usize) -> Vec<us
     let side = i64::try_from(width).unwrap_or(i64::MAX);
     let reach = (3 * largest).max(limit.left.abs().saturating_add(largest));
     let unit = (reach / side).max(1);
-    let cell_of = |taken: i64| usize::try_from(taken.div_euclid(unit) + side).ok().filter(|&cell| cell < 2 * width);
+    // A product, for a division a cell is most of the time that this takes.
+    let (middle, share) = (side.saturating_mul(unit), 1.0 / unit as f64);
+    let cell_of = |taken: i64| {
+        let above = taken.saturating_add(middle);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and small where it is a cell")]
+        let cell = (above as f64 * share) as usize;
+        (above >= 0 && cell < 2 * width).then_some(cell)
+    };
     let mut cells: Vec<Cell> = vec![Cell { loss: f64::INFINITY, taken: 0 }; 2 * width];
     cells[width] = Cell { loss: 0.0, taken: 0 };
     // The cells that were reached.

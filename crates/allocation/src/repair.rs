@@ -327,34 +327,55 @@ impl Task<'_> {
     /// The exact step for each limit, with moves that no other priced limit feels.
     fn step_exactly(&self, plan: &mut Plan, near: &Near, weights: &[f64], effort: Effort, reach: f64) {
         let patterns = near.moves(self, plan, Wanted { each: POOL * effort.each, alike: ALIKE, most: reach });
+        // All limits at once as if each were alone; again, where what came before it got in its way.
+        let before = plan.left.clone();
+        let step = |resource: usize, left: &[i64], moved: &BTreeSet<u32>| {
+            let moves = self.moves_of(resource, left, &patterns, moved, POOL * effort.each);
+            let limit = Limit { resource: index(resource), left: left[resource], price: self.prices[resource], weight: weights[resource] };
+            best_subset(&moves, limit, effort.cells).into_iter().map(|place| moves[place]).collect::<Vec<&Move>>()
+        };
+        let alone: Vec<Vec<&Move>> =
+            (0..self.prices.len()).into_par_iter().map(|resource| step(resource, &before, &BTreeSet::new())).collect();
         // A customer moves once.
         let mut moved = BTreeSet::new();
-        for resource in 0..self.prices.len() {
-            let is_free = |other: u32| other as usize == resource || (self.prices[other as usize] == 0.0 && plan.left[other as usize] > 0);
-            let is_mine = |pattern: &Pattern| {
-                pattern.iter().any(|(other, _)| *other as usize == resource) && pattern.iter().all(|(other, _)| is_free(*other))
-            };
-            let mut moves: Vec<&Move> = patterns.iter().filter(|(pattern, _)| is_mine(pattern)).flat_map(|(_, moves)| moves).collect();
-            moves.sort_by(|one, two| one.loss.total_cmp(&two.loss).then(one.at.cmp(&two.at)));
-            let mut seen = moved.clone();
-            moves.retain(|one| seen.insert(one.at));
-            moves.truncate(POOL * effort.each);
-            let limit =
-                Limit { resource: index(resource), left: plan.left[resource], price: self.prices[resource], weight: weights[resource] };
-            let chosen = best_subset(&moves, limit, effort.cells);
+        for (resource, mut chosen) in alone.into_iter().enumerate() {
+            if plan.left[resource] != before[resource] || chosen.iter().any(|one| moved.contains(&one.at)) {
+                chosen = step(resource, &plan.left, &moved);
+            }
             let mut left = plan.left.clone();
-            for (resource, amount) in chosen.iter().flat_map(|&place| &moves[place].taken) {
+            for (resource, amount) in chosen.iter().flat_map(|one| &one.taken) {
                 left[*resource as usize] -= amount;
             }
-            let value: i64 = chosen.iter().map(|&place| moves[place].value).sum();
+            let value: i64 = chosen.iter().map(|one| one.value).sum();
             let missing = (broken(&left, weights), broken(&plan.left, weights));
             if missing.0 < missing.1 || (missing.0 <= missing.1 && value > 0) {
-                for &place in &chosen {
-                    plan.apply(near, moves[place]);
-                    moved.insert(moves[place].at);
+                for one in &chosen {
+                    plan.apply(near, one);
+                    moved.insert(one.at);
                 }
             }
         }
+    }
+
+    /// The moves that a limit feels and no other priced one, of each customer the one that loses least.
+    fn moves_of<'a>(
+        &self,
+        resource: usize,
+        left: &[i64],
+        patterns: &'a BTreeMap<Pattern, Vec<Move>>,
+        moved: &BTreeSet<u32>,
+        most: usize,
+    ) -> Vec<&'a Move> {
+        let is_free = |other: u32| other as usize == resource || (self.prices[other as usize] == 0.0 && left[other as usize] > 0);
+        let is_mine = |pattern: &Pattern| {
+            pattern.iter().any(|(other, _)| *other as usize == resource) && pattern.iter().all(|(other, _)| is_free(*other))
+        };
+        let mut moves: Vec<&Move> = patterns.iter().filter(|(pattern, _)| is_mine(pattern)).flat_map(|(_, moves)| moves).collect();
+        moves.sort_by(|one, two| one.loss.total_cmp(&two.loss).then(one.at.cmp(&two.at)));
+        let mut seen = moved.clone();
+        moves.retain(|one| seen.insert(one.at));
+        moves.truncate(most);
+        moves
     }
 
     /// One beam search; applies what it found. Whether the plan got better.

@@ -18,8 +18,8 @@ use crate::program::{Pricing, Program};
 pub(crate) const NOTHING: u32 = u32::MAX;
 /// A customer whose choice isn't settled yet.
 pub(crate) const OPEN: u32 = u32::MAX - 1;
-/// Customers that the column kernel looks at together.
-const LANES: usize = 256;
+/// Customers that the column kernel looks at together; a sample's runs are whole multiples of it.
+const LANES: usize = 64;
 
 /// The prices that are still possible.
 #[derive(Debug, Clone)]
@@ -120,7 +120,7 @@ fn settle(program: &Program, view: View<'_>, customer: usize, ends: &[(f64, f64)
     OPEN
 }
 
-/// The kernel over columns: 64 customers at a time in 32-bit floating point, whose rounding is a margin.
+/// The kernel over columns: [`LANES`] customers at a time in 32-bit floating point, whose rounding is a margin.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
     program: &'a Program,
@@ -133,15 +133,39 @@ struct Columns<'a> {
     first: usize,
 }
 
-/// The state of 64 customers: the best at its best, its worst, the second best, who is best.
+/// The state of as many customers: the best at its best, its worst, the second best, who is best.
 struct Lanes {
     most: [f32; LANES],
     worst: [f32; LANES],
     second: [f32; LANES],
     winner: [u32; LANES],
-    /// Of the largest value and cost seen: how far rounding can have moved anything.
-    value: [i32; LANES],
-    cost: [i32; LANES],
+}
+
+/// Value, cost and count (and nothing) of those who get nothing, and of each promotion, in several places
+/// that take turns: adding to the same place again and again would wait for what was added last.
+struct Sums {
+    places: usize,
+    sums: Vec<[i64; 4]>,
+}
+
+impl Sums {
+    const TURNS: usize = 4;
+
+    fn new(promotions: usize) -> Self {
+        Self { places: promotions + 1, sums: vec![[0; 4]; Self::TURNS * (promotions + 1)] }
+    }
+
+    fn add(&mut self, turn: usize, promotion: u32, value: i32, cost: i32) {
+        let sum = &mut self.sums[turn % Self::TURNS * self.places + promotion.wrapping_add(1) as usize];
+        let more = [i64::from(value), i64::from(cost), 1, 0];
+        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
+
+    /// Of each promotion.
+    fn totals(&self) -> impl Iterator<Item = [i64; 4]> + '_ {
+        let of = |place: usize, part: usize| (0..Self::TURNS).map(|turn| self.sums[turn * self.places + place][part]).sum();
+        (1..self.places).map(move |place| std::array::from_fn(|part| of(place, part)))
+    }
 }
 
 impl<'a> Columns<'a> {
@@ -154,25 +178,25 @@ impl<'a> Columns<'a> {
 
     fn run(&self, mut places: Option<&mut [u32]>) -> Screened {
         let mut screened = Screened::nothing(self.program);
-        // (value, cost, count) of each promotion.
-        let mut sums = vec![(0_i64, 0_i64, 0_i64); self.program.promotions + 1];
+        let mut sums = Sums::new(self.program.promotions);
         let mut ends = Vec::new();
         let whole = self.view.customers() / LANES * LANES;
         let mut lanes = Lanes::new();
         for base in (0..whole).step_by(LANES) {
             arch().dispatch(Look { columns: self, base, lanes: &mut lanes });
             for lane in 0..LANES {
-                let customer = base + lane;
-                let mut place = lanes.winner[lane];
+                let place = lanes.winner[lane];
                 if lanes.is_settled(lane) {
-                    let sum = &mut sums[(place.wrapping_add(1)) as usize];
-                    *sum = (sum.0 + i64::from(lanes.value[lane]), sum.1 + i64::from(lanes.cost[lane]), sum.2 + 1);
+                    // Whose winner is nothing adds to a sum that nobody looks at: a branch would be guessed wrong too often.
+                    let promotion = if place == NOTHING { 0 } else { place as usize };
+                    let at = promotion * self.stride + self.first + base + lane;
+                    sums.add(lane, place, self.value[at], self.cost[at]);
                 } else {
-                    place = self.slowly(customer, &mut ends, &mut screened);
+                    lanes.winner[lane] = self.slowly(base + lane, &mut ends, &mut screened);
                 }
-                if let Some(places) = places.as_deref_mut() {
-                    places[customer] = place;
-                }
+            }
+            if let Some(places) = places.as_deref_mut() {
+                places[base..base + LANES].copy_from_slice(&lanes.winner);
             }
         }
         for customer in whole..self.view.customers() {
@@ -181,7 +205,7 @@ impl<'a> Columns<'a> {
                 places[customer] = place;
             }
         }
-        for (promotion, &(value, cost, count)) in (0_u32..).zip(&sums[1..]) {
+        for (promotion, [value, cost, count, _]) in (0_u32..).zip(sums.totals()) {
             screened.settled.add(value, cost, count, self.program.taken_by_many(promotion, cost, count));
         }
         screened
@@ -228,19 +252,18 @@ impl Lanes {
             worst: [0.0; LANES],
             second: [f32::NEG_INFINITY; LANES],
             winner: [NOTHING; LANES],
-            value: [0; LANES],
-            cost: [0; LANES],
         }
     }
 
     #[inline(always)]
     #[allow(clippy::cast_precision_loss, reason = "rounding is what the margin is for")]
     fn take(&mut self, promotion: u32, value: &[i32; LANES], cost: &[i32; LANES], price: (f32, f32), fee: (f32, f32)) {
+        // Three roundings of a value, of a product and of their difference, of 2⁻²⁴ each.
+        let (of_cost, of_fee) = (8.1e-7 * f32::max(price.0.abs(), price.1.abs()), 4.0e-7 * (fee.0.abs() + fee.1.abs()));
         for lane in 0..LANES {
             let (v, c) = (value[lane] as f32, cost[lane] as f32);
             let (less, more) = (price.0 * c, price.1 * c);
-            // Three roundings of a value, of a product and of their difference, of 2⁻²⁴ each.
-            let margin = 4.0e-7 * (v.abs() + less.abs() + more.abs() + fee.0.abs() + fee.1.abs());
+            let margin = 4.0e-7 * v.abs() + of_cost * c.abs() + of_fee;
             let (smaller, larger) = if less < more { (less, more) } else { (more, less) };
             let kind = v - smaller - fee.0 + margin;
             let harsh = v - larger - fee.1 - margin;
@@ -250,8 +273,6 @@ impl Lanes {
             self.most[lane] = if wins { kind } else { self.most[lane] };
             self.worst[lane] = if wins { harsh } else { self.worst[lane] };
             self.winner[lane] = if wins { promotion } else { self.winner[lane] };
-            self.value[lane] = if wins { value[lane] } else { self.value[lane] };
-            self.cost[lane] = if wins { cost[lane] } else { self.cost[lane] };
         }
     }
 

@@ -19,6 +19,8 @@ use crate::program::Program;
 
 /// A step of the line search has to gain this share of what the slope promises (Armijo 1966).
 const SUFFICIENT: f64 = 1e-4;
+/// What a step may still promise when it is time to cool, as a share of what smoothing adds.
+const UNSETTLED: f64 = 0.02;
 /// Newton steps at one temperature.
 const STEPS: usize = 12;
 
@@ -47,6 +49,14 @@ struct Point {
     sharp: f64,
     gradient: Vec<f64>,
     curvature: Vec<f64>,
+}
+
+/// A Newton step: the prices that it moves, by how much, and what it is to gain.
+#[derive(Debug)]
+struct Way {
+    free: Vec<usize>,
+    direction: DVector<f64>,
+    promised: f64,
 }
 
 /// The smallest dual that was found.
@@ -129,37 +139,47 @@ impl Dual<'_> {
         let mut point = self.point(&prices, temperature);
         let mut found = Found { bound_prices: prices.clone(), bound: point.sharp, temperature, prices: vec![], is_enough: false };
         loop {
+            let mut ahead = None;
             for _ in 0..STEPS {
                 found.is_enough = found.bound < cooling.enough;
-                let Some((next_prices, next, promised)) = self.step(&prices, &point, temperature).filter(|_| !found.is_enough) else {
+                if found.is_enough {
                     break;
-                };
+                }
+                let Some(way) = self.way(&prices, &point) else { break };
+                // A tenth of one customer's temperature is nothing that the next one would see; and before the last
+                // temperature prices needn't be nearer than the next one moves them anyway.
+                let is_last = temperature <= cooling.to;
+                if way.promised < 0.1 * temperature || (!is_last && way.promised < UNSETTLED * (point.smooth - point.sharp)) {
+                    ahead = Some(self.along(&prices, &way, 1.0));
+                    break;
+                }
+                let Some((next_prices, next)) = self.step(&prices, &point, &way, temperature) else { break };
                 (prices, point) = (next_prices, next);
                 if point.sharp < found.bound {
                     (found.bound, found.bound_prices) = (point.sharp, prices.clone());
-                }
-                // A tenth of one customer's temperature is nothing that the next one would see.
-                if promised < 0.1 * temperature {
-                    break;
                 }
             }
             // Where many are alike, many are undecided at once, and what smoothing adds isn't small yet.
             let few = UNDECIDED.0 + self.open.len() as f64 / UNDECIDED.1;
             let is_cold = point.smooth - point.sharp <= few * temperature || temperature <= COLDEST * cooling.to;
+            prices = ahead.unwrap_or(prices);
             if found.is_enough || (temperature <= cooling.to && is_cold) {
                 break;
             }
             let next = temperature * 0.2;
             temperature = if temperature > cooling.to { next.max(cooling.to) } else { next };
             point = self.point(&prices, temperature);
+            if point.sharp < found.bound {
+                (found.bound, found.bound_prices) = (point.sharp, prices.clone());
+            }
         }
         found.temperature = temperature;
         found.prices = prices;
         found
     }
 
-    /// A damped and projected Newton step: new prices, the point there, and what it was to gain.
-    fn step(&self, prices: &[f64], point: &Point, temperature: f64) -> Option<(Vec<f64>, Point, f64)> {
+    /// Where a Newton step leads from here, over the prices that are free to move.
+    fn way(&self, prices: &[f64], point: &Point) -> Option<Way> {
         let resources = prices.len();
         let is_held = |place: usize| {
             (prices[place] <= 0.0 && point.gradient[place] >= 0.0) || (prices[place] >= self.most[place] && point.gradient[place] <= 0.0)
@@ -173,18 +193,29 @@ impl Dual<'_> {
         };
         let free: Vec<usize> = (0..resources).filter(|&place| !is_held(place) && !is_other_priced(place)).collect();
         let direction = direction(point, &free, resources)?;
-        let promised: f64 = free.iter().zip(direction.iter()).map(|(&place, step)| -point.gradient[place] * step).sum();
+        let promised = free.iter().zip(direction.iter()).map(|(&place, step)| -point.gradient[place] * step).sum();
+        Some(Way { free, direction, promised })
+    }
+
+    /// Prices so far along a way, projected on those that are allowed.
+    fn along(&self, prices: &[f64], way: &Way, length: f64) -> Vec<f64> {
+        let mut next = prices.to_vec();
+        for (&place, step) in way.free.iter().zip(way.direction.iter()) {
+            next[place] = (prices[place] + length * step).clamp(0.0, self.most[place]);
+        }
+        next
+    }
+
+    /// A damped and projected Newton step: new prices and the point there.
+    fn step(&self, prices: &[f64], point: &Point, way: &Way, temperature: f64) -> Option<(Vec<f64>, Point)> {
         let mut length = 1.0;
         for _ in 0..40 {
-            let mut next = prices.to_vec();
-            for (&place, step) in free.iter().zip(direction.iter()) {
-                next[place] = (prices[place] + length * step).clamp(0.0, self.most[place]);
-            }
-            let slope: f64 = free.iter().map(|&place| point.gradient[place] * (next[place] - prices[place])).sum();
+            let next = self.along(prices, way, length);
+            let slope: f64 = way.free.iter().map(|&place| point.gradient[place] * (next[place] - prices[place])).sum();
             if slope < 0.0 {
                 let there = self.point(&next, temperature);
                 if there.smooth <= point.smooth + SUFFICIENT * slope {
-                    return Some((next, there, promised));
+                    return Some((next, there));
                 }
             }
             length *= 0.4;

@@ -30,6 +30,8 @@ const MANY_RUNS: usize = 64;
 const BLOCK: usize = 1 << 15;
 /// Standard deviations of a sample's prices that the box of possible prices reaches.
 const SIGMAS: f64 = 3.0;
+/// Prices of a sample needn't be found at the coldest temperature: chance moves them farther than smoothing does.
+const SAMPLED: f64 = 2.0;
 /// Times that the box is widened before every customer is kept open.
 const WIDER: usize = 5;
 
@@ -158,7 +160,7 @@ pub(crate) fn solve<S: Source>(
         let direct = if is_few { DIRECT_OF_FEW } else { DIRECT };
         let size = if is_few { direct } else { (customers / SHARE).min(sample.customers().max(direct)) };
         let start = (customers > 2 * direct).then(|| learn(program, sample, size, customers, direct));
-        pass(program, source, &limits, start, places.as_deref_mut())?
+        pass(program, source, &limits, start, coldest(source.customers()), places.as_deref_mut())?
     } else {
         whole(program, source, &limits, sample)?
     };
@@ -203,13 +205,13 @@ fn learn(program: &Program, offers: &Offers, size: usize, customers: usize, dire
     let limits = program.scaled(size as f64 / customers as f64);
     if size <= direct {
         let screened = Screened { settled: Settled::nothing(limits.len()), open: all_open(&some).unwrap_or_else(|never| match never {}) };
-        let Priced { prices, screened, .. } = finish(program, screened, &limits, None, size, 0);
+        let Priced { prices, screened, .. } = finish(program, screened, &limits, None, SAMPLED * coldest(size), 0);
         let deviation = spread(program, &screened.open, &screened.settled, &limits, &prices);
         return Learnt { prices, deviation, customers: size };
     }
     let start = learn(program, offers, (size / SHARE).max(direct), customers, direct);
     let (deviation, from) = (start.deviation.clone(), start.customers);
-    let Ok(priced) = pass(program, &some, &limits, Some(start), None);
+    let Ok(priced) = pass(program, &some, &limits, Some(start), SAMPLED * coldest(size), None);
     let shrunk = (from as f64 / size as f64).sqrt();
     let scaled = |values: &[f64]| values.iter().map(|value| value * shrunk).collect();
     let deviation = Pricing { scale: deviation.scale * shrunk, price: scaled(&deviation.price), fee: scaled(&deviation.fee) };
@@ -232,6 +234,7 @@ fn pass<S: Source>(
     source: &S,
     limits: &[f64],
     start: Option<Learnt>,
+    coldest: f64,
     mut places: Option<&mut [u32]>,
 ) -> Result<Priced, S::Error> {
     let mut passes = 0;
@@ -242,7 +245,7 @@ fn pass<S: Source>(
         let used = around(&program.pricing(at), &start.deviation, sigmas);
         let screened = screen_all(program, source, &used, places.as_deref_mut())?;
         passes += 1;
-        let priced = finish(program, screened, limits, Some(at), source.customers(), passes);
+        let priced = finish(program, screened, limits, Some(at), coldest, passes);
         if used.hold(&program.pricing(&priced.prices)) {
             return Ok(Priced { used: Some(used), ..priced });
         }
@@ -253,7 +256,7 @@ fn pass<S: Source>(
         places.fill(OPEN);
     }
     // Prices that were led astray, as by a floor that a sample can't meet, are no start.
-    Ok(finish(program, screened, limits, None, source.customers(), passes + 1))
+    Ok(finish(program, screened, limits, None, coldest, passes + 1))
 }
 
 /// Prices around which the best ones are to be found.
@@ -294,7 +297,7 @@ fn screen_all<S: Source>(program: &Program, source: &S, prices: &Prices, places:
 }
 
 /// Prices of what is open: by selection for one budget, by Newton's method for more.
-fn finish(program: &Program, screened: Screened, limits: &[f64], start: Option<&[f64]>, customers: usize, passes: usize) -> Priced {
+fn finish(program: &Program, screened: Screened, limits: &[f64], start: Option<&[f64]>, coldest: f64, passes: usize) -> Priced {
     if program.is_one_budget() {
         #[allow(clippy::cast_possible_truncation, reason = "a limit in whole units, or a part of one")]
         let left = limits[0] as i64 - screened.settled.taken[0];
@@ -307,10 +310,10 @@ fn finish(program: &Program, screened: Screened, limits: &[f64], start: Option<&
         }
         // Each customer's choice is best at this price.
         let bound = value as f64 + price * (limits[0] - cost as f64);
-        let temperature = scale_of(&screened.open) * coldest(customers);
+        let temperature = scale_of(&screened.open) * coldest;
         return Priced { prices: vec![price], bound, temperature, screened, start: Some(current), passes, used: None };
     }
-    let found = newton(program, &screened.open, &screened.settled, limits, start, customers);
+    let found = newton(program, &screened.open, &screened.settled, limits, start, coldest);
     let (bound, temperature) = (found.bound, found.temperature);
     Priced { prices: found.prices, bound, temperature, screened, start: None, passes, used: None }
 }
@@ -322,10 +325,10 @@ fn whole<S: Source>(program: &Program, source: &S, limits: &[f64], sample: &Offe
         let some = Runs::new(sample, WARM.min(sample.customers()));
         let open = all_open(&some).unwrap_or_else(|never| match never {});
         let limits = program.scaled(some.customers() as f64 / source.customers() as f64);
-        newton(program, &open, &settled, &limits, None, some.customers()).prices
+        newton(program, &open, &settled, &limits, None, coldest(some.customers())).prices
     });
     let screened = Screened { settled: Settled::nothing(limits.len()), open: all_open(source)? };
-    Ok(finish(program, screened, limits, start.as_deref(), source.customers(), 1))
+    Ok(finish(program, screened, limits, start.as_deref(), coldest(source.customers()), 1))
 }
 
 /// The mean of the largest amount of value among a customer's offers: what a temperature is measured in.
@@ -337,7 +340,7 @@ pub(crate) fn scale_of(open: &Candidates) -> f64 {
 }
 
 /// The temperature at which some twenty customers are undecided, as a share of the scale.
-fn coldest(customers: usize) -> f64 {
+pub(crate) fn coldest(customers: usize) -> f64 {
     (20.0 / customers.max(1) as f64).clamp(1e-6, 1e-3)
 }
 
@@ -347,10 +350,10 @@ pub(crate) fn newton(
     settled: &Settled,
     limits: &[f64],
     start: Option<&[f64]>,
-    customers: usize,
+    coldest: f64,
 ) -> Found {
     let scale = scale_of(open);
-    let to = scale * coldest(customers);
+    let to = scale * coldest;
     let most = vec![f64::INFINITY; limits.len()];
     let dual = Dual { program, open, settled, limits, most: &most };
     // Below the least that any plan can be worth nothing has to be found: there is no plan.
