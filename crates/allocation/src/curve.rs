@@ -9,7 +9,7 @@ use crate::constraints::Constraints;
 use crate::offers::Offers;
 use crate::plan::{AllocationError, Plan, Use};
 use crate::program::{Program, Terms};
-use crate::solve::{coldest, Runs, Source, all_open, newton};
+use crate::solve::{Runs, Source, all_open, coldest, newton};
 use steps::{Steps, Sum, steps};
 
 /// Customers that prices are learnt on where other limits hold beside the budget: a share, within these.

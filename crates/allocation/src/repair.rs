@@ -158,7 +158,7 @@ impl Task<'_> {
 
     fn run_from(&self, start: Option<Current>, efforts: Range<usize>) -> Repaired {
         let (mut plan, weights, mean) = self.start(start);
-        let mut reach = if self.open.len() <= FEW { f64::INFINITY } else { f64::max(10.0 * self.temperature, 1e-4 * scale_of(self.open)) };
+        let mut reach = if self.open.len() <= FEW { f64::INFINITY } else { f64::max(self.first_reach(), 1e-4 * scale_of(self.open)) };
         let mut near = self.near(reach);
         // Many customers too many or too few, as where all are alike: one after the other, until few are left.
         if self.distance(&plan.left, &weights) > BULK * mean {
@@ -191,6 +191,12 @@ impl Task<'_> {
             }
         }
         self.repaired(plan)
+    }
+
+    /// How much less than its best a customer's choice may be worth to be looked at first: where there is one
+    /// limit only, there are far more such choices than are needed to use it up.
+    fn first_reach(&self) -> f64 {
+        self.temperature * if self.prices.len() == 1 { 2.0 } else { 10.0 }
     }
 
     /// Whether more effort isn't worth while: values are whole, so that a bound's fraction says nothing,

@@ -247,12 +247,7 @@ impl WithSimd for Look<'_, '_> {
 
 impl Lanes {
     const fn new() -> Self {
-        Self {
-            most: [0.0; LANES],
-            worst: [0.0; LANES],
-            second: [f32::NEG_INFINITY; LANES],
-            winner: [NOTHING; LANES],
-        }
+        Self { most: [0.0; LANES], worst: [0.0; LANES], second: [f32::NEG_INFINITY; LANES], winner: [NOTHING; LANES] }
     }
 
     #[inline(always)]
