@@ -8,4 +8,4 @@ mod training;
 
 pub(crate) use network::Network;
 pub use training::Epoch;
-pub(crate) use training::{Training, train};
+pub(crate) use training::{Loss, Training, train};

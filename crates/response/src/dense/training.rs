@@ -23,8 +23,20 @@ pub(crate) struct Training {
     pub(crate) patience: usize,
 }
 
-/// Loss of a row's outputs, and its gradient into the last argument.
-pub(crate) type Loss<'a> = dyn FnMut(u32, &[f32], &mut [f32]) -> f32 + 'a;
+/// What is made small.
+pub(crate) trait Loss {
+    /// These rows come next, in this order: whatever is kept of them elsewhere is best fetched together.
+    fn batch(&mut self, _rows: &[u32]) {}
+
+    /// Loss of the outputs of a row, which has this place in its batch, and its gradient into the last argument.
+    fn row(&mut self, at: usize, row: u32, outputs: &[f32], gradient: &mut [f32]) -> f32;
+}
+
+impl<F: FnMut(u32, &[f32], &mut [f32]) -> f32> Loss for F {
+    fn row(&mut self, _: usize, row: u32, outputs: &[f32], gradient: &mut [f32]) -> f32 {
+        self(row, outputs, gradient)
+    }
+}
 
 /// Mean losses after an epoch: while it trained on each batch, and on the rows held out.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -41,7 +53,7 @@ pub(crate) fn train(
     matrix: &Matrix,
     rows: &[u32],
     outputs: usize,
-    loss: &mut Loss<'_>,
+    loss: &mut impl Loss,
     settings: &Training,
     seed: u64,
 ) -> (Network, Vec<Epoch>) {
@@ -111,9 +123,10 @@ fn gather(matrix: &Matrix, rows: &[u32], inputs: &mut Vec<f32>) {
 }
 
 /// Σ of the rows' losses; their gradients in `deltas`.
-fn losses(layer: &[f32], rows: &[u32], outputs: usize, loss: &mut Loss<'_>, deltas: &mut Vec<f32>) -> f64 {
+fn losses(layer: &[f32], rows: &[u32], outputs: usize, loss: &mut impl Loss, deltas: &mut Vec<f32>) -> f64 {
     deltas.clear();
     deltas.resize(layer.len(), 0.0);
     let both = layer.chunks_exact(outputs).zip(deltas.chunks_exact_mut(outputs));
-    rows.iter().zip(both).map(|(&row, (output, delta))| f64::from(loss(row, output, delta))).sum()
+    loss.batch(rows);
+    rows.iter().zip(both).enumerate().map(|(at, (&row, (output, delta)))| f64::from(loss.row(at, row, output, delta))).sum()
 }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::{Arms, Effect, Learner};
-use crate::dense::{Training, train};
+use crate::dense::{Loss, Training, train};
 use crate::inputs::Inputs;
 use crate::linear::sigmoid;
 use crate::objective::Objective;
@@ -155,36 +155,66 @@ pub(crate) fn fit(arms: &Arms<'_>, rows: &[u32], settings: &Training, seed: u64)
     let fixed: Option<Vec<Mix>> =
         (!arms.space.by_customer()).then(|| arms.promotions.iter().map(|promotion| Mix::of(&arms.space, promotion, &[])).collect());
     let treatments = arms.treatments;
-    let mut targeted = Targeted { step: vec![0.0; treatments], sums: vec![[0.0; 2]; treatments], rows: 0, solve_after: rows.len() };
+    let targeted = Targeted { step: vec![0.0; treatments], sums: vec![[0.0; 2]; treatments], rows: 0, solve_after: rows.len() };
     let none = Mix { free: vec![0.0; heads], steps: vec![] };
-    let mut loss = |row: u32, output: &[f32], gradient: &mut [f32]| {
-        let arm = arms.place[row as usize] as usize;
+    let mut loss = Together { arms, heads, fixed, none, center, scale, spread, targeted, batch: Vec::new(), propensity: Vec::new() };
+    let (network, epochs) = train(arms.inputs.scaled(), &rows, outputs, &mut loss, settings, seed);
+    Dense { network, objective, center, scale, epochs }
+}
+
+/// The loss of the outcome, of who is treated, and of the targeted step.
+struct Together<'a> {
+    arms: &'a Arms<'a>,
+    heads: usize,
+    /// The mix of each treatment, where it is the same for all customers; and of none.
+    fixed: Option<Vec<Mix>>,
+    none: Mix,
+    center: f64,
+    scale: f64,
+    spread: f64,
+    targeted: Targeted,
+    /// Arm and outcome of the rows that come next.
+    batch: Vec<(usize, f64)>,
+    propensity: Vec<f64>,
+}
+
+impl Loss for Together<'_> {
+    fn batch(&mut self, rows: &[u32]) {
+        let (place, outcome) = (&self.arms.place, &self.arms.outcome);
+        self.batch.clear();
+        self.batch.extend(rows.iter().map(|&row| (place[row as usize] as usize, outcome[row as usize])));
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "losses are kept in 32 bits")]
+    fn row(&mut self, at: usize, row: u32, output: &[f32], gradient: &mut [f32]) -> f32 {
+        let (arm, outcome) = self.batch[at];
+        let (arms, objective) = (self.arms, self.arms.objective);
         let own;
-        let mix = match (arm.checked_sub(1), &fixed) {
-            (None, _) => &none,
+        let mix = match (arm.checked_sub(1), &self.fixed) {
+            (None, _) => &self.none,
             (Some(treatment), Some(fixed)) => &fixed[treatment],
             (Some(treatment), None) => {
                 own = Mix::of(&arms.space, arms.promotions[treatment], arms.inputs.matrix.row(row as usize));
                 &own
             }
         };
-        let (of_outcome, of_arms) = output.split_at(1 + heads);
-        let (to_outcome, to_arms) = gradient.split_at_mut(1 + heads);
-        let (propensity, surprise) = treated(of_arms, arm, to_arms);
+        let (of_outcome, of_arms) = output.split_at(1 + self.heads);
+        let (to_outcome, to_arms) = gradient.split_at_mut(1 + self.heads);
+        let surprise = treated(of_arms, arm, to_arms, &mut self.propensity);
         let added = f64::from(of_outcome[0]) + mix.adds(of_outcome);
-        let outcome = arms.outcome[row as usize];
-        let (margin, y) = if continuous { (added, (outcome - center) / scale) } else { (center + added, outcome) };
+        let (margin, y) = match objective {
+            Objective::Continuous => (added, (outcome - self.center) / self.scale),
+            _ => (self.center + added, outcome),
+        };
         let expected = objective.mean(margin);
         let residual = y - expected;
-        let rest = residual - targeted.correction(arm, &propensity);
-        targeted.see(arm, &propensity, residual);
+        let rest = residual - self.targeted.correction(arm, &self.propensity);
+        self.targeted.see(arm, &self.propensity, residual);
         let [first, _] = objective.derivative(margin, y, 1.0);
-        let slope = f64::from(first) - 2.0 * TARGETED * rest * mean_slope(objective, expected) / spread;
+        let slope = f64::from(first) - 2.0 * TARGETED * rest * mean_slope(objective, expected) / self.spread;
         mix.back(slope, of_outcome, to_outcome);
-        (objective.loss(margin, y) + TARGETED * rest * rest / spread) as f32 + TREATED * surprise
-    };
-    let (network, epochs) = train(arms.inputs.scaled(), &rows, outputs, &mut loss, settings, seed);
-    Dense { network, objective, center, scale, epochs }
+        (objective.loss(margin, y) + TARGETED * rest * rest / self.spread) as f32 + TREATED * surprise
+    }
 }
 
 /// The slope of the mean along the margin.
@@ -196,11 +226,12 @@ fn mean_slope(objective: Objective, mean: f64) -> f64 {
     }
 }
 
-/// The probability of each arm, at least [`LEAST`]; the surprise at the one that was, with its gradient.
+/// The probability of each arm, at least [`LEAST`], into the last argument; the surprise at the one that was, with its gradient.
 #[allow(clippy::cast_possible_truncation, reason = "gradients are kept in 32 bits")]
-fn treated(logits: &[f32], arm: usize, gradient: &mut [f32]) -> (Vec<f64>, f32) {
+fn treated(logits: &[f32], arm: usize, gradient: &mut [f32], chances: &mut Vec<f64>) -> f32 {
     let most = logits.iter().fold(f32::NEG_INFINITY, |most, logit| most.max(*logit));
-    let mut chances: Vec<f64> = logits.iter().map(|logit| f64::from(logit - most).exp()).collect();
+    chances.clear();
+    chances.extend(logits.iter().map(|logit| f64::from(logit - most).exp()));
     let sum: f64 = chances.iter().sum();
     for (place, (chance, gradient)) in chances.iter_mut().zip(gradient).enumerate() {
         *chance /= sum;
@@ -208,7 +239,7 @@ fn treated(logits: &[f32], arm: usize, gradient: &mut [f32]) -> (Vec<f64>, f32) 
     }
     let surprise = -chances[arm].max(1e-12).ln() as f32;
     chances.iter_mut().for_each(|chance| *chance = chance.max(LEAST));
-    (chances, surprise)
+    surprise
 }
 
 impl Shared {
