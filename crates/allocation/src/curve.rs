@@ -8,7 +8,7 @@ use crate::candidates::{Candidates, Settled};
 use crate::constraints::Constraints;
 use crate::offers::Offers;
 use crate::plan::{AllocationError, Plan, Use};
-use crate::program::{Program, Terms};
+use crate::program::{Program, Terms, in_file_units};
 use crate::solve::{Runs, Source, all_open, coldest, newton};
 use steps::{Steps, Sum, steps};
 
@@ -120,8 +120,8 @@ fn price_at(corners: &[Sum], budget: i64) -> f64 {
 
 fn point(budget: f64, value: f64, price: f64, terms: Terms<'_>) -> CurvePoint {
     CurvePoint {
-        budget: budget * terms.cost_unit,
-        value: value * terms.value_unit,
+        budget: in_file_units(budget, terms.cost_unit),
+        value: in_file_units(value, terms.value_unit),
         price: price * terms.value_unit / terms.cost_unit,
         std_error: None,
     }

@@ -6,7 +6,7 @@ use crate::candidates::Candidates;
 use crate::conflict::conflict;
 use crate::constraints::Constraints;
 use crate::offers::{Offers, View};
-use crate::program::{ConstraintError, Measure, Of, Program, Terms};
+use crate::program::{ConstraintError, Measure, Of, Program, Terms, in_file_units};
 use crate::screen::{NOTHING, OPEN, Prices, screen};
 use crate::solve::{Chosen, Outcome, Source, solve};
 
@@ -169,9 +169,9 @@ fn plan(program: &Program, outcome: &Outcome, terms: Terms<'_>, customers: usize
     // Sums of whole values are whole.
     let upper = upper.floor() + hidden;
     Plan {
-        value: outcome.value as f64 * terms.value_unit,
-        cost: outcome.cost as f64 * terms.cost_unit,
-        upper_bound: upper.max(outcome.value as f64) * terms.value_unit,
+        value: in_file_units(outcome.value as f64, terms.value_unit),
+        cost: in_file_units(outcome.cost as f64, terms.cost_unit),
+        upper_bound: in_file_units(upper.max(outcome.value as f64), terms.value_unit),
         constraints,
         passes: outcome.passes,
         reached: outcome.reached,
@@ -195,9 +195,9 @@ fn use_of(program: &Program, outcome: &Outcome, terms: Terms<'_>, place: usize) 
         name: resource.name.clone(),
         measure,
         sense: if sign < 0 { "at least" } else { "at most" },
-        limit: resource.limit as f64 * unit,
-        used: (sign * taken) as f64 * unit,
-        slack: slack as f64 * unit,
+        limit: in_file_units(resource.limit as f64, unit),
+        used: in_file_units((sign * taken) as f64, unit),
+        slack: in_file_units(slack as f64, unit),
         price,
         meaning: meaning(resource.measure, resource.floor, resource.of, price, &resource.name),
     }

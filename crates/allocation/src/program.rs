@@ -67,6 +67,12 @@ impl Resource {
     }
 }
 
+/// Whole units as the file's amount. Of a hundredth 19,998 are 199.98, which times 0.01 are not.
+pub(crate) fn in_file_units(units: f64, unit: f64) -> f64 {
+    let per_one = (1.0 / unit).round();
+    if 1.0 / per_one == unit { units / per_one } else { units * unit }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Of {
     Everything,

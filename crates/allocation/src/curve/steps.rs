@@ -5,6 +5,8 @@
 //! "incremental efficiency" in Sinha and Zoltners 1979). Customers are independent and hulls short: 64
 //! customers at a time, in lanes. Sums are whole; only the order of steps is rounded, to 1/1,024 of an octave.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -53,13 +55,21 @@ pub(super) struct Steps {
 /// # Errors
 /// What kept a block from being read.
 pub(super) fn steps<S: Source>(source: &S, worth: f64) -> Result<Steps, S::Error> {
-    let tally = (0..source.blocks())
-        .into_par_iter()
-        .try_fold(Tally::new, |mut tally, block| {
+    // A tally is a megabyte: one a thread, whichever blocks it gets. Sums are whole, so their order never shows.
+    let next = AtomicUsize::new(0);
+    let of_thread = |_| {
+        let mut tally = Tally::new();
+        loop {
+            let block = next.fetch_add(1, Ordering::Relaxed);
+            if block >= source.blocks() {
+                return Ok(tally);
+            }
             source.read(block, |view| tally.add(view, worth))?;
-            Ok(tally)
-        })
-        .try_reduce(Tally::new, |one, two| Ok(one.merge(&two)))?;
+        }
+    };
+    let threads = rayon::current_num_threads().min(source.blocks()).max(1);
+    let tallies: Result<Vec<Tally>, S::Error> = (0..threads).into_par_iter().with_max_len(1).map(of_thread).collect();
+    let tally = tallies?.into_iter().reduce(|one, two| one.merge(&two)).unwrap_or_else(Tally::new);
     let bins = tally.bins.into_iter().rev().filter(|bin| bin.cost > 0).collect();
     Ok(Steps { start: tally.start, bins, worthy: tally.worthy })
 }
