@@ -83,6 +83,11 @@ impl<T> PermittedProfile<T> {
         &self.profile
     }
 
+    /// The profile itself, for what goes on to use it as permitted.
+    pub fn into_inner(self) -> T {
+        self.profile
+    }
+
     /// The same customer's profile, made into another: the permission goes with it.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> PermittedProfile<U> {
         PermittedProfile { subject: self.subject, profile: change(self.profile) }

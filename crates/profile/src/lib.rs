@@ -5,6 +5,7 @@
 
 pub mod features;
 pub mod lifetime;
+pub mod live;
 pub mod orders;
 pub mod price_response;
 pub mod principal;
