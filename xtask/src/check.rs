@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::process::{Command, Stdio};
 
+use crate::postgres::Postgres;
+
 type Done<T> = Result<T, Box<dyn Error>>;
 
 /// Formatting, lints, the engine without features, licences, documentation, then the tests; with `slow` also those that need
@@ -27,11 +29,31 @@ pub(crate) fn test(slow: bool) -> Done<()> {
     }
     cargo(&["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     cargo(&["test", "--workspace", "--doc", "--quiet"], &[])?;
+    let postgres = postgres(slow)?;
+    let environment: Vec<(&str, &str)> = postgres.iter().map(|server| (POSTGRES, server.url.as_str())).collect();
     match (has("nextest"), slow) {
-        (true, false) => cargo(&["nextest", "run", "--workspace"], &[]),
-        (true, true) => cargo(&["nextest", "run", "--workspace", "--ignore-default-filter"], &[]),
-        (false, false) => cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--", "--skip", "slow_"], &[]),
-        (false, true) => cargo(&["test", "--workspace", "--lib", "--bins", "--tests"], &[]),
+        (true, false) => cargo(&["nextest", "run", "--workspace"], &environment),
+        (true, true) => cargo(&["nextest", "run", "--workspace", "--ignore-default-filter"], &environment),
+        (false, false) => cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--", "--skip", "slow_"], &environment),
+        (false, true) => cargo(&["test", "--workspace", "--lib", "--bins", "--tests"], &environment),
+    }
+}
+
+/// Tells tests where a PostgreSQL server is.
+const POSTGRES: &str = "YOUHUI_TEST_POSTGRES";
+
+/// A server for the tests, unless there is one. With `slow` there has to be; without, its absence is said.
+fn postgres(slow: bool) -> Done<Option<Postgres>> {
+    if std::env::var_os(POSTGRES).is_some() {
+        return Ok(None);
+    }
+    match Postgres::start() {
+        Ok(server) => Ok(Some(server)),
+        Err(error) if slow => Err(error),
+        Err(error) => {
+            eprintln!("WARNING: tests run on SQLite only: {error}");
+            Ok(None)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Repository chores as code.
 
 mod check;
+mod postgres;
 mod sample;
 
 use std::path::PathBuf;

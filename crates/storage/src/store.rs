@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use youhui_commerce::Draw;
 use youhui_commerce::schema::Table;
-use youhui_privacy::IdentityKeys;
+use youhui_privacy::{IdentityKeys, IdentityRow};
 
 use crate::error::StoreError;
 use crate::manifest::Manifest;
@@ -27,6 +27,15 @@ impl Store {
     /// `NotAStore` where there is none, or a damaged or newer one.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         Ok(Self { root: root.to_owned(), manifest: Manifest::read(root)? })
+    }
+
+    /// Its keys, and who its customers are.
+    ///
+    /// # Errors
+    /// `Io` or `Format`: without the keys nobody can be told apart.
+    pub fn load_identities(&self) -> Result<(IdentityKeys, Vec<IdentityRow>), StoreError> {
+        let keys = keys(&self.root, &mut Chance::System, false, false)?;
+        Ok((keys, crate::load::identity_rows(&self.root, &self.manifest)?))
     }
 
     /// What belongs to it.
@@ -92,6 +101,15 @@ impl Chance {
 #[allow(clippy::expect_used, reason = "there is no safe way to go on")]
 fn fill(bytes: &mut [u8; 16]) {
     getrandom::fill(bytes).expect("the operating system gives random bytes");
+}
+
+/// The keys of a shop's folder that is not a store yet: made, and kept, where there are none.
+///
+/// # Errors
+/// Where the folder can't be written or the keys can't be read.
+pub fn shop_keys(root: &Path) -> Result<IdentityKeys, StoreError> {
+    std::fs::create_dir_all(root).map_err(StoreError::io(root))?;
+    keys(root, &mut Chance::System, true, true)
 }
 
 #[derive(Serialize, Deserialize)]

@@ -4,3 +4,4 @@
 mod damage;
 mod desk;
 mod laws;
+mod live;

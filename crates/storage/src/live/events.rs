@@ -1,0 +1,104 @@
+//! The durable log of events.
+
+use tokio::sync::{mpsc, oneshot};
+use youhui_privacy::IdentityRow;
+
+use super::{Live, LiveError, on};
+
+/// Events that came together; they are kept together or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct EventBatch {
+    /// When, in microseconds.
+    pub received: i64,
+    /// How many.
+    pub events: u32,
+    /// The events, as the server writes them.
+    pub payload: Vec<u8>,
+    /// Customers seen for the first time.
+    pub identities: Vec<IdentityRow>,
+    /// What was not taken: the rule and the details.
+    pub rejected: Vec<(String, String)>,
+}
+
+type Answer = oneshot::Sender<Result<(), LiveError>>;
+
+/// Appends events; what it has acknowledged outlives a crash.
+#[derive(Debug, Clone)]
+pub struct EventLog {
+    sender: mpsc::Sender<(EventBatch, Answer)>,
+}
+
+/// Requests that wait for one transaction.
+const TOGETHER: usize = 256;
+
+impl EventLog {
+    /// Starts the writer. It ends when every handle is gone and all is written.
+    pub fn start(live: Live) -> (Self, tokio::task::JoinHandle<()>) {
+        let (sender, mut receiver) = mpsc::channel::<(EventBatch, Answer)>(4 * TOGETHER);
+        let writer = tokio::spawn(async move {
+            let mut waiting = Vec::with_capacity(TOGETHER);
+            while receiver.recv_many(&mut waiting, TOGETHER).await > 0 {
+                let result = live.append(waiting.iter().map(|(batch, _)| batch)).await;
+                for (_, answer) in waiting.drain(..) {
+                    // Whoever asked may have gone away.
+                    answer.send(result.clone()).ok();
+                }
+            }
+        });
+        (Self { sender }, writer)
+    }
+
+    /// Puts a batch in the queue; the receiver hears once it is on disk. Batches are kept in the order of this call.
+    ///
+    /// # Errors
+    /// Where the writer has stopped.
+    pub async fn enqueue(&self, batch: EventBatch) -> Result<oneshot::Receiver<Result<(), LiveError>>, LiveError> {
+        let (answer, answered) = oneshot::channel();
+        self.sender.send((batch, answer)).await.map_err(|_| LiveError::Stopped)?;
+        Ok(answered)
+    }
+
+    /// Returns once the batch is on disk.
+    ///
+    /// # Errors
+    /// Where it could not be written; nothing of it is kept then.
+    pub async fn append(&self, batch: EventBatch) -> Result<(), LiveError> {
+        self.enqueue(batch).await?.await.map_err(|_| LiveError::Stopped)?
+    }
+}
+
+impl Live {
+    async fn append(&self, batches: impl Iterator<Item = &EventBatch>) -> Result<(), LiveError> {
+        on!(&self.pool, db => {
+            let mut transaction = db.begin().await?;
+            for batch in batches {
+                for row in &batch.identities {
+                    sqlx::query("INSERT INTO identity (lookup, key_version, subject, sealed) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+                        .bind(row.lookup.as_slice()).bind(i64::from(row.key_version)).bind(row.subject.as_bytes().as_slice())
+                        .bind(row.sealed.as_slice()).execute(&mut *transaction).await?;
+                }
+                if batch.events > 0 {
+                    sqlx::query("INSERT INTO event_batch (received, events, payload) VALUES ($1, $2, $3)")
+                        .bind(batch.received).bind(i64::from(batch.events)).bind(batch.payload.as_slice())
+                        .execute(&mut *transaction).await?;
+                }
+                for (rule, detail) in &batch.rejected {
+                    sqlx::query("INSERT INTO rejected_event (received, rule, detail) VALUES ($1, $2, $3)")
+                        .bind(batch.received).bind(rule.as_str()).bind(detail.as_str()).execute(&mut *transaction).await?;
+                }
+            }
+            transaction.commit().await?;
+        });
+        Ok(())
+    }
+
+    /// Batches after one, in order, some at a time: (number, payload).
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn events_after(&self, seq: i64) -> Result<Vec<(i64, Vec<u8>)>, LiveError> {
+        Ok(on!(&self.pool, db => {
+            sqlx::query_as("SELECT seq, payload FROM event_batch WHERE seq > $1 ORDER BY seq LIMIT 500").bind(seq).fetch_all(db).await?
+        }))
+    }
+}

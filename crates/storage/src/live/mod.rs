@@ -1,0 +1,207 @@
+//! The database of a shop that is served: SQLite, with nothing to install, or PostgreSQL for several servers.
+//!
+//! One code for both: statements are written once, with `$1` for parameters, which both read; what differs is in the
+//! migrations. What has to be durable is written by one task each ([`EventLog`], [`DecisionLog`]), which puts everything that
+//! waits into one transaction: a disk syncs a thousand times a second whatever is written each time.
+
+mod decisions;
+mod events;
+mod limits;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use youhui_commerce::SubjectId;
+use youhui_privacy::IdentityRow;
+
+pub use decisions::DecisionLog;
+pub use events::{EventBatch, EventLog};
+pub use limits::{Outcome, Part, Reservation, State, Used};
+
+/// What can go wrong with the database.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LiveError {
+    /// It can't be reached, or not in time.
+    #[error("the database can't be reached: {0}. Check that it runs and that --database says where")]
+    Unreachable(String),
+    /// It was made by another version.
+    #[error("the database has schema {found}, this program knows {known}: use the program that made it, or a newer one")]
+    Newer {
+        /// The database's.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// It refused a statement.
+    #[error("the database refused a statement: {0}")]
+    Refused(String),
+    /// The writer has stopped: the server is shutting down.
+    #[error("the server is shutting down: send it again")]
+    Stopped,
+}
+
+impl From<sqlx::Error> for LiveError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
+                Self::Unreachable(error.to_string())
+            }
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+/// Either database.
+#[derive(Debug, Clone)]
+pub(crate) enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// The same statements on whichever database it is.
+macro_rules! on {
+    ($pool:expr, $db:ident => $body:expr) => {
+        match $pool {
+            $crate::live::Pool::Sqlite($db) => $body,
+            $crate::live::Pool::Postgres($db) => $body,
+        }
+    };
+}
+pub(crate) use on;
+
+/// A served shop's database.
+#[derive(Debug, Clone)]
+pub struct Live {
+    pool: Pool,
+}
+
+/// Migrations: number, SQLite's, PostgreSQL's.
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, include_str!("migrations/1-sqlite.sql"), include_str!("migrations/1-postgres.sql")),
+    (2, include_str!("migrations/2-sqlite.sql"), include_str!("migrations/2-postgres.sql")),
+];
+
+impl Live {
+    /// Opens `sqlite:PATH` (made where it is missing) or `postgres://…`, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// Where it can't be reached, or was made by a newer version.
+    pub async fn open(url: &str) -> Result<Self, LiveError> {
+        let pool = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)?.application_name("youhui");
+            let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(5)).connect_with(options).await;
+            Pool::Postgres(pool.map_err(|error| LiveError::Unreachable(error.to_string()))?)
+        } else {
+            let options = SqliteConnectOptions::from_str(url)?
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // What was acknowledged outlives a power cut.
+                .synchronous(SqliteSynchronous::Full)
+                // What was erased is overwritten.
+                .pragma("secure_delete", "ON")
+                .busy_timeout(Duration::from_secs(5));
+            let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
+            Pool::Sqlite(pool.map_err(|error| LiveError::Unreachable(error.to_string()))?)
+        };
+        let live = Self { pool };
+        live.migrate().await?;
+        Ok(live)
+    }
+
+    async fn migrate(&self) -> Result<(), LiveError> {
+        on!(&self.pool, db => {
+            sqlx::raw_sql("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)").execute(db).await?;
+        });
+        let (known, ..) = MIGRATIONS[MIGRATIONS.len() - 1];
+        loop {
+            let found = self.schema().await?;
+            if found > known {
+                return Err(LiveError::Newer { found, known });
+            }
+            let Some(migration) = MIGRATIONS.iter().find(|(number, ..)| *number == found + 1) else { return Ok(()) };
+            if let Err(error) = self.apply(migration).await {
+                // Another server may have been quicker.
+                if self.schema().await? <= found {
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn schema(&self) -> Result<i64, LiveError> {
+        let (found,): (i64,) = on!(&self.pool, db => {
+            sqlx::query_as("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetch_one(db).await?
+        });
+        Ok(found)
+    }
+
+    async fn apply(&self, &(number, sqlite, postgres): &(i64, &'static str, &'static str)) -> Result<(), LiveError> {
+        let text = if matches!(self.pool, Pool::Sqlite(_)) { sqlite } else { postgres };
+        on!(&self.pool, db => {
+            let mut transaction = db.begin().await?;
+            sqlx::query("INSERT INTO schema_version (version) VALUES ($1)").bind(number).execute(&mut *transaction).await?;
+            sqlx::raw_sql(text).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+        });
+        Ok(())
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn ping(&self) -> Result<(), LiveError> {
+        on!(&self.pool, db => { sqlx::query("SELECT 1").execute(db).await?; });
+        Ok(())
+    }
+
+    /// Every identity.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn identities(&self) -> Result<Vec<IdentityRow>, LiveError> {
+        type Row = (Vec<u8>, i64, Vec<u8>, Vec<u8>);
+        let rows: Vec<Row> = on!(&self.pool, db => {
+            sqlx::query_as("SELECT lookup, key_version, subject, sealed FROM identity").fetch_all(db).await?
+        });
+        let read = |(lookup, version, subject, sealed): Row| {
+            Some(IdentityRow {
+                lookup: lookup.try_into().ok()?,
+                key_version: u32::try_from(version).ok()?,
+                subject: SubjectId::from_bytes(subject.try_into().ok()?),
+                sealed,
+            })
+        };
+        let rows: Option<Vec<IdentityRow>> = rows.into_iter().map(read).collect();
+        rows.ok_or_else(|| LiveError::Refused("the identity table is damaged: restore it from a backup".to_owned()))
+    }
+
+    /// Keeps what decisions are made with from now on.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn keep_snapshot(&self, version: u64, made: i64, document: &[u8]) -> Result<(), LiveError> {
+        let version = i64::try_from(version).unwrap_or(i64::MAX);
+        on!(&self.pool, db => {
+            sqlx::query("INSERT INTO snapshot (version, made, document) VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING")
+                .bind(version).bind(made).bind(document).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    /// A snapshot; the newest, where no version is asked for.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn snapshot(&self, version: Option<u64>) -> Result<Option<Vec<u8>>, LiveError> {
+        let most = version.map_or(i64::MAX, |version| i64::try_from(version).unwrap_or(i64::MAX));
+        let least = version.map_or(0, |_| most);
+        let row: Option<(Vec<u8>,)> = on!(&self.pool, db => {
+            sqlx::query_as("SELECT document FROM snapshot WHERE version BETWEEN $1 AND $2 ORDER BY version DESC LIMIT 1")
+                .bind(least).bind(most).fetch_optional(db).await?
+        });
+        Ok(row.map(|(document,)| document))
+    }
+}
