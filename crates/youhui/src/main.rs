@@ -4,6 +4,7 @@ mod cli;
 mod dataset;
 mod demo;
 mod runs;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ enum Command {
     Design(cli::design::Args),
     Response(cli::response::Args),
     Allocate(cli::allocate::Args),
+    Serve(cli::serve::Args),
+    Replay(cli::replay::Args),
     Evaluate(cli::evaluate::Args),
     Runs(cli::runs::Args),
     Schema(cli::schema::Args),
@@ -61,6 +64,8 @@ fn run(command: &Command, console: Console) -> Result<(), CliError> {
         Command::Design(args) => cli::design::run(args, console),
         Command::Response(args) => cli::response::run(args, console),
         Command::Allocate(args) => cli::allocate::run(args, console),
+        Command::Serve(args) => cli::serve::run(args, console),
+        Command::Replay(args) => cli::replay::run(args, console),
         Command::Evaluate(args) => cli::evaluate::run(args, console),
         Command::Runs(args) => cli::runs::run(args, console),
         Command::Schema(args) => cli::schema::run(args, console),

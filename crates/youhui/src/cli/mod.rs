@@ -7,9 +7,11 @@ pub(crate) mod design;
 pub(crate) mod evaluate;
 pub(crate) mod import;
 pub(crate) mod price;
+pub(crate) mod replay;
 pub(crate) mod response;
 pub(crate) mod runs;
 pub(crate) mod schema;
+pub(crate) mod serve;
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;

@@ -1,0 +1,159 @@
+//! `youhui serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use youhui_commerce::EventTable;
+use youhui_privacy::{ConsentLedger, Status};
+use youhui_profile::live::LiveProfile;
+use youhui_storage::{Live as Database, LiveError, Store};
+
+use super::{CliError, Console};
+use crate::serve::offers::{Live, read};
+use crate::serve::{Keys, Server, Start, database_of};
+
+/// Serve a shop: take its events (Segment's wire), decide what each customer sees (`/v1/decisions`, OFREP), learn from neither
+/// what a person did not allow.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// The shop's folder: a store that `youhui import` made, or a new one.
+    #[arg(long, value_name = "DIR", default_value = "youhui-shop")]
+    store: PathBuf,
+    /// What is offered: a file of offers, or what `youhui design --format json` printed.
+    #[arg(long, value_name = "FILE")]
+    offers: PathBuf,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", env = "YOUHUI_LISTEN")]
+    listen: SocketAddr,
+    /// `postgres://…`, or `sqlite:PATH`; a file in the shop's folder if absent.
+    #[arg(long, value_name = "URL", env = "YOUHUI_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// Who sends events gives one of these keys.
+    #[arg(long = "write-key", value_name = "KEY", env = "YOUHUI_WRITE_KEY", hide_env_values = true, value_delimiter = ',')]
+    write_keys: Vec<String>,
+    /// Who asks for decisions gives one of these keys.
+    #[arg(long = "secret-key", value_name = "KEY", env = "YOUHUI_SECRET_KEY", hide_env_values = true, value_delimiter = ',')]
+    secret_keys: Vec<String>,
+    /// Whether customers who said nothing are personalised; a store has its own default.
+    #[arg(long, value_enum, default_value = "denied")]
+    consent_default: ConsentDefault,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ConsentDefault {
+    Granted,
+    Denied,
+}
+
+impl From<LiveError> for CliError {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Unreachable(_) => Self::unreachable(error.to_string()),
+            other => Self::usage(other.to_string()),
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
+    let has_keys = !args.write_keys.is_empty() && !args.secret_keys.is_empty();
+    if !args.listen.ip().is_loopback() && !has_keys {
+        return Err(CliError::usage(format!(
+            "--listen {}: others can reach this address: give --write-key and --secret-key, or listen to 127.0.0.1",
+            args.listen
+        )));
+    }
+    let runtime = runtime()?;
+    runtime.block_on(serve(args, console))
+}
+
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| CliError::usage(format!("threads: {error}")))
+}
+
+async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
+    let shop = ShopFolder::open(args)?;
+    let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
+    let live = offers_of(args, next_version(&database).await?)?;
+    let keys = Keys { write: args.write_keys.clone(), secret: args.secret_keys.clone() };
+    let ShopFolder { identity_keys, identities, consent, tables } = shop;
+    let start = Start { live, database, identity_keys, identities, consent, keys };
+    let imported = |customers: &crate::serve::Customers| {
+        for table in &tables {
+            for customer in table.customers() {
+                customers.update(customer.subject, |profile| see_all(profile, table, customer.rows.clone()));
+            }
+        }
+    };
+    let server = Server::start(start, imported, console).await?;
+    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
+        CliError::unreachable(format!("--listen {}: {error}. Is another server running? Choose another port", args.listen))
+    })?;
+    let address = listener.local_addr().map_err(|error| CliError::unreachable(error.to_string()))?;
+    console.say(&format!("listening on http://{address}"));
+    server.run(listener, stopped()).await
+}
+
+/// The snapshot after the last one.
+async fn next_version(database: &Database) -> Result<u64, CliError> {
+    let last = database.snapshot(None).await?;
+    let last: Option<youhui_decision::Snapshot> = last.and_then(|bytes| postcard::from_bytes(&bytes).ok());
+    Ok(last.map_or(1, |snapshot| snapshot.version + 1))
+}
+
+fn offers_of(args: &Args, version: u64) -> Result<Live, CliError> {
+    let path = args.offers.display();
+    let text =
+        std::fs::read_to_string(&args.offers).map_err(|error| CliError::usage(format!("--offers {path}: {error}. Check the path")))?;
+    read(&text, version).map_err(|wrong| CliError::usage(format!("--offers {path}: {wrong}")))
+}
+
+/// What the shop's folder holds.
+struct ShopFolder {
+    identity_keys: youhui_privacy::IdentityKeys,
+    identities: Vec<youhui_privacy::IdentityRow>,
+    consent: ConsentLedger,
+    tables: Vec<EventTable>,
+}
+
+impl ShopFolder {
+    fn open(args: &Args) -> Result<Self, CliError> {
+        if !args.store.join("store.json").exists() {
+            let status = if args.consent_default == ConsentDefault::Granted { Status::Granted } else { Status::Denied };
+            let identity_keys = youhui_storage::shop_keys(&args.store)?;
+            let consent = ConsentLedger::new(status, "--consent-default");
+            return Ok(Self { identity_keys, identities: vec![], consent, tables: vec![] });
+        }
+        let store = Store::open(&args.store)?;
+        let catalogue = store.load_catalogue()?;
+        let (identity_keys, identities) = store.load_identities()?;
+        Ok(Self { identity_keys, identities, consent: store.load_consent()?, tables: store.load_events(&catalogue)? })
+    }
+}
+
+/// A customer's imported events, as if they had come one by one.
+fn see_all(profile: &mut LiveProfile, table: &EventTable, rows: std::ops::Range<usize>) {
+    let mut orders: Vec<u32> = Vec::new();
+    for row in rows {
+        let order = table.order[row];
+        let begins = order == EventTable::NO_ORDER || !orders.contains(&order);
+        if order != EventTable::NO_ORDER && begins {
+            orders.push(order);
+        }
+        profile.see(table.kind[row], table.time[row], table.amount[row], begins);
+    }
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn stopped() {
+    let interrupted = async { tokio::signal::ctrl_c().await.ok() };
+    #[cfg(unix)]
+    {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminated) => tokio::select! { _ = interrupted => (), _ = terminated.recv() => () },
+            Err(_) => drop(interrupted.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupted.await);
+}

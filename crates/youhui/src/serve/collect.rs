@@ -1,0 +1,178 @@
+//! Events in: Segment's endpoints.
+
+use std::sync::{Arc, PoisonError};
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use youhui_commerce::SubjectId;
+
+use super::problem::{Body, Code, Problem};
+use super::segment::{self, Message, Rejection, Said};
+use super::state::{Entry, MessageId, Shop};
+use super::{access, signal};
+use crate::cli::now;
+
+/// Most messages of a batch.
+const MOST: usize = 10_000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Batch<'a> {
+    #[serde(borrow)]
+    batch: Vec<&'a RawValue>,
+    #[serde(default)]
+    sent_at: Option<String>,
+    #[serde(default)]
+    write_key: Option<String>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Serialize)]
+struct Taken {
+    success: bool,
+    accepted: usize,
+    duplicates: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejected: Vec<Rejected>,
+    /// An opt-out signal came with the request and was honoured.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    opt_out_honoured: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Rejected {
+    index: usize,
+    #[serde(flatten)]
+    why: Rejection,
+}
+
+/// `POST /v1/batch`, and `/v1/import`, which is the same.
+pub(super) async fn batch(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
+    let batch: Batch<'_> = serde_json::from_slice(&body)
+        .map_err(|error| Problem::new(Code::NotJson, format!("{error}. Send {{\"batch\": [messages]}} as Segment's libraries do")))?;
+    access::for_events(&shop, &headers, batch.write_key.as_deref())?;
+    if batch.batch.len() > MOST {
+        return Err(Problem::at("/batch", format!("{} messages: send at most {MOST} at once", batch.batch.len())));
+    }
+    take(&shop, &headers, &batch.batch, None, batch.sent_at.as_deref()).await
+}
+
+pub(super) async fn track(state: State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
+    single(state, headers, &body, "track").await
+}
+
+pub(super) async fn identify(state: State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
+    single(state, headers, &body, "identify").await
+}
+
+pub(super) async fn page(state: State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
+    single(state, headers, &body, "page").await
+}
+
+pub(super) async fn screen(state: State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
+    single(state, headers, &body, "screen").await
+}
+
+pub(super) async fn group(state: State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
+    single(state, headers, &body, "group").await
+}
+
+pub(super) async fn alias(state: State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
+    single(state, headers, &body, "alias").await
+}
+
+async fn single(State(shop): State<Arc<Shop>>, headers: HeaderMap, body: &[u8], kind: &str) -> Result<Response, Problem> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Key {
+        #[serde(default)]
+        write_key: Option<String>,
+    }
+    let bad = |error: serde_json::Error| Problem::new(Code::NotJson, format!("{error}. Send one message as Segment's libraries do"));
+    let key: Key = serde_json::from_slice(body).map_err(bad)?;
+    access::for_events(&shop, &headers, key.write_key.as_deref())?;
+    let message: &RawValue = serde_json::from_slice(body).map_err(bad)?;
+    take(&shop, &headers, &[message], Some(kind), None).await
+}
+
+/// Keeps what is right of these messages and says what is not. What is wrong with one doesn't keep out the others.
+async fn take(
+    shop: &Shop,
+    headers: &HeaderMap,
+    messages: &[&RawValue],
+    kind: Option<&str>,
+    sent: Option<&str>,
+) -> Result<Response, Problem> {
+    let now = now();
+    let opts_out = signal::opts_out(headers);
+    let (mut entries, mut rejected, mut duplicates, mut accepted) = (Vec::with_capacity(messages.len()), vec![], 0, 0);
+    for (index, raw) in messages.iter().enumerate() {
+        let why = match read(shop, raw, kind, sent, now) {
+            Ok((who, said)) if shop.is_new(shop.message_id(&said.message)) => {
+                accepted += 1;
+                let message = shop.message_id(&said.message);
+                let said = Said { consent: if opts_out { Some(false) } else { said.consent }, ..said };
+                enter(message, said, who, now, &mut entries);
+                continue;
+            }
+            Ok(_) => {
+                duplicates += 1;
+                continue;
+            }
+            Err(why) => why,
+        };
+        rejected.push(Rejected { index, why });
+    }
+    shop.metrics.events(accepted, duplicates, rejected.len());
+    let kept = rejected.iter().map(|one| (one.why.rule.to_owned(), one.why.detail.clone())).collect();
+    shop.keep(entries, kept, now).await?;
+    let taken = Taken { success: true, accepted, duplicates, rejected, opt_out_honoured: opts_out };
+    Ok(axum::Json(taken).into_response())
+}
+
+/// Who a message is of: the customer, and who they were before they said so.
+struct Who {
+    subject: SubjectId,
+    before: Option<SubjectId>,
+}
+
+fn read(shop: &Shop, raw: &RawValue, kind: Option<&str>, sent: Option<&str>, now: i64) -> Result<(Who, Said), Rejection> {
+    let message: Message =
+        serde_json::from_str(raw.get()).map_err(|error| Rejection { rule: "message", detail: format!("not a message: {error}") })?;
+    let said = segment::read(&message, kind, sent, now, shop.currency)?;
+    let id = |value: &Option<serde_json::Value>| value.as_ref().and_then(segment::identifier);
+    let (user, anonymous) = (id(&message.user_id), id(&message.anonymous_id).or_else(|| id(&message.previous_id)));
+    let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
+    let nameless = anonymous.map(|anonymous| identities.resolve(&anonymous_name(&anonymous)));
+    match (user.map(|user| identities.resolve(&user)), nameless) {
+        (Some(subject), before) => Ok((Who { subject, before: before.filter(|_| said.links) }, said)),
+        (None, Some(nameless)) => Ok((Who { subject: identities.by_name(nameless), before: None }, said)),
+        (None, None) => {
+            let detail = "a message needs a userId or an anonymousId of 1 to 256 bytes".to_owned();
+            Err(Rejection { rule: "userId", detail })
+        }
+    }
+}
+
+/// Anonymous identifiers are apart from those of customers: one of each may look alike.
+pub(super) fn anonymous_name(anonymous: &str) -> String {
+    format!("anonymous:{anonymous}")
+}
+
+fn enter(message: MessageId, said: Said, who: Who, now: i64, entries: &mut Vec<Entry>) {
+    let before = entries.len();
+    let subject = who.subject;
+    if let Some(from) = who.before {
+        entries.push(Entry::Link { message, from, to: subject });
+    }
+    if let Some(granted) = said.consent {
+        entries.push(Entry::Consent { message, subject, time: now, granted });
+    }
+    entries.extend(said.happened.into_iter().map(|what| Entry::Event { message, subject, what }));
+    if entries.len() == before {
+        entries.push(Entry::Empty { message });
+    }
+}

@@ -1,0 +1,110 @@
+//! What is known of customers while the server runs, in memory, in shards that are locked one by one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use rustc_hash::FxHashMap;
+use youhui_commerce::{Micros, SubjectId};
+use youhui_decision::{Kept, Unknown, View};
+use youhui_privacy::{ConsentLedger, Purpose, Status};
+use youhui_profile::live::LiveProfile;
+
+const SHARDS: usize = 64;
+
+/// What stands for a customer, by placement.
+#[derive(Debug, Clone)]
+struct Standing {
+    placement: Box<str>,
+    kept: Kept,
+    until: Micros,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    profiles: FxHashMap<SubjectId, LiveProfile>,
+    standing: FxHashMap<SubjectId, Vec<Standing>>,
+}
+
+/// Profiles, and who may be known.
+#[derive(Debug)]
+pub(crate) struct Customers {
+    shards: Vec<RwLock<Shard>>,
+    consent: RwLock<ConsentLedger>,
+    /// How often a profile was read: what the tests of objections count.
+    reads: AtomicU64,
+}
+
+impl Customers {
+    pub(crate) fn new(consent: ConsentLedger) -> Self {
+        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        Self { shards, consent: RwLock::new(consent), reads: AtomicU64::new(0) }
+    }
+
+    fn shard(&self, subject: SubjectId) -> &RwLock<Shard> {
+        // Subjects are random: any byte spreads them.
+        &self.shards[usize::from(subject.as_bytes()[15]) % SHARDS]
+    }
+
+    /// Changes a customer's profile; one that was not known is made.
+    pub(crate) fn update(&self, subject: SubjectId, change: impl FnOnce(&mut LiveProfile)) {
+        let mut shard = self.shard(subject).write().unwrap_or_else(PoisonError::into_inner);
+        change(shard.profiles.entry(subject).or_default());
+    }
+
+    /// Whoever was anonymous has said who they are: one profile from now on.
+    pub(crate) fn link(&self, from: SubjectId, to: SubjectId) {
+        if from == to {
+            return;
+        }
+        let (profile, standing) = {
+            let mut shard = self.shard(from).write().unwrap_or_else(PoisonError::into_inner);
+            (shard.profiles.remove(&from), shard.standing.remove(&from))
+        };
+        let mut shard = self.shard(to).write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(profile) = profile {
+            shard.profiles.entry(to).or_default().merge(&profile);
+        }
+        if let Some(standing) = standing {
+            shard.standing.entry(to).or_insert(standing);
+        }
+    }
+
+    /// What a customer said, in effect when this returns.
+    pub(crate) fn record_consent(&self, subject: SubjectId, granted: bool) {
+        let status = if granted { Status::Granted } else { Status::Denied };
+        self.consent.write().unwrap_or_else(PoisonError::into_inner).record(subject, Purpose::Personalisation, status);
+    }
+
+    /// What a decision may use of a customer. Without consent no profile is read.
+    pub(crate) fn view(&self, subject: SubjectId, now: Micros) -> Result<youhui_privacy::PermittedProfile<View>, Unknown> {
+        let permit = {
+            let consent = self.consent.read().unwrap_or_else(PoisonError::into_inner);
+            consent.permit(subject, Purpose::Personalisation, ()).ok_or(Unknown::NoConsent)?
+        };
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let shard = self.shard(subject).read().unwrap_or_else(PoisonError::into_inner);
+        let profile = shard.profiles.get(&subject).ok_or(Unknown::NoProfile)?;
+        let standing = shard.standing.get(&subject).map_or(&[][..], Vec::as_slice);
+        let kept = standing.iter().filter(|one| one.until > now).map(|one| (one.placement.to_string(), one.kept)).collect();
+        let context = profile.context(now).to_vec();
+        Ok(permit.map(|()| View { context, kept }))
+    }
+
+    /// A decision that stands until then.
+    pub(crate) fn stand(&self, subject: SubjectId, placement: &str, kept: Kept, now: Micros, until: Micros) {
+        let mut shard = self.shard(subject).write().unwrap_or_else(PoisonError::into_inner);
+        let standing = shard.standing.entry(subject).or_default();
+        standing.retain(|one| one.until > now && *one.placement != *placement);
+        standing.push(Standing { placement: placement.into(), kept, until });
+    }
+
+    /// How often a profile was read.
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Customers with a profile.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).profiles.len()).sum()
+    }
+}

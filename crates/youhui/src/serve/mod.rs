@@ -1,0 +1,181 @@
+//! The server: events in, decisions out.
+//!
+//! `segment` (a message as an event) → `collect` (kept in the log, then counted) → `customers` (what is known, and whether it
+//! may be) → `decisions` and `ofrep` (what to show) → the log of decisions, from which each can be made again.
+
+mod access;
+mod collect;
+mod customers;
+mod decisions;
+mod metrics;
+pub(crate) mod offers;
+mod ofrep;
+mod problem;
+mod reservations;
+mod segment;
+mod signal;
+mod state;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+use youhui_privacy::{ConsentLedger, IdentityKeys, IdentityRow, IdentityVault};
+use youhui_storage::{DecisionLog, EventLog, Live as Database};
+
+use crate::cli::{CliError, Console};
+use offers::Live;
+use problem::{Code, Problem};
+use state::Shop;
+
+pub(crate) use customers::Customers;
+pub(crate) use decisions::{Explained, Record, find, snapshot_of};
+pub(crate) use state::Keys;
+
+/// Largest body, unpacked.
+const MOST_BODY: usize = 8 << 20;
+/// A request that takes longer is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the server starts from.
+pub(crate) struct Start {
+    pub(crate) live: Live,
+    pub(crate) database: Database,
+    pub(crate) identity_keys: IdentityKeys,
+    pub(crate) identities: Vec<IdentityRow>,
+    pub(crate) consent: ConsentLedger,
+    pub(crate) keys: Keys,
+}
+
+/// Everything that answers, and what has to end after it.
+pub(crate) struct Server {
+    shop: Arc<Shop>,
+    events: tokio::task::JoinHandle<()>,
+    decisions: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Reads what was left and gets ready.
+    pub(crate) async fn start(start: Start, imported: impl FnOnce(&Customers), console: Console) -> Result<Self, CliError> {
+        let Start { live, database, identity_keys, mut identities, consent, keys } = start;
+        identities.extend(database.identities().await?);
+        let message_key = identity_keys.event;
+        let vault = IdentityVault::new(identity_keys, identities).map_err(|error| CliError::usage(error.to_string()))?;
+        // Plain data, written to memory.
+        let document = postcard::to_stdvec(&live.snapshot).unwrap_or_default();
+        database.keep_snapshot(live.snapshot.version, crate::cli::now(), &document).await?;
+        for refused in reservations::make_limits(&database, &live.ready).await? {
+            console.say(&refused);
+        }
+        let (event_log, events) = EventLog::start(database.clone());
+        let failed = move |error: &youhui_storage::LiveError| console.say(&format!("decisions were not written down: {error}"));
+        let (decision_log, decisions) = DecisionLog::start(database.clone(), failed);
+        let customers = Customers::new(consent);
+        imported(&customers);
+        let shop = Shop::new(live, vault, message_key, customers, database, event_log, decision_log, keys);
+        let entries = shop.recover().await?;
+        console.say(&format!("{} customers known, {entries} entries of the event log read", shop.customers.len()));
+        Ok(Self { shop: Arc::new(shop), events, decisions })
+    }
+
+    /// Answers until told to stop, then writes down what there is.
+    pub(crate) async fn run(
+        self,
+        listener: tokio::net::TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), CliError> {
+        let Self { shop, events, decisions } = self;
+        let watch = tokio::spawn(watch_limits(Arc::clone(&shop)));
+        let served = axum::serve(listener, router(Arc::clone(&shop))).with_graceful_shutdown(stop).await;
+        watch.abort();
+        watch.await.ok();
+        shop.decisions.stop();
+        // The last handle of the event log goes with the shop.
+        drop(shop);
+        let ended = tokio::time::timeout(PATIENCE, async {
+            decisions.await.ok();
+            events.await.ok();
+        });
+        if ended.await.is_err() {
+            return Err(CliError::usage("the logs could not be closed in ten seconds: what was acknowledged is on disk all the same"));
+        }
+        served.map_err(|error| CliError::usage(format!("the server stopped: {error}")))
+    }
+}
+
+fn router(shop: Arc<Shop>) -> Router {
+    Router::new()
+        .route("/v1/batch", post(collect::batch))
+        .route("/v1/import", post(collect::batch))
+        .route("/v1/track", post(collect::track))
+        .route("/v1/identify", post(collect::identify))
+        .route("/v1/page", post(collect::page))
+        .route("/v1/screen", post(collect::screen))
+        .route("/v1/group", post(collect::group))
+        .route("/v1/alias", post(collect::alias))
+        .route("/v1/decisions", post(decisions::ask))
+        .route("/v1/decisions/{id}", get(decisions::explain))
+        .route("/v1/reservations", post(reservations::reserve))
+        .route("/v1/reservations/{id}", get(reservations::show))
+        .route("/v1/reservations/{id}/commit", post(reservations::commit))
+        .route("/v1/reservations/{id}/release", post(reservations::release))
+        .route("/v1/codes", post(reservations::codes))
+        .route("/ofrep/v1/evaluate/flags", post(ofrep::all))
+        .route("/ofrep/v1/evaluate/flags/{key}", post(ofrep::one))
+        .route("/health", get(|| async { Json(json!({"status": "up"})) }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(measured))
+        .route("/.well-known/gpc.json", get(|| async { Json(json!({"gpc": true, "lastUpdate": "2026-11-28"})) }))
+        .fallback(|| async { Problem::new(Code::NotFound, "there is no such path") })
+        .method_not_allowed_fallback(|| async { Problem::new(Code::Method, "see docs/serving.md for what each path takes") })
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .layer(RequestDecompressionLayer::new())
+        .layer(RequestBodyTimeoutLayer::new(PATIENCE))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
+        .with_state(shop)
+}
+
+/// Gives back what was held for too long, and stops showing what nothing is left of.
+async fn watch_limits(shop: Arc<Shop>) {
+    let mut tick = tokio::time::interval(Duration::from_millis(250));
+    loop {
+        tick.tick().await;
+        // A database that fails here is tried again; whoever reserves is told.
+        shop.database.expire(crate::cli::now()).await.ok();
+        let live = shop.live.load_full();
+        for ready in &live.ready {
+            if let Ok(exhausted) = reservations::is_exhausted(&shop.database, &ready.promotion).await {
+                ready.exhausted.store(exhausted, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Whether the database answers.
+async fn ready(State(shop): State<Arc<Shop>>) -> Result<Json<serde_json::Value>, Problem> {
+    shop.database.ping().await?;
+    Ok(Json(json!({"status": "ready", "snapshot": shop.live.load().snapshot.version})))
+}
+
+async fn measured(State(shop): State<Arc<Shop>>) -> Response {
+    let gauges = [
+        ("youhui_customers", "Customers with a profile.", shop.customers.len() as u64),
+        ("youhui_profile_reads", "Times a profile was read for a decision.", shop.customers.reads()),
+        ("youhui_snapshot_version", "What decisions are made with.", shop.live.load().snapshot.version),
+    ];
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], shop.metrics.text(&gauges)).into_response()
+}
+
+/// The database of a folder, where no other is named.
+pub(crate) fn database_of(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join("live.db").display())
+}

@@ -1,0 +1,398 @@
+//! `youhui serve` through its own front door.
+#![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+const OFFERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/serve/offers.json");
+
+/// A running server; killed when dropped.
+struct Server {
+    child: Child,
+    address: String,
+    /// What it said before it listened.
+    said: String,
+}
+
+impl Server {
+    fn start(folder: &Path, more: &[&str]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_youhui"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--offers", OFFERS, "--store"])
+            .arg(folder)
+            .args(more)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // From here on it is killed whatever happens.
+        let mut server = Self { child, address: String::new(), said: String::new() };
+        let mut lines = BufReader::new(server.child.stderr.take().unwrap()).lines();
+        while server.address.is_empty() {
+            let line = lines.next().expect("the server listens").unwrap();
+            server.said.push_str(&line);
+            server.said.push('\n');
+            line.strip_prefix("listening on http://").unwrap_or_default().clone_into(&mut server.address);
+        }
+        // Whatever else it says must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        server
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[], body.to_string().as_bytes()).expect("an answer")
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], b"").expect("an answer")
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes())?;
+        // A server that refuses a large body early may close before it has read all.
+        stream.write_all(body).ok();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Answer::read(&answer).ok_or_else(|| std::io::Error::other("no whole answer"))
+    }
+
+    /// A figure of `/metrics`.
+    fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").text;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap_or_else(|| panic!("{name} in {text}"));
+        line.parse().unwrap()
+    }
+
+    /// A decision for a customer at home.
+    fn decide(&self, customer: &str) -> Value {
+        let answer = self.post("/v1/decisions", &json!({"customer": {"user_id": customer}, "placements": ["home"]}));
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    }
+
+    fn stop(mut self) -> bool {
+        // A polite end, as a service manager asks for it.
+        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        self.child.wait().unwrap().success()
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+struct Answer {
+    status: u16,
+    headers: String,
+    text: String,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some(Self { status, headers: head.to_lowercase(), text: body.to_owned() })
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+}
+
+fn order(message: &str, customer: &str) -> Value {
+    json!({"type": "track", "event": "Order Completed", "messageId": message, "userId": customer, "properties": {
+        "order_id": message, "currency": "EUR", "products": [{"product_id": "tea", "price": 12.5, "quantity": 2}]}})
+}
+
+/// Customers who are known and not held out: decisions of them are explored.
+fn known(server: &Server, count: usize) -> Vec<String> {
+    let customers: Vec<String> = (0..count).map(|number| format!("customer-{number}")).collect();
+    let batch: Vec<Value> = customers.iter().map(|customer| order(&format!("m-{customer}"), customer)).collect();
+    assert_eq!(server.post("/v1/batch", &json!({"batch": batch})).json()["accepted"], count);
+    customers
+}
+
+#[test]
+fn events_count_once_and_what_is_wrong_with_one_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let batch = json!({"batch": [
+        order("m1", "anna"),
+        order("m1", "anna"),
+        {"type": "track", "event": "Order Completed", "messageId": "m2", "userId": "anna", "properties": {}},
+        {"type": "track", "event": "Product Viewed", "messageId": "m3", "userId": "anna", "properties": {"product_id": 7}},
+        {"type": "track", "event": "Something Else", "messageId": "m4", "anonymousId": "x"},
+        {"type": "track", "event": "Product Added", "messageId": "m5", "properties": {"product_id": "a"}},
+        {"type": "track", "event": "Product Added", "userId": "anna"},
+        {"type": "track", "event": "Product Added", "messageId": "m6", "userId": "anna", "properties": {"product_id": "a", "price": "dear"}},
+        {"type": "track", "event": "Order Completed", "messageId": "m7", "userId": "anna", "properties": {"order_id": "9", "currency": "USD"}},
+        {"type": "dance", "messageId": "m8", "userId": "anna"},
+        7,
+    ]});
+    let answer = server.post("/v1/batch", &batch).json();
+    let rules: Vec<_> = answer["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["index"].as_u64().unwrap(), one["rule"].as_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!((answer["accepted"].as_u64(), answer["duplicates"].as_u64()), (Some(3), Some(1)), "{answer}");
+    let expected = [(2, "order_id"), (5, "userId"), (6, "messageId"), (7, "price"), (8, "currency"), (9, "type"), (10, "message")];
+    assert_eq!(rules, expected.map(|(index, rule)| (index, rule.to_owned())), "{answer}");
+    // Again, whole: nothing counts twice.
+    let again = server.post("/v1/batch", &batch).json();
+    assert_eq!((again["accepted"].as_u64(), again["duplicates"].as_u64()), (Some(0), Some(4)));
+    assert_eq!(server.metric("youhui_customers"), 1, "who only did something else has no profile");
+}
+
+#[test]
+fn what_is_no_request_gets_a_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--write-key", "w", "--secret-key", "s"]);
+    let authorised = [("authorization", "Bearer s")];
+    // Path, headers, body; status and code.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8], u16, &'a str);
+    let cases: [Case<'_>; 12] = [
+        ("/v1/batch", &[], br#"{"batch": []}"#, 401, "not_authorised"),
+        ("/v1/batch", &[("authorization", "Basic dzo=")], br#"{"batch": []}"#, 200, ""),
+        ("/v1/batch", &[("authorization", "Basic !!!")], br#"{"batch": []}"#, 401, "not_authorised"),
+        ("/v1/decisions", &[("authorization", "Basic dzo=")], br#"{"placements": ["home"]}"#, 401, "not_authorised"),
+        ("/v1/batch", &authorised, b"{", 400, "not_json"),
+        ("/v1/batch", &authorised, b"\xff\xfe", 400, "not_json"),
+        ("/v1/decisions", &authorised, br#"{"placements": []}"#, 422, "invalid"),
+        ("/v1/decisions", &authorised, br#"{"placements": ["home"], "colour": 1}"#, 400, "not_json"),
+        (
+            "/v1/decisions",
+            &authorised,
+            br#"{"placements": ["home"], "basket": {"currency": "EUR", "lines": [{"quantity": -1}]}}"#,
+            422,
+            "invalid",
+        ),
+        ("/v1/nothing", &authorised, b"{}", 404, "not_found"),
+        ("/v1/decisions/xyz", &authorised, b"{}", 405, "method"),
+        ("/v1/batch", &[("authorization", "Bearer s"), ("content-encoding", "gzip")], b"no gzip", 400, "unreadable"),
+    ];
+    for (path, headers, body, status, code) in cases {
+        let answer = server.send("POST", path, headers, body).unwrap();
+        assert_eq!(answer.status, status, "{path} {}: {}", String::from_utf8_lossy(body), answer.text);
+        if !code.is_empty() {
+            assert!(answer.headers.contains("application/problem+json"), "{}", answer.headers);
+            assert_eq!(answer.json()["code"], code);
+            assert!(!answer.json()["detail"].as_str().unwrap().is_empty());
+        }
+    }
+    let large = vec![b' '; 9 << 20];
+    assert_eq!(server.send("POST", "/v1/batch", &authorised, &large).map_or(413, |answer| answer.status), 413);
+    assert_eq!(server.get("/health").status, 200);
+}
+
+#[test]
+fn whoever_objects_sees_what_everybody_sees_and_no_profile_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--consent-default", "granted"]);
+    let customers = known(&server, 30);
+    let personal = customers.iter().find(|one| server.decide(one)["placements"][0]["mode"] == "personalised").unwrap();
+    let reads = server.metric("youhui_profile_reads");
+    let ask = json!({"customer": {"user_id": personal}, "placements": ["home"]}).to_string();
+    let answer = server.send("POST", "/v1/decisions", &[("sec-gpc", "1")], ask.as_bytes()).unwrap().json();
+    assert_eq!(answer["opt_out_honoured"], true);
+    let shown = &answer["placements"][0];
+    assert_eq!((shown["mode"].as_str(), shown["promotion_id"].as_str()), (Some("twin"), Some("ten-off-fifty")));
+    assert!(shown.get("disclosures").is_none(), "what everybody sees is not personal");
+    // It holds without the signal too, and no profile is read.
+    assert_eq!(server.decide(personal)["placements"][0]["mode"], "twin");
+    assert_eq!(server.metric("youhui_profile_reads"), reads);
+    // What is no signal is none.
+    let other = customers.iter().find(|one| *one != personal && server.decide(one)["placements"][0]["mode"] == "personalised").unwrap();
+    let ask = json!({"customer": {"user_id": other}, "placements": ["home"]}).to_string();
+    for junk in ["0", "", "true", "11"] {
+        let answer = server.send("POST", "/v1/decisions", &[("sec-gpc", junk)], ask.as_bytes()).unwrap().json();
+        assert_eq!(answer["placements"][0]["mode"], "personalised", "{junk}");
+    }
+    let consent = json!({"type": "identify", "messageId": "c", "userId": other,
+        "context": {"consent": {"categoryPreferences": {"personalisation": false}}}});
+    assert_eq!(server.post("/v1/identify", &consent).json()["accepted"], 1);
+    assert_eq!(server.decide(other)["placements"][0]["mode"], "twin");
+}
+
+#[test]
+fn decisions_stand_say_why_and_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--consent-default", "granted"]);
+    assert_eq!(server.decide("nobody")["placements"][0]["mode"], "fallback");
+    let customers = known(&server, 120);
+    let mut modes = std::collections::BTreeMap::<String, usize>::new();
+    let mut last = String::new();
+    for customer in &customers {
+        let first = server.decide(customer);
+        let again = server.decide(customer);
+        let (one, two) = (&first["placements"][0], &again["placements"][0]);
+        assert_eq!((&one["promotion_id"], &one["propensity"]), (&two["promotion_id"], &two["propensity"]));
+        *modes.entry(one["mode"].as_str().unwrap().to_owned()).or_default() += 1;
+        if one["mode"] == "personalised" {
+            assert_eq!(two["kept_from"], first["decision_id"]);
+            first["decision_id"].as_str().unwrap().clone_into(&mut last);
+        }
+    }
+    assert!(modes["personalised"] >= 80 && modes["holdout"] >= 1, "{modes:?}");
+    // With a basket the price comes along.
+    let basket = json!({"currency": "EUR", "lines": [{"line_id": "1", "product_id": "tea", "quantity": 6, "unit_price": 1000}]});
+    let answer = server.post("/v1/decisions", &json!({"placements": ["checkout", "home"], "basket": basket})).json();
+    assert_eq!(answer["placements"][0]["price"]["total"], 5000, "{answer}");
+    assert_eq!(answer["placements"][1]["promotion_id"], Value::Null, "one promotion is not shown twice");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let explained = server.get(&format!("/v1/decisions/{last}")).json();
+    assert!(explained["decision"].is_object(), "{explained}");
+    assert_eq!((&explained["replays"], &explained["decision_id"]), (&json!(true), &json!(last)));
+    let options = explained["decision"]["places"][0]["options"].as_array().unwrap();
+    assert_eq!(options.len(), 4, "three offers and nothing");
+    let sum: f64 = options.iter().map(|option| option["probability"].as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-9);
+    assert_eq!(server.get("/v1/decisions/018bcfe5-687c-7000-8000-000000000000").status, 404);
+    assert!(server.stop(), "a polite end");
+    let replay = Command::new(env!("CARGO_BIN_EXE_youhui")).args(["replay", "--store"]).arg(folder.path()).output().unwrap();
+    let all: Value = serde_json::from_slice(&replay.stdout).unwrap();
+    assert_eq!((all["decisions"].as_u64(), all["equal"].as_u64()), (Some(242), Some(242)), "{all}");
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut sent, mut acknowledged) = (0_usize, 0_usize);
+    for round in 0..5_usize {
+        let server = Server::start(folder.path(), &[]);
+        let killer = {
+            let id = server.child.id().to_string();
+            let after = std::time::Duration::from_millis(40 + 37 * round as u64);
+            std::thread::spawn(move || {
+                std::thread::sleep(after);
+                Command::new("kill").args(["-9", &id]).status().unwrap();
+            })
+        };
+        loop {
+            // What was not acknowledged is sent again, as Segment's libraries do.
+            let batch: Vec<Value> = (sent..sent + 20).map(|number| order(&format!("m{number}"), &format!("c{}", number % 50))).collect();
+            let body = json!({"batch": batch}).to_string();
+            match server.send("POST", "/v1/batch", &[], body.as_bytes()) {
+                Ok(answer) if answer.status == 200 => {
+                    sent += 20;
+                    acknowledged += 20;
+                }
+                _ => break,
+            }
+        }
+        killer.join().unwrap();
+    }
+    let server = Server::start(folder.path(), &[]);
+    let entries: usize = server.said.split(" entries").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(acknowledged >= 100, "{acknowledged}");
+    // A batch that was written and whose answer was lost is there too, once; it is the last one of its round.
+    assert!((acknowledged..=acknowledged + 20).contains(&entries), "{entries} of {acknowledged}");
+    server.kill();
+}
+
+#[test]
+fn a_place_is_an_openfeature_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--consent-default", "granted"]);
+    let customers = known(&server, 20);
+    let context = |key: &str| json!({"context": {"targetingKey": key}});
+    let one = server.post("/ofrep/v1/evaluate/flags/home", &context(&customers[0])).json();
+    assert_eq!((one["key"].as_str(), one["value"].is_object()), (Some("home"), true), "{one}");
+    let unknown = server.post("/ofrep/v1/evaluate/flags/cellar", &context("x"));
+    assert_eq!((unknown.status, unknown.json()["errorCode"].as_str()), (404, Some("FLAG_NOT_FOUND")));
+    for (body, code) in
+        [("{", "PARSE_ERROR"), (r#"{"context": 7}"#, "INVALID_CONTEXT"), (r#"{"context": {"targetingKey": []}}"#, "INVALID_CONTEXT")]
+    {
+        let answer = server.send("POST", "/ofrep/v1/evaluate/flags/home", &[], body.as_bytes()).unwrap();
+        assert_eq!((answer.status, answer.json()["errorCode"].as_str()), (400, Some(code)), "{body}");
+    }
+    let first = server.post("/ofrep/v1/evaluate/flags", &context(&customers[1]));
+    assert_eq!(first.json()["flags"].as_array().unwrap().len(), 2);
+    let tag = first.headers.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
+    let again =
+        server.send("POST", "/ofrep/v1/evaluate/flags", &[("if-none-match", &tag)], context(&customers[1]).to_string().as_bytes()).unwrap();
+    assert_eq!((again.status, again.text.as_str()), (304, ""));
+}
+
+#[test]
+fn an_address_that_others_reach_needs_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_youhui"))
+        .args(["serve", "--listen", "0.0.0.0:0", "--offers", OFFERS, "--store"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--write-key"), "{output:?}");
+}
+
+/// Installs other people's clients beside the build, once.
+fn clients() -> std::path::PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["package.json", "requirements.txt", "segment.mjs", "client.py", "openfeature.mjs"] {
+        std::fs::copy(source.join(name), folder.join(name)).unwrap();
+    }
+    run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--no-package-lock"]).current_dir(&folder));
+    if !folder.join("venv").exists() {
+        run(Command::new("python3").args(["-m", "venv", "venv"]).current_dir(&folder));
+    }
+    run(Command::new(folder.join("venv/bin/pip")).args(["install", "-q", "-r", "requirements.txt"]).current_dir(&folder));
+    folder
+}
+
+/// Runs a program that has to be there and to succeed; what it printed.
+fn run(command: &mut Command) -> Value {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}. Install Node with npm, and Python with venv"));
+    assert!(output.status.success(), "{command:?}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().rev().find_map(|line| serde_json::from_str(line).ok()).unwrap_or(Value::Null)
+}
+
+#[test]
+fn slow_clients_of_others_work_unmodified() {
+    let clients = clients();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--consent-default", "granted", "--write-key", "w", "--secret-key", "s"]);
+    let to = format!("http://{}", server.address);
+    let node = run(Command::new("node").args(["segment.mjs", &to, "w"]).current_dir(&clients));
+    assert_eq!(node, json!({"sent": 123, "failures": 0}));
+    let python = run(Command::new(clients.join("venv/bin/python")).args(["client.py", &to, "w"]).current_dir(&clients));
+    assert_eq!(python, json!({"sent": 122, "failures": []}));
+    let text = server.get("/metrics").text;
+    assert!(text.contains("youhui_events_total{result=\"accepted\"} 245"), "{text}");
+    assert!(text.contains("youhui_events_total{result=\"rejected\"} 0"), "{text}");
+    // The anonymous customer is the named one.
+    assert_eq!(server.metric("youhui_customers"), 2);
+    let flags = run(Command::new("node").args(["openfeature.mjs", &to, "s", "node-user"]).current_dir(&clients));
+    assert_eq!((flags["home"]["reason"].as_str(), flags["home"]["flagKey"].as_str()), (Some("SPLIT"), Some("home")), "{flags}");
+    assert_eq!(flags["home"]["value"]["promotion_id"], flags["again"]["value"]["promotion_id"]);
+    assert_eq!(
+        (flags["cellar"]["errorCode"].as_str(), flags["cellar"]["value"]["promotion_id"].as_str()),
+        (Some("FLAG_NOT_FOUND"), Some("default"))
+    );
+    // Nothing of what a library sends along is kept.
+    assert!(server.stop());
+    for file in std::fs::read_dir(folder.path()).unwrap().flatten().filter(|file| file.path().is_file()) {
+        let bytes = std::fs::read(file.path()).unwrap();
+        assert!(!bytes.windows(6).any(|six| six == b"canary"), "{:?}", file.path());
+    }
+}
