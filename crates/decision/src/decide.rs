@@ -69,6 +69,19 @@ pub struct Filled {
     pub options: Vec<Considered>,
 }
 
+impl Filled {
+    /// Whether it begins a window: what the customer does within is its outcome. What still stands belongs to the decision
+    /// that it stands from, and of who isn't known nothing is learnt.
+    pub fn begins(&self) -> bool {
+        self.kept_from.is_none() && matches!(self.reason, Reason::Best | Reason::Explored | Reason::HeldOut)
+    }
+
+    /// What was thought of the option that was shown; `None` where nothing was weighed.
+    pub fn expected(&self) -> Option<Estimate> {
+        self.options.iter().find(|option| option.offer == self.offer).map(|option| option.estimate)
+    }
+}
+
 /// A decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
@@ -107,7 +120,8 @@ fn fill(snapshot: &Snapshot, facts: &Facts, place: &Place, candidates: &[Candida
         return for_anybody(snapshot, place, candidates, Unknown::NoProfile);
     }
     if snapshot.holds_out(subject) {
-        return Filled { mode: Mode::Holdout, ..certain(place, None, Reason::HeldOut) };
+        let first = view.kept.iter().find(|(placement, _)| *placement == place.placement).map(|(_, kept)| kept.decision);
+        return Filled { mode: Mode::Holdout, kept_from: first, ..certain(place, None, Reason::HeldOut) };
     }
     if let Some(kept) = still_stands(view, place, candidates) {
         let filled = certain(place, kept.offer, Reason::Kept);

@@ -171,6 +171,11 @@ impl Facts {
         }
     }
 
+    /// The context that it was decided in; none, where nothing of a customer was used.
+    pub fn context(&self) -> Option<&[f64]> {
+        self.view().ok().map(|(_, view)| view.context.as_slice())
+    }
+
     /// What is used of it, or why nothing is.
     pub(crate) const fn view(&self) -> Result<(SubjectId, &View), Unknown> {
         match &self.door {

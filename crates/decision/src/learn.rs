@@ -74,6 +74,24 @@ pub struct Learner {
     promotions: Vec<Sums>,
 }
 
+/// What is known of everything at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posterior {
+    /// One a promotion.
+    pub beliefs: Vec<Belief>,
+    /// β: what customers bring who are shown nothing.
+    pub anyway: Vec<f64>,
+}
+
+impl Posterior {
+    /// The profit that is expected of an outcome's customer, with what was shown.
+    pub fn expects(&self, outcome: &Outcome) -> f64 {
+        let anyway: f64 = self.anyway.iter().zip(&outcome.context).map(|(weight, number)| weight * number).sum();
+        let belief = outcome.shown.and_then(|number| self.beliefs.get(number));
+        anyway + belief.map_or(0.0, |belief| belief.estimate(&outcome.context, outcome.predicted).mean)
+    }
+}
+
 /// Why an outcome is not learnt from.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NotLearnt {
@@ -135,14 +153,13 @@ impl Learner {
         self.promotions.iter_mut().chain([&mut self.none]).for_each(|sums| sums.fade(share));
     }
 
-    /// One belief a promotion.
-    pub fn beliefs(&self) -> Vec<Belief> {
+    /// What is known now.
+    pub fn posterior(&self) -> Posterior {
         let width = self.width;
-        let noise = self.noise();
-        let Some(solved) = self.solve(noise) else {
-            return self.promotions.iter().map(|sums| Belief::prior(width, sums.std_error)).collect();
-        };
-        solved
+        self.solve(self.noise()).unwrap_or_else(|| Posterior {
+            beliefs: self.promotions.iter().map(|sums| Belief::prior(width, sums.std_error)).collect(),
+            anyway: vec![0.0; width],
+        })
     }
 
     /// Variance of profits around what contexts explain: at first around their mean, then around the regression without
@@ -167,7 +184,7 @@ impl Learner {
         ((rests - explained) / freedom).max(1e-9 * rests / count)
     }
 
-    fn solve(&self, noise: f64) -> Option<Vec<Belief>> {
+    fn solve(&self, noise: f64) -> Option<Posterior> {
         let width = self.width;
         let square = |sums: &Sums| DMatrix::from_row_slice(width, width, &sums.square) / noise;
         let with_rest = |sums: &Sums| DVector::from_column_slice(&sums.with_rest) / noise;
@@ -196,7 +213,7 @@ impl Learner {
             let covariance = &inverse + side.transpose() * corner.solve(&side);
             Belief { mean: mean.iter().copied().collect(), covariance: covariance.transpose().iter().copied().collect(), seen: sums.count }
         });
-        Some(beliefs.collect())
+        Some(Posterior { beliefs: beliefs.collect(), anyway: anyway.iter().copied().collect() })
     }
 }
 
@@ -253,7 +270,7 @@ mod tests {
             .collect();
         outcomes.iter().for_each(|outcome| learner.see(outcome).unwrap());
         let (mean, covariance) = dense(&outcomes, &errors, learner.noise());
-        for (number, belief) in learner.beliefs().iter().enumerate() {
+        for (number, belief) in learner.posterior().beliefs.iter().enumerate() {
             let from = WIDTH * (1 + number);
             for row in 0..WIDTH {
                 assert!((belief.mean[row] - mean[from + row]).abs() < 1e-8);
@@ -282,7 +299,7 @@ mod tests {
                 let profit = dot(&[200.0, 50.0, -20.0]) + effect + 60.0 * draw.normal();
                 learner.see(&Outcome { context, shown, predicted: 7.0, profit }).unwrap();
             }
-            for (belief, truth) in learner.beliefs().iter().zip(&truth) {
+            for (belief, truth) in learner.posterior().beliefs.iter().zip(&truth) {
                 let context = context(&mut draw);
                 let estimate = belief.estimate(&context, 7.0);
                 let effect = 7.0 + truth.iter().zip(&context).map(|(one, two)| one * two).sum::<f64>();
@@ -303,7 +320,7 @@ mod tests {
             learner.see(&outcome).unwrap();
         }
         assert_eq!(learner.enter(9.0), 1);
-        let estimate = learner.beliefs()[1].estimate(&[1.0, 0.0, 0.0], 2.0);
+        let estimate = learner.posterior().beliefs[1].estimate(&[1.0, 0.0, 0.0], 2.0);
         assert_eq!(estimate.mean, 2.0);
         assert!((estimate.std_error - 9.0).abs() < 1e-9, "{estimate:?}");
     }

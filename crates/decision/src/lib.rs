@@ -13,6 +13,7 @@
 
 mod code;
 mod decide;
+mod drift;
 mod facts;
 mod learn;
 mod policy;
@@ -21,8 +22,9 @@ mod snapshot;
 
 pub use code::{NotACode, mint, normalise};
 pub use decide::{Considered, Decision, Filled, Mode, Reason, decide};
+pub use drift::{Drift, Way};
 pub use facts::{Candidate, DecisionId, Facts, Kept, Place, Request, Unknown, View};
-pub use learn::{Learner, NotLearnt, Outcome};
+pub use learn::{Learner, NotLearnt, Outcome, Posterior};
 pub use policy::{Estimate, Exploration, Policy};
 pub use posterior::Belief;
 pub use snapshot::{Offer, Snapshot};

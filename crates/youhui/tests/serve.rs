@@ -21,8 +21,9 @@ struct Server {
 impl Server {
     fn start(folder: &Path, more: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_youhui"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--offers", OFFERS, "--store"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
             .arg(folder)
+            .args(if more.contains(&"--offers") { vec![] } else { vec!["--offers", OFFERS] })
             .args(more)
             .stderr(Stdio::piped())
             .spawn()
@@ -330,6 +331,49 @@ fn a_place_is_an_openfeature_flag() {
     let again =
         server.send("POST", "/ofrep/v1/evaluate/flags", &[("if-none-match", &tag)], context(&customers[1]).to_string().as_bytes()).unwrap();
     assert_eq!((again.status, again.text.as_str()), (304, ""));
+}
+
+/// Whoever sees the second promotion buys; nobody else does.
+#[test]
+fn what_came_of_decisions_is_learnt_and_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    // A window of about a second.
+    let mut offers: Value = serde_json::from_slice(&std::fs::read(OFFERS).unwrap()).unwrap();
+    offers["window_days"] = json!(0.00001);
+    offers["exploration"]["floor"] = json!(0.5);
+    let file = folder.path().join("offers.json");
+    std::fs::write(&file, offers.to_string()).unwrap();
+    let more = ["--consent-default", "granted", "--offers", file.to_str().unwrap()];
+    let server = Server::start(folder.path(), &more);
+    let customers = known(&server, 300);
+    // Out of the way of the orders that made them known.
+    std::thread::sleep(std::time::Duration::from_millis(900));
+    let mut batch = vec![];
+    for customer in &customers {
+        if server.decide(customer)["placements"][0]["promotion_id"] == "free-shipping" {
+            batch.push(order(&format!("bought-{customer}"), customer));
+        }
+    }
+    assert!(batch.len() >= 30, "{}", batch.len());
+    assert_eq!(server.post("/v1/batch", &json!({"batch": batch})).status, 200);
+    let learnt = |server: &Server| server.metric("youhui_outcomes_learnt_total");
+    let waited = (0..100).find(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        learnt(&server) >= 300
+    });
+    assert!(waited.is_some(), "{} of 300", learnt(&server));
+    server.kill();
+    let server = Server::start(folder.path(), &more);
+    assert_eq!(learnt(&server), 0, "nothing is learnt twice");
+    let asked = customers.iter().map(|customer| server.decide(customer));
+    let personal = asked.into_iter().find(|answer| answer["placements"][0]["mode"] == "personalised").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let explained = server.get(&format!("/v1/decisions/{}", personal["decision_id"].as_str().unwrap())).json();
+    let options = explained["decision"]["places"][0]["options"].as_array().unwrap();
+    let means: Vec<f64> = options.iter().map(|option| option["estimate"]["mean"].as_f64().unwrap()).collect();
+    // Orders of 25.00 with a margin of 30 %: 7.50 to be found. In order: nothing, ten off, free shipping, second at half price.
+    assert!((500.0..1000.0).contains(&means[2]) && means[1] < 300.0 && means[3] < 300.0, "{means:?}");
+    assert_eq!(explained["replays"], true);
 }
 
 #[test]

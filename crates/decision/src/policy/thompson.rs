@@ -9,12 +9,14 @@
 //! which is summed over cells of a grid. Usual Thompson sampling draws once from each posterior and can't say how likely its
 //! choice was; this draws from p, and p is the propensity whatever the grid's error (below 0.01: the tests compare).
 
+use std::sync::LazyLock;
+
 use super::Estimate;
 
 /// Even cells of the grid; each contender adds points of its own.
-const EVEN: u32 = 32;
+const EVEN: u32 = 24;
 /// Posteriors are cut off at so many standard errors.
-const REACH: f64 = 4.5;
+const REACH: f64 = 3.5;
 
 pub(super) fn probabilities(options: &[Estimate]) -> Vec<f64> {
     // Nobody is the best below the highest of all lower ends.
@@ -28,7 +30,8 @@ pub(super) fn probabilities(options: &[Estimate]) -> Vec<f64> {
         contenders.iter().for_each(|&place| probabilities[place] = 1.0 / contenders.len() as f64);
         return probabilities;
     }
-    let mut below: Vec<f64> = contenders.iter().map(|&place| distribution(&options[place], low)).collect();
+    let normal = &*NORMAL;
+    let mut below: Vec<f64> = contenders.iter().map(|&place| distribution(&options[place], low, normal)).collect();
     // What is known exactly and contends lies at the low end: it wins where all others are below.
     let exact: Vec<usize> = contenders.iter().copied().filter(|&place| options[place].std_error <= 0.0).collect();
     let all_below: f64 = below.iter().product();
@@ -37,7 +40,7 @@ pub(super) fn probabilities(options: &[Estimate]) -> Vec<f64> {
     let mut middle = below.clone();
     for &to in &points[1..] {
         for (slot, &place) in contenders.iter().enumerate() {
-            above[slot] = distribution(&options[place], to);
+            above[slot] = distribution(&options[place], to, normal);
             middle[slot] = 0.5 * (above[slot] + below[slot]);
         }
         let all: f64 = middle.iter().product();
@@ -53,22 +56,55 @@ pub(super) fn probabilities(options: &[Estimate]) -> Vec<f64> {
     probabilities
 }
 
-/// Where cells meet: evenly from `low` to the highest upper end, and where the mass of each contender is, so that a narrow
-/// posterior is not lost in one wide cell.
+/// Where cells meet: evenly from `low` to the highest upper end, and where the mass is of contenders that are known better
+/// than a cell is wide, so that a narrow posterior is not lost in one.
 fn points(options: &[Estimate], contenders: &[usize], low: f64) -> Vec<f64> {
     let high = contenders.iter().map(|&place| options[place].mean + REACH * options[place].std_error).fold(low, f64::max);
-    let even = (0..=EVEN).map(|step| low + (high - low) * f64::from(step) / f64::from(EVEN));
+    let width = (high - low) / f64::from(EVEN);
+    let even = (0..=EVEN).map(|step| low + width * f64::from(step));
+    let narrow = contenders.iter().filter(|&&place| options[place].std_error < width);
     let own = |&place: &usize| [-2.0, -1.0, -0.3, 0.3, 1.0, 2.0].map(|z| options[place].mean + z * options[place].std_error);
-    let mut points: Vec<f64> = even.chain(contenders.iter().flat_map(own)).filter(|point| (low..=high).contains(point)).collect();
+    let mut points: Vec<f64> = even.chain(narrow.flat_map(own)).filter(|point| (low..=high).contains(point)).collect();
     points.sort_unstable_by(f64::total_cmp);
     points.dedup();
     points
 }
 
 /// The posterior's distribution function.
-fn distribution(option: &Estimate, x: f64) -> f64 {
-    if option.std_error > 0.0 { normal((x - option.mean) / option.std_error) } else { f64::from(u8::from(x >= option.mean)) }
+fn distribution(option: &Estimate, x: f64, normal: &Normal) -> f64 {
+    if option.std_error > 0.0 { normal.at((x - option.mean) / option.std_error) } else { f64::from(u8::from(x >= option.mean)) }
 }
+
+/// Steps of the table in a standard error.
+const FINE: f64 = 256.0;
+
+/// Φ between −[`REACH`] and [`REACH`], from a table: linear between its steps, where it is off by less than 1e-6.
+struct Normal {
+    steps: Vec<f64>,
+}
+
+impl Normal {
+    fn new() -> Self {
+        let mut steps = vec![];
+        let mut z = -REACH;
+        while z <= REACH + 2.0 / FINE {
+            steps.push(normal(z));
+            z += 1.0 / FINE;
+        }
+        Self { steps }
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the place is within the table")]
+    fn at(&self, z: f64) -> f64 {
+        let place = ((z + REACH) * FINE).clamp(0.0, 2.0 * REACH * FINE);
+        let below = place as usize;
+        let (low, high) = (self.steps[below], self.steps[below + 1]);
+        low + (high - low) * (place - below as f64)
+    }
+}
+
+/// Made once.
+static NORMAL: LazyLock<Normal> = LazyLock::new(Normal::new);
 
 /// Φ (Abramowitz and Stegun 1964, 7.1.26: error below 1.5e-7), exact at the ends of the reach.
 fn normal(z: f64) -> f64 {

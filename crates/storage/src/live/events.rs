@@ -28,6 +28,9 @@ pub struct EventLog {
     sender: mpsc::Sender<(EventBatch, Answer)>,
 }
 
+/// Rows of one statement.
+const ROWS: usize = 100;
+
 /// Requests that wait for one transaction.
 const TOGETHER: usize = 256;
 
@@ -72,10 +75,17 @@ impl Live {
         on!(&self.pool, db => {
             let mut transaction = db.begin().await?;
             for batch in batches {
-                for row in &batch.identities {
-                    sqlx::query("INSERT INTO identity (lookup, key_version, subject, sealed) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-                        .bind(row.lookup.as_slice()).bind(i64::from(row.key_version)).bind(row.subject.as_bytes().as_slice())
-                        .bind(row.sealed.as_slice()).execute(&mut *transaction).await?;
+                for rows in batch.identities.chunks(ROWS) {
+                    let mut query = sqlx::QueryBuilder::new("INSERT INTO identity (lookup, key_version, subject, sealed) ");
+                    query.push_values(rows, |mut values, row| {
+                        values
+                            .push_bind(row.lookup.as_slice())
+                            .push_bind(i64::from(row.key_version))
+                            .push_bind(row.subject.as_bytes().as_slice())
+                            .push_bind(row.sealed.as_slice());
+                    });
+                    // SQLite's server is alone and knows whom it has; of several on PostgreSQL the first one's row stands.
+                    query.push(" ON CONFLICT DO NOTHING").build().execute(&mut *transaction).await?;
                 }
                 if batch.events > 0 {
                     sqlx::query("INSERT INTO event_batch (received, events, payload) VALUES ($1, $2, $3)")

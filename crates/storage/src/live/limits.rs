@@ -12,7 +12,7 @@
 
 use youhui_commerce::Micros;
 
-use super::{Live, LiveError, Pool, on};
+use super::{Live, LiveError, on};
 
 /// A part of a limit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -271,13 +271,5 @@ impl Live {
             released += u64::from(self.release(&id).await? == Outcome::Done(State::Released));
         }
         Ok(released)
-    }
-
-    /// SQLite takes the right to write at once: waiting for it later would fail instead of wait.
-    const fn begin(&self) -> &'static str {
-        match self.pool {
-            Pool::Sqlite(_) => "BEGIN IMMEDIATE",
-            Pool::Postgres(_) => "BEGIN",
-        }
     }
 }

@@ -78,9 +78,10 @@ pub struct Live {
 }
 
 /// Migrations: number, SQLite's, PostgreSQL's.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, include_str!("migrations/1-sqlite.sql"), include_str!("migrations/1-postgres.sql")),
     (2, include_str!("migrations/2-sqlite.sql"), include_str!("migrations/2-postgres.sql")),
+    (3, include_str!("migrations/3-sqlite.sql"), include_str!("migrations/3-postgres.sql")),
 ];
 
 impl Live {
@@ -108,6 +109,14 @@ impl Live {
         let live = Self { pool };
         live.migrate().await?;
         Ok(live)
+    }
+
+    /// SQLite takes the right to write at once: waiting for it later would fail instead of wait.
+    const fn begin(&self) -> &'static str {
+        match self.pool {
+            Pool::Sqlite(_) => "BEGIN IMMEDIATE",
+            Pool::Postgres(_) => "BEGIN",
+        }
     }
 
     async fn migrate(&self) -> Result<(), LiveError> {
@@ -203,5 +212,39 @@ impl Live {
                 .bind(least).bind(most).fetch_optional(db).await?
         });
         Ok(row.map(|(document,)| document))
+    }
+
+    /// What was learnt, and through which batch of decisions.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn learnt(&self) -> Result<Option<(i64, Vec<u8>)>, LiveError> {
+        Ok(on!(&self.pool, db => {
+            sqlx::query_as("SELECT through, document FROM learner WHERE id = 1").fetch_optional(db).await?
+        }))
+    }
+
+    /// Keeps what was learnt from the batches after `from` through `through`, together with the snapshot that follows from it;
+    /// whether it did: not where another server has learnt from them meanwhile.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn keep_learnt(&self, from: i64, through: i64, document: &[u8], snapshot: (u64, i64, &[u8])) -> Result<bool, LiveError> {
+        let (version, made, bytes) = snapshot;
+        let version = i64::try_from(version).unwrap_or(i64::MAX);
+        on!(&self.pool, db => {
+            let mut transaction = db.begin_with(self.begin()).await?;
+            sqlx::query("INSERT INTO learner (id, through, document) VALUES (1, 0, $1) ON CONFLICT (id) DO NOTHING")
+                .bind(document).execute(&mut *transaction).await?;
+            let own = sqlx::query("UPDATE learner SET through = $2, document = $3 WHERE id = 1 AND through = $1")
+                .bind(from).bind(through).bind(document).execute(&mut *transaction).await?.rows_affected();
+            if own == 0 {
+                return Ok(false);
+            }
+            sqlx::query("INSERT INTO snapshot (version, made, document) VALUES ($1, $2, $3)")
+                .bind(version).bind(made).bind(bytes).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+        });
+        Ok(true)
     }
 }

@@ -23,6 +23,8 @@ struct Standing {
 struct Shard {
     profiles: FxHashMap<SubjectId, LiveProfile>,
     standing: FxHashMap<SubjectId, Vec<Standing>>,
+    /// What the shop earned, when: within the windows that outcomes are still waited for.
+    earned: FxHashMap<SubjectId, Vec<(Micros, f32)>>,
 }
 
 /// Profiles, and who may be known.
@@ -51,14 +53,32 @@ impl Customers {
         change(shard.profiles.entry(subject).or_default());
     }
 
+    /// The shop earned something by a customer; what is older than `since` is of no use any more.
+    pub(crate) fn earn(&self, subject: SubjectId, time: Micros, profit: f32, since: Micros) {
+        if profit == 0.0 || time < since {
+            return;
+        }
+        let mut shard = self.shard(subject).write().unwrap_or_else(PoisonError::into_inner);
+        let earned = shard.earned.entry(subject).or_default();
+        earned.retain(|(time, _)| *time >= since);
+        earned.push((time, profit));
+    }
+
+    /// What the shop earned by a customer after a moment, until another.
+    pub(crate) fn earned(&self, subject: SubjectId, after: Micros, until: Micros) -> f64 {
+        let shard = self.shard(subject).read().unwrap_or_else(PoisonError::into_inner);
+        let earned = shard.earned.get(&subject).map_or(&[][..], Vec::as_slice);
+        earned.iter().filter(|(time, _)| (after..=until).contains(time)).map(|(_, profit)| f64::from(*profit)).sum()
+    }
+
     /// Whoever was anonymous has said who they are: one profile from now on.
     pub(crate) fn link(&self, from: SubjectId, to: SubjectId) {
         if from == to {
             return;
         }
-        let (profile, standing) = {
+        let (profile, standing, earned) = {
             let mut shard = self.shard(from).write().unwrap_or_else(PoisonError::into_inner);
-            (shard.profiles.remove(&from), shard.standing.remove(&from))
+            (shard.profiles.remove(&from), shard.standing.remove(&from), shard.earned.remove(&from))
         };
         let mut shard = self.shard(to).write().unwrap_or_else(PoisonError::into_inner);
         if let Some(profile) = profile {
@@ -66,6 +86,9 @@ impl Customers {
         }
         if let Some(standing) = standing {
             shard.standing.entry(to).or_insert(standing);
+        }
+        if let Some(earned) = earned {
+            shard.earned.entry(to).or_default().extend(earned);
         }
     }
 

@@ -150,7 +150,7 @@ pub(super) fn make(shop: &Shop, live: &Live, asked: Asked) -> (Facts, Decision) 
 }
 
 fn place(live: &Live, placement: String, channel: &str, time: Micros) -> Place {
-    let candidates = (0..).zip(&live.snapshot.offers).zip(&live.ready);
+    let candidates = (0..).zip(&live.snapshot.offers).zip(&live.offered.ready);
     let can = candidates.filter(|((_, offer), ready)| offer.fits(&placement, channel) && ready.can_be_shown(time));
     let candidates = can.map(|((offer, _), _)| Candidate { offer, predicted: None, budget_price: 0.0 }).collect();
     Place { placement, candidates }
@@ -159,9 +159,9 @@ fn place(live: &Live, placement: String, channel: &str, time: Micros) -> Place {
 /// What was decided for this customer stands until the window is over.
 fn stand(shop: &Shop, live: &Live, subject: SubjectId, decision: &Decision, time: Micros) {
     for filled in &decision.places {
-        if matches!(filled.reason, Reason::Best | Reason::Explored) {
+        if filled.begins() {
             let kept = Kept { decision: decision.decision, offer: filled.offer, propensity: filled.propensity };
-            shop.customers.stand(subject, &filled.placement, kept, time, time + live.window);
+            shop.customers.stand(subject, &filled.placement, kept, time, time + live.offered.window);
         }
     }
 }
@@ -208,7 +208,7 @@ pub(super) fn written(time: Micros) -> String {
 
 fn shown<'a>(live: &'a Live, facts: &Facts, filled: &'a Filled, basket: Option<&Basket>) -> Shown<'a> {
     let offer = filled.offer.map(|number| number as usize);
-    let ready = offer.and_then(|number| live.ready.get(number));
+    let ready = offer.and_then(|number| live.offered.ready.get(number));
     let offer = offer.and_then(|number| live.snapshot.offers.get(number));
     let price = ready.zip(basket).and_then(|(ready, basket)| ready.set.price(basket, &Context::at(facts.time)).ok());
     let is_personal = offer.is_some() && filled.mode == Mode::Personalised;
@@ -221,7 +221,7 @@ fn shown<'a>(live: &'a Live, facts: &Facts, filled: &'a Filled, basket: Option<&
         propensity: filled.propensity,
         kept_from: filled.kept_from.map(|decision| decision.to_string()),
         texts: ready.map(|ready| &ready.texts),
-        disclosures: if is_personal { &live.disclosures } else { &[] },
+        disclosures: if is_personal { &live.offered.disclosures } else { &[] },
         price,
     }
 }

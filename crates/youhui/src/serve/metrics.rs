@@ -1,5 +1,6 @@
 //! What `/metrics` shows.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use youhui_decision::Mode;
@@ -14,11 +15,12 @@ pub(super) struct Metrics {
     rejected: AtomicU64,
     modes: [AtomicU64; 4],
     unlogged: AtomicU64,
+    outcomes: AtomicU64,
     buckets: [AtomicU64; ENDS.len()],
     decisions: AtomicU64,
     micros: AtomicU64,
     /// Decision logs that the database refused.
-    pub(super) lost: AtomicU64,
+    pub(super) lost: Arc<AtomicU64>,
 }
 
 const MODES: [(Mode, &str); 4] =
@@ -29,6 +31,10 @@ impl Metrics {
         for (counter, count) in [(&self.accepted, accepted), (&self.duplicates, duplicates), (&self.rejected, rejected)] {
             counter.fetch_add(count as u64, Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn learnt(&self, outcomes: usize) {
+        self.outcomes.fetch_add(outcomes as u64, Ordering::Relaxed);
     }
 
     /// One decision that took so long, with its places' modes.
@@ -67,6 +73,7 @@ impl Metrics {
         let modes: Vec<_> = MODES.iter().zip(&self.modes).map(|((_, name), count)| (label("mode", name), of(count))).collect();
         counter("youhui_places_total", "Places filled by mode.", &modes);
         counter("youhui_decisions_unlogged_total", "Decisions that no log had room for.", &[(String::new(), of(&self.unlogged))]);
+        counter("youhui_outcomes_learnt_total", "Decisions whose outcome was learnt from.", &[(String::new(), of(&self.outcomes))]);
         counter(
             "youhui_decision_batches_lost_total",
             "Batches of decisions that the database refused.",

@@ -7,6 +7,7 @@ mod access;
 mod collect;
 mod customers;
 mod decisions;
+mod learn;
 mod metrics;
 pub(crate) mod offers;
 mod ofrep;
@@ -18,7 +19,7 @@ mod state;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -33,6 +34,7 @@ use youhui_privacy::{ConsentLedger, IdentityKeys, IdentityRow, IdentityVault};
 use youhui_storage::{DecisionLog, EventLog, Live as Database};
 
 use crate::cli::{CliError, Console};
+use learn::Learning;
 use offers::Live;
 use problem::{Code, Problem};
 use state::Shop;
@@ -61,30 +63,42 @@ pub(crate) struct Server {
     shop: Arc<Shop>,
     events: tokio::task::JoinHandle<()>,
     decisions: tokio::task::JoinHandle<()>,
+    learning: Learning,
+    console: Console,
 }
 
 impl Server {
     /// Reads what was left and gets ready.
     pub(crate) async fn start(start: Start, imported: impl FnOnce(&Customers), console: Console) -> Result<Self, CliError> {
-        let Start { live, database, identity_keys, mut identities, consent, keys } = start;
-        identities.extend(database.identities().await?);
+        let Start { mut live, database, identity_keys, mut identities, consent, keys } = start;
+        // The longest part of a start: it goes on while the log of events is read.
+        let own = database.clone();
+        let known = tokio::spawn(async move { own.identities().await });
         let message_key = identity_keys.event;
-        let vault = IdentityVault::new(identity_keys, identities).map_err(|error| CliError::usage(error.to_string()))?;
+        let learning = Learning::open(&database, &mut live).await?;
         // Plain data, written to memory.
         let document = postcard::to_stdvec(&live.snapshot).unwrap_or_default();
         database.keep_snapshot(live.snapshot.version, crate::cli::now(), &document).await?;
-        for refused in reservations::make_limits(&database, &live.ready).await? {
+        for refused in reservations::make_limits(&database, &live.offered.ready).await? {
             console.say(&refused);
         }
         let (event_log, events) = EventLog::start(database.clone());
-        let failed = move |error: &youhui_storage::LiveError| console.say(&format!("decisions were not written down: {error}"));
+        let lost = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&lost);
+        let failed = move |error: &youhui_storage::LiveError| {
+            count.fetch_add(1, Ordering::Relaxed);
+            console.say(&format!("decisions were not written down: {error}"));
+        };
         let (decision_log, decisions) = DecisionLog::start(database.clone(), failed);
         let customers = Customers::new(consent);
         imported(&customers);
-        let shop = Shop::new(live, vault, message_key, customers, database, event_log, decision_log, keys);
+        let mut shop = Shop::new(live, message_key, customers, database, event_log, decision_log, keys);
+        shop.metrics.lost = lost;
         let entries = shop.recover().await?;
+        identities.extend(known.await.map_err(|error| CliError::usage(error.to_string()))??);
+        shop.know(IdentityVault::new(identity_keys, identities).map_err(|error| CliError::usage(error.to_string()))?);
         console.say(&format!("{} customers known, {entries} entries of the event log read", shop.customers.len()));
-        Ok(Self { shop: Arc::new(shop), events, decisions })
+        Ok(Self { shop: Arc::new(shop), events, decisions, learning, console })
     }
 
     /// Answers until told to stop, then writes down what there is.
@@ -93,11 +107,13 @@ impl Server {
         listener: tokio::net::TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), CliError> {
-        let Self { shop, events, decisions } = self;
-        let watch = tokio::spawn(watch_limits(Arc::clone(&shop)));
+        let Self { shop, events, decisions, learning, console } = self;
+        let tasks = [tokio::spawn(watch_limits(Arc::clone(&shop))), tokio::spawn(learn(Arc::clone(&shop), learning, console))];
         let served = axum::serve(listener, router(Arc::clone(&shop))).with_graceful_shutdown(stop).await;
-        watch.abort();
-        watch.await.ok();
+        for task in tasks {
+            task.abort();
+            task.await.ok();
+        }
         shop.decisions.stop();
         // The last handle of the event log goes with the shop.
         drop(shop);
@@ -152,10 +168,25 @@ async fn watch_limits(shop: Arc<Shop>) {
         // A database that fails here is tried again; whoever reserves is told.
         shop.database.expire(crate::cli::now()).await.ok();
         let live = shop.live.load_full();
-        for ready in &live.ready {
+        for ready in &live.offered.ready {
             if let Ok(exhausted) = reservations::is_exhausted(&shop.database, &ready.promotion).await {
                 ready.exhausted.store(exhausted, Ordering::Relaxed);
             }
+        }
+    }
+}
+
+/// Learns from what is over, a thousand times a window: beliefs don't change faster, and each change is kept.
+async fn learn(shop: Arc<Shop>, mut learning: Learning, console: Console) {
+    let window = Duration::from_micros(u64::try_from(shop.live.load().offered.window).unwrap_or(0));
+    let mut tick = tokio::time::interval((window / 1000).clamp(Duration::from_secs(1), Duration::from_secs(1800)));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        match learning.update(&shop, console).await {
+            Ok(outcomes) => shop.metrics.learnt(outcomes),
+            // Tried again: nothing is lost by learning later.
+            Err(error) => console.say(&format!("nothing was learnt: {error}")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is offered: read from a file, made ready to be priced.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
@@ -27,6 +28,12 @@ struct File {
     /// A decision stands for so long, and its outcome is what happens within.
     #[serde(default = "fortnight")]
     window_days: f64,
+    /// Profit as a share of list prices, before discounts.
+    #[serde(default = "third")]
+    margin: f64,
+    /// What is seen counts half after so many days.
+    #[serde(default = "quarter")]
+    half_life_days: f64,
     offers: Vec<Entry>,
 }
 
@@ -59,10 +66,24 @@ const fn fortnight() -> f64 {
     14.0
 }
 
-/// What decisions are made with, and what they show.
-#[derive(Debug)]
+const fn third() -> f64 {
+    0.3
+}
+
+const fn quarter() -> f64 {
+    90.0
+}
+
+/// What decisions are made with, and what they show. The first changes with what is learnt.
+#[derive(Debug, Clone)]
 pub(crate) struct Live {
     pub(crate) snapshot: Snapshot,
+    pub(crate) offered: Arc<Offered>,
+}
+
+/// What is shown, and how it is learnt from.
+#[derive(Debug)]
+pub(crate) struct Offered {
     /// One an offer, in its order.
     pub(crate) ready: Vec<Ready>,
     /// Every placement that an offer names.
@@ -71,6 +92,10 @@ pub(crate) struct Live {
     /// What has to be said of what is personal.
     pub(crate) disclosures: Vec<Disclosure>,
     pub(crate) currency: Currency,
+    pub(crate) margin: f64,
+    pub(crate) half_life: Micros,
+    /// Standard errors of the response model, one an offer.
+    pub(crate) std_errors: Vec<f64>,
 }
 
 /// A promotion, ready.
@@ -112,13 +137,15 @@ pub(crate) fn read(text: &str, version: u64) -> Result<Live, String> {
     };
     within("/holdout_share", file.holdout_share, 0.0, 0.5)?;
     within("/exploration/floor", file.exploration.floor, 0.0, 1.0)?;
-    within("/window_days", file.window_days, 0.0, 366.0)?;
+    within("/window_days", file.window_days, 1e-6, 366.0)?;
+    within("/margin", file.margin, 0.0, 1.0)?;
+    within("/half_life_days", file.half_life_days, 1e-3, 36_600.0)?;
     let market =
         Market::from_name(&file.market).ok_or_else(|| format!("/market: write one of {}", Market::ALL.map(Market::name).join(", ")))?;
     if market == Market::China {
         return Err("/market: what a person gets may not depend on spending in China (价格行为规则): this server learns from it. Serve another market".to_owned());
     }
-    let (mut offers, mut ready, mut currency) = (vec![], vec![], None);
+    let (mut offers, mut ready, mut std_errors, mut currency) = (vec![], vec![], vec![], None);
     for (place, entry) in file.offers.into_iter().enumerate() {
         let pointer = format!("/offers/{place}");
         within(&format!("{pointer}/std_error"), entry.std_error, 1e-3, 1e12)?;
@@ -136,6 +163,7 @@ pub(crate) fn read(text: &str, version: u64) -> Result<Live, String> {
         if offers.iter().any(|offer: &Offer| *offer.promotion_id == *promotion.promotion_id) {
             return Err(format!("{pointer}/promotion/promotion_id: {} is offered twice", promotion.promotion_id));
         }
+        std_errors.push(entry.std_error);
         offers.push(Offer {
             promotion_id: promotion.promotion_id.to_string(),
             campaign_id: file.campaign_id.clone(),
@@ -163,9 +191,19 @@ pub(crate) fn read(text: &str, version: u64) -> Result<Live, String> {
         exploration: file.exploration,
         offers,
     };
-    #[allow(clippy::cast_possible_truncation, reason = "at most a year")]
-    let window = (file.window_days * youhui_commerce::TimeWindow::DAY as f64) as Micros;
-    Ok(Live { snapshot, ready, placements, window, disclosures: disclosures(market, &PERSONAL), currency })
+    #[allow(clippy::cast_possible_truncation, reason = "at most a century")]
+    let days = |days: f64| (days * youhui_commerce::TimeWindow::DAY as f64) as Micros;
+    let offered = Offered {
+        ready,
+        placements,
+        window: days(file.window_days),
+        disclosures: disclosures(market, &PERSONAL),
+        currency,
+        margin: file.margin,
+        half_life: days(file.half_life_days),
+        std_errors,
+    };
+    Ok(Live { snapshot, offered: Arc::new(offered) })
 }
 
 /// The menu that was designed, as offers: what each adds per customer is what it is expected to bring, give or take as much.

@@ -29,8 +29,8 @@ pub(super) async fn one(
         (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
     };
     let live = shop.live.load();
-    if !live.placements.is_empty() && !live.placements.contains(&key) {
-        let details = format!("no offer names this placement; there are {}", live.placements.join(", "));
+    if !live.offered.placements.is_empty() && !live.offered.placements.contains(&key) {
+        let details = format!("no offer names this placement; there are {}", live.offered.placements.join(", "));
         let body = json!({"key": key, "errorCode": "FLAG_NOT_FOUND", "errorDetails": details});
         return Ok((StatusCode::NOT_FOUND, axum::Json(body)).into_response());
     }
@@ -53,7 +53,7 @@ pub(super) async fn all(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(
         }
     };
     let live = shop.live.load();
-    let flags = evaluate(&shop, &live, &headers, context, live.placements.clone());
+    let flags = evaluate(&shop, &live, &headers, context, live.offered.placements.clone());
     let body = json!({"flags": flags}).to_string();
     let tag = format!("\"{}\"", &blake3::hash(body.as_bytes()).to_hex()[..32]);
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -101,14 +101,14 @@ fn evaluate(shop: &Shop, live: &Live, headers: &HeaderMap, context: Evaluation, 
 fn flag(live: &Live, filled: &Filled, decision: &str) -> Value {
     let offer = filled.offer.map(|number| number as usize);
     let variant = offer.map_or("none", |number| live.snapshot.offers[number].promotion_id.as_str());
-    let texts = offer.map(|number| &live.ready[number].texts);
+    let texts = offer.map(|number| &live.offered.ready[number].texts);
     // A decision that stands has the identifier that it was made with, and the same ETag.
     let decision = filled.kept_from.map_or_else(|| decision.to_owned(), |kept| kept.to_string());
     let is_default = matches!(filled.reason, Reason::Unknown(_) | Reason::NoCandidate);
     // Always the same for this customer: there is nothing of this one decision to remember or to report back.
     let is_certain = is_default || filled.reason == Reason::HeldOut;
     let decision_id = if is_certain { Value::Null } else { Value::String(decision) };
-    let disclosures = if offer.is_some() && filled.mode == Mode::Personalised { live.disclosures.as_slice() } else { &[] };
+    let disclosures = if offer.is_some() && filled.mode == Mode::Personalised { live.offered.disclosures.as_slice() } else { &[] };
     json!({
         "key": filled.placement,
         "reason": if is_default { "DEFAULT" } else { "SPLIT" },

@@ -73,7 +73,7 @@ pub(super) async fn reserve(State(shop): State<Arc<Shop>>, headers: HeaderMap, B
     }
     let live = shop.live.load_full();
     let number = live.snapshot.find(&ask.promotion_id);
-    let ready = number.and_then(|number| live.ready.get(number));
+    let ready = number.and_then(|number| live.offered.ready.get(number));
     let ready = ready.ok_or_else(|| Problem::at("/promotion_id", format!("{} is not offered now", ask.promotion_id)))?;
     let basket = read_ask_basket(&ask.basket)?;
     let subject = ask.customer.as_ref().and_then(external_id).and_then(|external| shop.find(&external));
@@ -310,7 +310,7 @@ pub(super) async fn codes(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bod
         return Err(Problem::at("/count", format!("{}: mint 1 to {MOST_CODES} codes", ask.count)));
     }
     let live = shop.live.load_full();
-    let ready = live.snapshot.find(&ask.promotion_id).and_then(|number| live.ready.get(number));
+    let ready = live.snapshot.find(&ask.promotion_id).and_then(|number| live.offered.ready.get(number));
     let ready = ready.ok_or_else(|| Problem::at("/promotion_id", format!("{} is not offered now", ask.promotion_id)))?;
     let bytes = || {
         let mut ten = [0; 10];

@@ -56,6 +56,9 @@ pub(super) struct Happened {
     pub(super) quantity: i64,
     /// Minor units: what the shop received, or paid back.
     pub(super) amount: i64,
+    /// Minor units: what it gave away of the list price.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub(super) discount: i64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) order: Option<String>,
     /// Whether it is the first line of its order.
@@ -67,6 +70,23 @@ pub(super) struct Happened {
     pub(super) decision: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) rating: Option<i64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(amount: &i64) -> bool {
+    *amount == 0
+}
+
+impl Happened {
+    /// What the shop keeps of it, in minor units, where profit is this share of list prices.
+    pub(super) fn profit(&self, margin: f64) -> f64 {
+        let list = self.amount as f64 + self.discount as f64;
+        match self.kind {
+            EventKind::Order => self.amount as f64 - (1.0 - margin) * list,
+            EventKind::Refund => (1.0 - margin) * list - self.amount as f64,
+            _ => 0.0,
+        }
+    }
 }
 
 /// What a message says.
@@ -149,6 +169,7 @@ fn blank(kind: EventKind, time: Micros) -> Happened {
         product: None,
         quantity: 1,
         amount: 0,
+        discount: 0,
         order: None,
         begins_order: false,
         promotion: None,
@@ -215,8 +236,9 @@ fn line(kind: EventKind, properties: &Map<String, Value>, time: Micros, currency
     };
     let price = money(properties, "price", currency)?.unwrap_or(0);
     let discount = money(properties, "discount", currency)?.unwrap_or(0);
-    let amount = price.saturating_mul(quantity).saturating_sub(discount).max(0);
-    Ok(Happened { product: Some(product), quantity, amount, ..blank(kind, time) })
+    let list = price.saturating_mul(quantity);
+    let discount = discount.min(list);
+    Ok(Happened { product: Some(product), quantity, amount: list - discount, discount, ..blank(kind, time) })
 }
 
 /// A line a product. Where the lines say no prices, the order's own total is on the first.
@@ -240,8 +262,26 @@ fn order(kind: EventKind, properties: &Map<String, Value>, time: Micros, currenc
     {
         lines[0].amount = total;
     }
+    if let Some(discount) = money(properties, "discount", currency)? {
+        share(discount, &mut lines);
+    }
     lines[0].begins_order = kind == EventKind::Order;
     Ok(lines.into_iter().map(|line| Happened { order: Some(id.clone()), ..line }).collect())
+}
+
+/// Takes an order's discount off its lines in proportion; the parts sum to the whole.
+fn share(discount: i64, lines: &mut [Happened]) {
+    let total: i128 = lines.iter().map(|line| i128::from(line.amount)).sum();
+    let discount = i128::from(discount).min(total);
+    let (mut before, mut given) = (0, 0);
+    for line in lines.iter_mut().filter(|line| line.amount > 0) {
+        before += i128::from(line.amount);
+        let part = discount * before / total - given;
+        given += part;
+        let part = i64::try_from(part).unwrap_or(0);
+        line.amount -= part;
+        line.discount += part;
+    }
 }
 
 /// An amount in major units, as Segment's are, in minor ones.
@@ -319,7 +359,7 @@ mod tests {
                 "order_id": 50, "currency": "eur", "revenue": 30, "products": [
                 {"product_id": "tea", "price": "12.50", "quantity": 2, "discount": 1.25}, {"sku": "cup", "price": 4.99}]}}"#,
             expect![[r#"
-                {"kind":"order","time":1795824000000000,"product":"tea","quantity":2,"amount":2375,"order":"50","begins_order":true}
+                {"kind":"order","time":1795824000000000,"product":"tea","quantity":2,"amount":2375,"discount":125,"order":"50","begins_order":true}
                 {"kind":"order","time":1795824000000000,"product":"cup","quantity":1,"amount":499,"order":"50"}
                 links false, consent None"#]],
         );
@@ -333,6 +373,20 @@ mod tests {
             r#"{"type": "track", "event": "Order Refunded", "messageId": "1", "properties": {"order_id": "o", "total": 5}}"#,
             expect![[r#"
                 {"kind":"refund","time":1800000000000000,"quantity":1,"amount":500,"order":"o"}
+                links false, consent None"#]],
+        );
+    }
+
+    #[test]
+    fn an_orders_discount_is_shared_by_its_lines() {
+        check(
+            r#"{"type": "track", "event": "Order Completed", "messageId": "1", "properties": {"order_id": "o", "discount": 1.00,
+                "products": [{"sku": "a", "price": 1}, {"sku": "b", "price": 1}, {"sku": "c", "price": 1}, {"sku": "d", "price": 0}]}}"#,
+            expect![[r#"
+                {"kind":"order","time":1800000000000000,"product":"a","quantity":1,"amount":67,"discount":33,"order":"o","begins_order":true}
+                {"kind":"order","time":1800000000000000,"product":"b","quantity":1,"amount":67,"discount":33,"order":"o"}
+                {"kind":"order","time":1800000000000000,"product":"c","quantity":1,"amount":66,"discount":34,"order":"o"}
+                {"kind":"order","time":1800000000000000,"product":"d","quantity":1,"amount":0,"order":"o"}
                 links false, consent None"#]],
         );
     }

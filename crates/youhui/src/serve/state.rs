@@ -1,8 +1,10 @@
 //! What the server holds.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use youhui_commerce::{Currency, Micros, SubjectId};
@@ -72,7 +74,8 @@ impl Seen {
 /// The vault, and rows of it that are not on disk yet.
 #[derive(Debug)]
 pub(super) struct Identities {
-    vault: IdentityVault,
+    /// Nobody is known before it is read.
+    vault: Option<IdentityVault>,
     unsaved: Vec<IdentityRow>,
     /// Anonymous customers who said who they are. On a shared device the last one counts.
     named: FxHashMap<SubjectId, SubjectId>,
@@ -81,9 +84,10 @@ pub(super) struct Identities {
 impl Identities {
     /// The subject of an identifier, a new one if need be.
     pub(super) fn resolve(&mut self, external: &str) -> SubjectId {
-        let before = self.vault.rows().len();
-        let subject = self.vault.resolve(external, random);
-        self.unsaved.extend_from_slice(&self.vault.rows()[before..]);
+        let Some(vault) = &mut self.vault else { return SubjectId::from_bytes(random()) };
+        let before = vault.rows().len();
+        let subject = vault.resolve(external, random);
+        self.unsaved.extend_from_slice(&vault.rows()[before..]);
         subject
     }
 
@@ -124,7 +128,6 @@ impl Shop {
     #[allow(clippy::too_many_arguments, reason = "each is a part of the server and none belongs to another")]
     pub(super) fn new(
         live: Live,
-        vault: IdentityVault,
         message_key: [u8; 32],
         customers: Customers,
         database: Database,
@@ -133,10 +136,10 @@ impl Shop {
         keys: Keys,
     ) -> Self {
         Self {
-            currency: live.currency,
+            currency: live.offered.currency,
             live: ArcSwap::from_pointee(live),
             customers,
-            identities: RwLock::new(Identities { vault, unsaved: vec![], named: FxHashMap::default() }),
+            identities: RwLock::new(Identities { vault: None, unsaved: vec![], named: FxHashMap::default() }),
             message_key,
             seen: Mutex::default(),
             database,
@@ -146,6 +149,11 @@ impl Shop {
             keys,
             metrics: super::metrics::Metrics::default(),
         }
+    }
+
+    /// Who the customers are: before the first request.
+    pub(super) fn know(&self, vault: IdentityVault) {
+        self.identities.write().unwrap_or_else(PoisonError::into_inner).vault = Some(vault);
     }
 
     pub(super) fn message_id(&self, message: &str) -> MessageId {
@@ -163,7 +171,12 @@ impl Shop {
     /// Whoever these identifiers are of, if they were ever seen.
     pub(super) fn find(&self, external: &str) -> Option<SubjectId> {
         let identities = self.identities.read().unwrap_or_else(PoisonError::into_inner);
-        identities.vault.find(external).map(|subject| identities.by_name(subject))
+        identities.vault.as_ref()?.find(external).map(|subject| identities.by_name(subject))
+    }
+
+    /// Whoever that is by now.
+    pub(super) fn by_name(&self, subject: SubjectId) -> SubjectId {
+        self.identities.read().unwrap_or_else(PoisonError::into_inner).by_name(subject)
     }
 
     /// Keeps entries; when this returns they are on disk and count.
@@ -200,16 +213,21 @@ impl Shop {
 
     /// Has an entry count, for whoever the customer is by now.
     pub(super) fn apply(&self, entry: &Entry) {
-        let by_name = |subject: &SubjectId| self.identities.read().unwrap_or_else(PoisonError::into_inner).by_name(*subject);
         match entry {
             Entry::Event { subject, what, .. } => {
-                self.customers.update(by_name(subject), |profile| profile.see(what.kind, what.time, what.amount, what.begins_order));
+                let subject = self.by_name(*subject);
+                self.customers.update(subject, |profile| profile.see(what.kind, what.time, what.amount, what.begins_order));
+                let offered = &self.live.load().offered;
+                #[allow(clippy::cast_possible_truncation, reason = "profits of one order, for means over many")]
+                let profit = what.profit(offered.margin) as f32;
+                // Outcomes are learnt once a window is over, and a while after: two windows back is enough.
+                self.customers.earn(subject, what.time, profit, crate::cli::now() - 2 * offered.window - super::learn::MOST_GRACE);
             }
             Entry::Link { from, to, .. } => {
                 self.identities.write().unwrap_or_else(PoisonError::into_inner).named.insert(*from, *to);
                 self.customers.link(*from, *to);
             }
-            Entry::Consent { subject, granted, .. } => self.customers.record_consent(by_name(subject), *granted),
+            Entry::Consent { subject, granted, .. } => self.customers.record_consent(self.by_name(*subject), *granted),
             Entry::Empty { .. } => {}
         }
     }
@@ -221,20 +239,26 @@ impl Shop {
             let batches = self.database.events_after(after).await?;
             let Some((last, _)) = batches.last() else { return Ok(entries) };
             after = *last;
-            for (seq, payload) in &batches {
-                for line in payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                    let entry: Entry = serde_json::from_slice(line).map_err(|error| {
-                        LiveError::Refused(format!(
-                            "batch {seq} of the event log can't be read ({error}): restore the database from a backup"
-                        ))
-                    })?;
-                    self.is_new(entry.message());
-                    self.apply(&entry);
-                    entries += 1;
-                }
+            // Reading takes longer than counting: on every core.
+            let read = tokio::task::block_in_place(|| {
+                batches.par_iter().map(|(seq, payload)| read_batch(*seq, payload)).collect::<Result<Vec<_>, _>>()
+            })?;
+            for entry in read.iter().flatten() {
+                self.is_new(entry.message());
+                self.apply(entry);
+                entries += 1;
             }
         }
     }
+}
+
+/// A batch of the event log.
+fn read_batch(seq: i64, payload: &[u8]) -> Result<Vec<Entry>, LiveError> {
+    let lines = payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let entries: Result<Vec<Entry>, serde_json::Error> = lines.map(serde_json::from_slice).collect();
+    entries.map_err(|error| {
+        LiveError::Refused(format!("batch {seq} of the event log can't be read ({error}): restore the database from a backup"))
+    })
 }
 
 impl Entry {
@@ -249,10 +273,20 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// 16 bytes of the operating system's.
-#[allow(clippy::expect_used, reason = "a machine without random bytes must not hand out identifiers")]
+/// 16 bytes that nobody foresees, and that never come again.
 pub(super) fn random() -> [u8; 16] {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    static KEY: LazyLock<[u8; 32]> = LazyLock::new(system_random);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut bytes = [0; 16];
+    // A keyed hash of a counter: asking the operating system each time costs as much as the rest of a small decision.
+    bytes.copy_from_slice(&blake3::keyed_hash(&KEY, &number.to_le_bytes()).as_bytes()[..16]);
+    bytes
+}
+
+#[allow(clippy::expect_used, reason = "a machine without random bytes must not hand out identifiers")]
+fn system_random() -> [u8; 32] {
+    let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }

@@ -1,0 +1,174 @@
+//! Learning while serving: decisions whose window is over, joined with what was earned, make the next snapshot.
+//!
+//! Nothing is kept of pending outcomes. Decisions are read from their own log, from where the last update ended; what was
+//! earned comes from the log of events. So a crash loses no outcome and counts none twice: what was learnt, how far, and the
+//! snapshot that follows are written in one transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use youhui_commerce::Micros;
+use youhui_decision::{Belief, Drift, Learner, Outcome, Posterior, Snapshot, Way, decide};
+use youhui_profile::live::CONTEXT_WIDTH;
+use youhui_storage::{Live as Database, LiveError};
+
+use super::decisions::{Record, snapshot_of};
+use super::offers::Live;
+use super::state::Shop;
+use crate::cli::{Console, now};
+
+/// Events that come so late are not waited for longer.
+pub(super) const MOST_GRACE: Micros = 3_600_000_000;
+
+/// What was learnt, as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Learnt {
+    /// Promotions in the order that the learner knows them in; more may come.
+    offers: Vec<String>,
+    learner: Learner,
+    /// Of nothing shown first, then of each promotion.
+    drifts: Vec<Drift>,
+    /// When what was seen was last made to count less.
+    faded: Micros,
+}
+
+/// The learner, and how far it has read.
+#[derive(Debug)]
+pub(super) struct Learning {
+    learnt: Learnt,
+    through: i64,
+}
+
+impl Learning {
+    /// What was learnt before, with promotions that are new entering cold.
+    pub(super) async fn open(database: &Database, live: &mut Live) -> Result<Self, LiveError> {
+        let kept = database.learnt().await?;
+        let read = kept.and_then(|(through, bytes)| Some((through, postcard::from_bytes::<Learnt>(&bytes).ok()?)));
+        let (through, mut learnt) = read.unwrap_or_else(|| {
+            let learner = Learner::new(CONTEXT_WIDTH, &[]);
+            (0, Learnt { offers: vec![], learner, drifts: vec![Drift::default()], faded: now() })
+        });
+        for (offer, std_error) in live.snapshot.offers.iter().zip(&live.offered.std_errors) {
+            if !learnt.offers.contains(&offer.promotion_id) {
+                learnt.offers.push(offer.promotion_id.clone());
+                learnt.learner.enter(*std_error);
+                learnt.drifts.push(Drift::default());
+            }
+        }
+        believe(&mut live.snapshot, &learnt.offers, &learnt.learner.posterior().beliefs);
+        Ok(Self { learnt, through })
+    }
+
+    /// Learns from whatever is over by now; how many outcomes that were.
+    pub(super) async fn update(&mut self, shop: &Shop, console: Console) -> Result<usize, LiveError> {
+        let live = shop.live.load_full();
+        let window = live.offered.window;
+        let over = now() - window - (window / 10).min(MOST_GRACE);
+        let posterior = self.learnt.learner.posterior();
+        let (mut through, mut outcomes, mut snapshots) = (self.through, 0, BTreeMap::<u64, Snapshot>::new());
+        let mut next = self.learnt.clone();
+        next.fade(now(), live.offered.half_life);
+        'batches: loop {
+            let batches = shop.database.decisions_after(through).await?;
+            if batches.is_empty() {
+                break;
+            }
+            for (seq, records) in batches {
+                // What can't be read is told by `youhui replay`, and teaches nothing.
+                let records: Vec<Record> = records.iter().filter_map(|bytes| postcard::from_bytes(bytes).ok()).collect();
+                if records.iter().any(|record| record.facts.time > over) {
+                    break 'batches;
+                }
+                for record in records {
+                    let version = record.facts.snapshot;
+                    if let std::collections::btree_map::Entry::Vacant(missing) = snapshots.entry(version) {
+                        missing.insert(snapshot_of(&shop.database, version).await?);
+                    }
+                    for outcome in self.learnt.outcomes(shop, &record, &snapshots[&version], window) {
+                        outcomes += usize::from(next.see(&outcome, &posterior, console));
+                    }
+                }
+                through = seq;
+            }
+        }
+        if through == self.through {
+            return Ok(0);
+        }
+        self.keep(shop, &live, next, through).await?;
+        Ok(outcomes)
+    }
+
+    /// What was learnt, and what follows from it, from now on.
+    async fn keep(&mut self, shop: &Shop, live: &Live, learnt: Learnt, through: i64) -> Result<(), LiveError> {
+        let mut snapshot = live.snapshot.clone();
+        believe(&mut snapshot, &learnt.offers, &learnt.learner.posterior().beliefs);
+        snapshot.version += 1;
+        // Plain data, written to memory.
+        let document = postcard::to_stdvec(&learnt).unwrap_or_default();
+        let bytes = postcard::to_stdvec(&snapshot).unwrap_or_default();
+        if shop.database.keep_learnt(self.through, through, &document, (snapshot.version, now(), &bytes)).await? {
+            (self.learnt, self.through) = (learnt, through);
+            shop.live.store(Arc::new(Live { snapshot, offered: Arc::clone(&live.offered) }));
+        } else if let Some((through, bytes)) = shop.database.learnt().await? {
+            // Another server was quicker: go on from what it knows.
+            if let Ok(learnt) = postcard::from_bytes(&bytes) {
+                (self.learnt, self.through) = (learnt, through);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Learnt {
+    /// What was seen long ago counts less.
+    fn fade(&mut self, now: Micros, half_life: Micros) {
+        let passed = (now - self.faded).max(0) as f64 / half_life.max(1) as f64;
+        self.learner.fade(0.5_f64.powf(passed));
+        self.faded = now;
+    }
+
+    /// The outcomes of a decision's places that begin a window.
+    fn outcomes(&self, shop: &Shop, record: &Record, snapshot: &Snapshot, window: Micros) -> Vec<Outcome> {
+        let facts = &record.facts;
+        let (Some(subject), Some(context)) = (facts.subject(), facts.context()) else { return vec![] };
+        let profit = shop.customers.earned(shop.by_name(subject), facts.time, facts.time + window);
+        let decision = decide(snapshot, facts);
+        let begun = decision.places.iter().zip(&facts.places).filter(|(filled, _)| filled.begins());
+        let outcome = |(filled, place): (&youhui_decision::Filled, &youhui_decision::Place)| {
+            let offer = filled.offer.and_then(|number| snapshot.offers.get(number as usize));
+            // A promotion that the learner has never heard of is of a server with other offers.
+            let shown = match offer {
+                None => None,
+                Some(offer) => Some(self.offers.iter().position(|known| *known == offer.promotion_id)?),
+            };
+            let candidate = place.candidates.iter().find(|candidate| Some(candidate.offer) == filled.offer);
+            let predicted = candidate.and_then(|candidate| candidate.predicted).map(f64::from);
+            let predicted = predicted.or_else(|| offer.map(|offer| offer.predicted)).unwrap_or(0.0);
+            Some(Outcome { context: context.to_vec(), shown, predicted, profit })
+        };
+        begun.filter_map(outcome).collect()
+    }
+
+    /// Learns one outcome; whether it could be learnt from.
+    fn see(&mut self, outcome: &Outcome, posterior: &Posterior, console: Console) -> bool {
+        let drift = self.drifts.get_mut(outcome.shown.map_or(0, |number| number + 1));
+        let way = drift.and_then(|drift| drift.see(outcome.profit - posterior.expects(outcome)));
+        if let Some(way) = way {
+            let what = outcome.shown.and_then(|number| self.offers.get(number)).map_or("showing nothing", String::as_str);
+            let way = if way == Way::Up { "more" } else { "less" };
+            console.say(&format!("drift: customers bring {way} with {what} than they used to"));
+        }
+        self.learner.see(outcome).is_ok()
+    }
+}
+
+/// Puts what is known of each promotion into a snapshot.
+fn believe(snapshot: &mut Snapshot, known: &[String], beliefs: &[Belief]) {
+    for offer in &mut snapshot.offers {
+        let belief = known.iter().position(|one| *one == offer.promotion_id).and_then(|number| beliefs.get(number));
+        if let Some(belief) = belief {
+            offer.belief.clone_from(belief);
+        }
+    }
+}
