@@ -268,9 +268,16 @@ fn decisions_stand_say_why_and_replay() {
     assert!((sum - 1.0).abs() < 1e-9);
     assert_eq!(server.get("/v1/decisions/018bcfe5-687c-7000-8000-000000000000").status, 404);
     assert!(server.stop(), "a polite end");
+    // What stood before a restart stands after it.
+    let server = Server::start(folder.path(), &["--consent-default", "granted"]);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let explained = server.get(&format!("/v1/decisions/{last}")).json();
+    let customer = customers.iter().rev().find(|customer| server.decide(customer)["placements"][0]["kept_from"] == json!(last));
+    assert!(customer.is_some(), "{explained}");
+    server.kill();
     let replay = Command::new(env!("CARGO_BIN_EXE_youhui")).args(["replay", "--store"]).arg(folder.path()).output().unwrap();
     let all: Value = serde_json::from_slice(&replay.stdout).unwrap();
-    assert_eq!((all["decisions"].as_u64(), all["equal"].as_u64()), (Some(242), Some(242)), "{all}");
+    assert!(all["decisions"].as_u64() >= Some(242) && all["decisions"] == all["equal"], "{all}");
 }
 
 #[test]
@@ -333,6 +340,81 @@ fn a_place_is_an_openfeature_flag() {
     assert_eq!((again.status, again.text.as_str()), (304, ""));
 }
 
+/// Offers with limits: of a budget that fits two baskets, once a customer.
+fn limited(folder: &Path) -> String {
+    let mut offers: Value = serde_json::from_slice(&std::fs::read(OFFERS).unwrap()).unwrap();
+    offers["offers"][0]["promotion"]["limits"] = json!({"budget": 2500, "per_customer": 1});
+    let file = folder.join("limited.json");
+    std::fs::write(&file, offers.to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+/// A checkout of six at 10.00: 10.00 off.
+fn checkout(server: &Server, key: &str, customer: &str, more: Value) -> Answer {
+    let basket = json!({"currency": "EUR", "lines": [{"line_id": "1", "product_id": "tea", "quantity": 6, "unit_price": 1000}]});
+    let mut body = json!({"promotion_id": "ten-off-fifty", "customer": {"user_id": customer}, "basket": basket});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    server.send("POST", "/v1/reservations", &[("idempotency-key", key)], body.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn limits_hold_and_a_call_that_is_repeated_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = limited(folder.path());
+    let more = ["--consent-default", "granted", "--offers", &file];
+    let server = Server::start(folder.path(), &more);
+    known(&server, 5);
+    let first = checkout(&server, "a", "customer-0", json!({}));
+    assert_eq!((first.status, first.json()["amount"].as_i64()), (201, Some(1000)), "{}", first.text);
+    assert_eq!(checkout(&server, "a", "customer-0", json!({})).json()["reservation_id"], first.json()["reservation_id"]);
+    let code = |answer: &Answer| (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned());
+    assert_eq!(code(&checkout(&server, "a", "customer-1", json!({}))), (422, "idempotency_key_reused".to_owned()));
+    assert_eq!(code(&checkout(&server, "b", "customer-0", json!({}))), (409, "limit_reached".to_owned()), "once a customer");
+    assert_eq!(code(&checkout(&server, "c", "stranger", json!({}))), (422, "invalid".to_owned()), "whose limit?");
+    let small = json!({"basket": {"currency": "EUR", "lines": [{"line_id": "1", "product_id": "tea", "quantity": 1, "unit_price": 1000}]}});
+    assert_eq!(code(&checkout(&server, "d", "customer-1", small)), (409, "not_earned".to_owned()));
+    let second = checkout(&server, "e", "customer-1", json!({}));
+    assert_eq!(second.status, 201);
+    // 5.00 are left: not enough for a promise of 10.00.
+    assert_ne!(checkout(&server, "f", "customer-2", json!({})).status, 201);
+    let id = |answer: &Answer| answer.json()["reservation_id"].as_str().unwrap().to_owned();
+    let settle = |server: &Server, id: &str, how: &str| server.post(&format!("/v1/reservations/{id}/{how}"), &json!({}));
+    assert_eq!(settle(&server, &id(&first), "commit").json()["state"], "committed");
+    // A crash in between: what was held and used is as it was.
+    server.kill();
+    let server = Server::start(folder.path(), &more);
+    assert_eq!(settle(&server, &id(&first), "commit").json()["state"], "committed", "again");
+    assert_eq!(code(&settle(&server, &id(&first), "release")), (409, "conflict".to_owned()));
+    assert_ne!(checkout(&server, "g", "customer-2", json!({})).status, 201);
+    assert_eq!(settle(&server, &id(&second), "release").json()["state"], "released");
+    assert_eq!(checkout(&server, "h", "customer-2", json!({})).status, 201, "there is room again");
+    assert_eq!(code(&settle(&server, "r_none", "commit")), (404, "not_found".to_owned()));
+    let no_key = server.post("/v1/reservations", &json!({}));
+    assert_eq!(code(&no_key), (400, "idempotency_key_missing".to_owned()));
+}
+
+#[test]
+fn a_minted_code_is_good_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--consent-default", "granted"]);
+    known(&server, 3);
+    let minted = server.post("/v1/codes", &json!({"promotion_id": "ten-off-fifty", "count": 3}));
+    assert_eq!(minted.status, 201);
+    let codes: Vec<String> = serde_json::from_value(minted.json()["codes"].clone()).unwrap();
+    let with = |key: &str, customer: &str, code: &str| checkout(&server, key, customer, json!({"code": code})).status;
+    // However it is typed.
+    assert_eq!(with("1", "customer-0", &codes[0].to_lowercase().replace('-', " ")), 201);
+    assert_eq!(with("2", "customer-1", &codes[0]), 409);
+    let mut typo = codes[1].clone();
+    let last = if typo.ends_with('7') { "8" } else { "7" };
+    typo.replace_range(typo.len() - 1.., last);
+    assert_eq!(with("3", "customer-1", &typo), 422, "a typo is told without looking it up");
+    assert_eq!(with("4", "customer-1", "0000-0000-0000-0000"), 422, "well formed, and never minted");
+    assert_eq!(with("5", "customer-1", &codes[1]), 201);
+    assert_eq!(server.post("/v1/codes", &json!({"promotion_id": "none", "count": 3})).status, 422);
+    assert_eq!(server.post("/v1/codes", &json!({"promotion_id": "ten-off-fifty", "count": 1_000_000})).status, 422);
+}
+
 /// Whoever sees the second promotion buys; nobody else does.
 #[test]
 fn what_came_of_decisions_is_learnt_and_survives_a_kill() {
@@ -374,6 +456,47 @@ fn what_came_of_decisions_is_learnt_and_survives_a_kill() {
     // Orders of 25.00 with a margin of 30 %: 7.50 to be found. In order: nothing, ten off, free shipping, second at half price.
     assert!((500.0..1000.0).contains(&means[2]) && means[1] < 300.0 && means[3] < 300.0, "{means:?}");
     assert_eq!(explained["replays"], true);
+}
+
+#[test]
+fn whoever_is_slow_or_hostile_keeps_nobody_from_being_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--consent-default", "granted"]);
+    let connect = || TcpStream::connect(&server.address).unwrap();
+    // Heads that never end, bodies that never come, bytes that are no HTTP, and connections that say nothing.
+    let mut slow: Vec<TcpStream> = (0..200).map(|_| connect()).collect();
+    for (number, stream) in slow.iter_mut().enumerate() {
+        let start: &[u8] = match number % 4 {
+            0 => b"POST /v1/batch HTTP/1.1\r\nhost: shop\r\nx-slow: ",
+            1 => b"POST /v1/batch HTTP/1.1\r\nhost: shop\r\ncontent-length: 1000000\r\n\r\n{",
+            2 => b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+            _ => b"",
+        };
+        stream.write_all(start).ok();
+    }
+    // A gzip of much more than is read: a thousand bytes become a megabyte, ten thousand of them ten thousand.
+    let bomb = {
+        let script = "import gzip,sys; sys.stdout.buffer.write(gzip.compress(b'[' * (200 << 20), 9))";
+        let output = Command::new("python3").args(["-c", script]).output().unwrap();
+        assert!(output.status.success() && output.stdout.len() < 1 << 20, "a bomb");
+        output.stdout
+    };
+    let answer = server.send("POST", "/v1/batch", &[("content-encoding", "gzip")], &bomb).unwrap();
+    assert_eq!(answer.status, 413, "{}", answer.text);
+    // What a database, a shell or a browser would obey is text like any other.
+    for name in ["'; DROP TABLE event_batch; --", "$(rm -rf /)", "<script>alert(1)</script>", "\u{202e}\u{0}", "优惠"] {
+        let event = json!({"type": "track", "event": "Product Viewed", "messageId": format!("m-{name}"), "userId": name,
+            "properties": {"product_id": name, "price": 1}});
+        assert_eq!(server.post("/v1/batch", &json!({"batch": [event]})).json()["accepted"], 1, "{name}");
+        let ask = json!({"customer": {"user_id": name}, "placements": [name], "channel": name});
+        assert_eq!(server.post("/v1/decisions", &ask).status, 200, "{name}");
+    }
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(server.send("POST", "/v1/decisions", &[], deep.as_bytes()).unwrap().status, 400);
+    let many = json!({"placements": vec!["home"; 33]});
+    assert_eq!(server.post("/v1/decisions", &many).status, 422);
+    assert_eq!(server.get("/health").status, 200);
+    assert!(server.stop(), "a polite end, whatever is still open");
 }
 
 #[test]

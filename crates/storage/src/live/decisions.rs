@@ -118,8 +118,17 @@ impl Live {
     /// # Errors
     /// Where the database fails.
     pub async fn decisions_after(&self, seq: i64) -> Result<Vec<(i64, Vec<Vec<u8>>)>, LiveError> {
+        self.decisions_since([0; 16], seq).await
+    }
+
+    /// The same, of batches that reach as far as this identifier, whose first bytes are a time.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn decisions_since(&self, id: [u8; 16], seq: i64) -> Result<Vec<(i64, Vec<Vec<u8>>)>, LiveError> {
         let batches: Vec<(i64, Vec<u8>)> = on!(&self.pool, db => {
-            sqlx::query_as("SELECT seq, payload FROM decision_batch WHERE seq > $1 ORDER BY seq LIMIT 100").bind(seq).fetch_all(db).await?
+            sqlx::query_as("SELECT seq, payload FROM decision_batch WHERE seq > $1 AND last_id >= $2 ORDER BY seq LIMIT 100")
+                .bind(seq).bind(id.as_slice()).fetch_all(db).await?
         });
         Ok(batches.into_iter().map(|(seq, payload)| (seq, records(&payload).map(<[u8]>::to_vec).collect())).collect())
     }

@@ -121,6 +121,15 @@ impl Customers {
         standing.push(Standing { placement: placement.into(), kept, until });
     }
 
+    /// A decision of before the start that stands until then, unless another does by now.
+    pub(crate) fn stand_again(&self, subject: SubjectId, placement: &str, kept: Kept, until: Micros, now: Micros) {
+        let mut shard = self.shard(subject).write().unwrap_or_else(PoisonError::into_inner);
+        let standing = shard.standing.entry(subject).or_default();
+        if until > now && !standing.iter().any(|one| one.until > now && *one.placement == *placement) {
+            standing.push(Standing { placement: placement.into(), kept, until });
+        }
+    }
+
     /// How often a profile was read.
     pub(crate) fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use youhui_commerce::Micros;
-use youhui_decision::{Belief, Drift, Learner, Outcome, Posterior, Snapshot, Way, decide};
+use youhui_decision::{Belief, DecisionId, Drift, Kept, Learner, Outcome, Posterior, Snapshot, Way, decide};
 use youhui_profile::live::CONTEXT_WIDTH;
 use youhui_storage::{Live as Database, LiveError};
 
@@ -160,6 +160,42 @@ impl Learnt {
             console.say(&format!("drift: customers bring {way} with {what} than they used to"));
         }
         self.learner.see(outcome).is_ok()
+    }
+}
+
+/// Has decisions stand again that stood before the server was started.
+pub(super) async fn stand_again(shop: &Shop) -> Result<(), LiveError> {
+    let window = shop.live.load().offered.window;
+    let start = now();
+    let (since, mut after, mut snapshots) = (DecisionId::new(start - window, [0; 16]), 0, BTreeMap::<u64, Snapshot>::new());
+    loop {
+        let batches = shop.database.decisions_since(since.0, after).await?;
+        let Some((last, _)) = batches.last() else { return Ok(()) };
+        after = *last;
+        for record in batches.iter().flat_map(|(_, records)| records).filter_map(|bytes| postcard::from_bytes::<Record>(bytes).ok()) {
+            let version = record.facts.snapshot;
+            if let std::collections::btree_map::Entry::Vacant(missing) = snapshots.entry(version) {
+                missing.insert(snapshot_of(&shop.database, version).await?);
+            }
+            again(shop, &snapshots[&version], &record, window);
+        }
+    }
+}
+
+fn again(shop: &Shop, snapshot: &Snapshot, record: &Record, window: Micros) {
+    let Some(subject) = record.facts.subject() else { return };
+    // Offers have numbers of their own in each snapshot.
+    let live = shop.live.load();
+    for filled in decide(snapshot, &record.facts).places.iter().filter(|filled| filled.begins()) {
+        let id = filled.offer.and_then(|number| snapshot.offers.get(number as usize)).map(|offer| offer.promotion_id.as_str());
+        let offer = id.map(|id| live.snapshot.find(id).and_then(|number| u32::try_from(number).ok()));
+        // What is not offered any more stands no longer.
+        if let Some(None) = offer {
+            continue;
+        }
+        let kept = Kept { decision: record.facts.decision, offer: offer.flatten(), propensity: filled.propensity };
+        let time = record.facts.time;
+        shop.customers.stand_again(shop.by_name(subject), &filled.placement, kept, time + window, now());
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod collect;
+mod connections;
 mod customers;
 mod decisions;
 mod learn;
@@ -109,7 +110,7 @@ impl Server {
     ) -> Result<(), CliError> {
         let Self { shop, events, decisions, learning, console } = self;
         let tasks = [tokio::spawn(watch_limits(Arc::clone(&shop))), tokio::spawn(learn(Arc::clone(&shop), learning, console))];
-        let served = axum::serve(listener, router(Arc::clone(&shop))).with_graceful_shutdown(stop).await;
+        connections::serve(listener, router(Arc::clone(&shop)), stop, PATIENCE).await;
         for task in tasks {
             task.abort();
             task.await.ok();
@@ -124,7 +125,7 @@ impl Server {
         if ended.await.is_err() {
             return Err(CliError::usage("the logs could not be closed in ten seconds: what was acknowledged is on disk all the same"));
         }
-        served.map_err(|error| CliError::usage(format!("the server stopped: {error}")))
+        Ok(())
     }
 }
 
@@ -181,6 +182,9 @@ async fn learn(shop: Arc<Shop>, mut learning: Learning, console: Console) {
     let window = Duration::from_micros(u64::try_from(shop.live.load().offered.window).unwrap_or(0));
     let mut tick = tokio::time::interval((window / 1000).clamp(Duration::from_secs(1), Duration::from_secs(1800)));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    if let Err(error) = learn::stand_again(&shop).await {
+        console.say(&format!("decisions of before the start don't stand: {error}"));
+    }
     loop {
         tick.tick().await;
         match learning.update(&shop, console).await {

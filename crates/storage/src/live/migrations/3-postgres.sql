@@ -1,1 +1,0 @@
-CREATE TABLE learner (id BIGINT PRIMARY KEY, through BIGINT NOT NULL, document BYTEA NOT NULL);

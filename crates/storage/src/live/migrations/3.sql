@@ -1,0 +1,1 @@
+CREATE TABLE learner (id BIGINT PRIMARY KEY, through BIGINT NOT NULL, document BYTES NOT NULL);
