@@ -231,6 +231,13 @@ fn whoever_objects_sees_what_everybody_sees_and_no_profile_is_read() {
         "context": {"consent": {"categoryPreferences": {"personalisation": false}}}});
     assert_eq!(server.post("/v1/identify", &consent).json()["accepted"], 1);
     assert_eq!(server.decide(other)["placements"][0]["mode"], "twin");
+    // And after a crash.
+    server.kill();
+    let server = Server::start(folder.path(), &["--consent-default", "granted"]);
+    for customer in [personal, other] {
+        assert_eq!(server.decide(customer)["placements"][0]["mode"], "twin");
+    }
+    assert_eq!(server.metric("youhui_profile_reads"), 0);
 }
 
 #[test]

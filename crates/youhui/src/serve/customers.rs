@@ -98,6 +98,11 @@ impl Customers {
         self.consent.write().unwrap_or_else(PoisonError::into_inner).record(subject, Purpose::Personalisation, status);
     }
 
+    /// Whether the customer may be known.
+    pub(crate) fn permits(&self, subject: SubjectId) -> bool {
+        self.consent.read().unwrap_or_else(PoisonError::into_inner).status(subject, Purpose::Personalisation) == Status::Granted
+    }
+
     /// What a decision may use of a customer. Without consent no profile is read.
     pub(crate) fn view(&self, subject: SubjectId, now: Micros) -> Result<youhui_privacy::PermittedProfile<View>, Unknown> {
         let permit = {

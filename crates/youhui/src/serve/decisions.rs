@@ -92,6 +92,9 @@ pub(super) async fn ask(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(
     let basket = ask.basket.as_ref().map(read_ask_basket).transpose()?;
     let external = ask.customer.as_ref().and_then(external_id);
     let opts_out = signal::opts_out(&headers);
+    if opts_out {
+        shop.object(external.as_deref(), now()).await?;
+    }
     let live = shop.live.load();
     let asked = Asked { external, opts_out, channel: ask.channel, placements: ask.placements, time: now() };
     let (facts, decision) = make(&shop, &live, asked);
@@ -128,9 +131,6 @@ pub(super) struct Asked {
 pub(super) fn make(shop: &Shop, live: &Live, asked: Asked) -> (Facts, Decision) {
     let Asked { external, opts_out, channel, placements, time } = asked;
     let subject = external.as_deref().and_then(|external| shop.find(external));
-    if let (true, Some(subject)) = (opts_out, subject) {
-        shop.customers.record_consent(subject, false);
-    }
     let places = placements.into_iter().map(|placement| place(live, placement, &channel, time)).collect();
     let request = Request { decision: DecisionId::new(time, random()), time, channel, snapshot: live.snapshot.version, places };
     let profile = match subject {

@@ -132,7 +132,12 @@ impl Learnt {
     fn outcomes(&self, shop: &Shop, record: &Record, snapshot: &Snapshot, window: Micros) -> Vec<Outcome> {
         let facts = &record.facts;
         let (Some(subject), Some(context)) = (facts.subject(), facts.context()) else { return vec![] };
-        let profit = shop.customers.earned(shop.by_name(subject), facts.time, facts.time + window);
+        let subject = shop.by_name(subject);
+        // Of who has objected meanwhile nothing is learnt any more.
+        if !shop.customers.permits(subject) {
+            return vec![];
+        }
+        let profit = shop.customers.earned(subject, facts.time, facts.time + window);
         let decision = decide(snapshot, facts);
         let begun = decision.places.iter().zip(&facts.places).filter(|(filled, _)| filled.begins());
         let outcome = |(filled, place): (&youhui_decision::Filled, &youhui_decision::Place)| {

@@ -38,7 +38,7 @@ pub(super) async fn one(
         Ok(context) => context,
         Err((code, details)) => return Ok(wrong(code, &details)),
     };
-    let flags = evaluate(&shop, &live, &headers, context, vec![key.clone()]);
+    let flags = evaluate(&shop, &live, &headers, context, vec![key.clone()]).await?;
     Ok(axum::Json(flags.into_iter().next().unwrap_or_default()).into_response())
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn all(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(
         }
     };
     let live = shop.live.load();
-    let flags = evaluate(&shop, &live, &headers, context, live.offered.placements.clone());
+    let flags = evaluate(&shop, &live, &headers, context, live.offered.placements.clone()).await?;
     let body = json!({"flags": flags}).to_string();
     let tag = format!("\"{}\"", &blake3::hash(body.as_bytes()).to_hex()[..32]);
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -87,15 +87,25 @@ fn context(body: &[u8]) -> Result<Evaluation, (&'static str, String)> {
     Ok(Evaluation { external, channel })
 }
 
-fn evaluate(shop: &Shop, live: &Live, headers: &HeaderMap, context: Evaluation, placements: Vec<String>) -> Vec<Value> {
+async fn evaluate(
+    shop: &Shop,
+    live: &Live,
+    headers: &HeaderMap,
+    context: Evaluation,
+    placements: Vec<String>,
+) -> Result<Vec<Value>, Problem> {
     if placements.is_empty() {
-        return vec![];
+        return Ok(vec![]);
     }
     let start = Instant::now();
     let Evaluation { external, channel } = context;
-    let (facts, decision) = make(shop, live, Asked { external, opts_out: signal::opts_out(headers), channel, placements, time: now() });
+    let opts_out = signal::opts_out(headers);
+    if opts_out {
+        shop.object(external.as_deref(), now()).await?;
+    }
+    let (facts, decision) = make(shop, live, Asked { external, opts_out, channel, placements, time: now() });
     finish(shop, &facts, &decision, start);
-    decision.places.iter().map(|filled| flag(live, filled, &decision.decision.to_string())).collect()
+    Ok(decision.places.iter().map(|filled| flag(live, filled, &decision.decision.to_string())).collect())
 }
 
 fn flag(live: &Live, filled: &Filled, decision: &str) -> Value {

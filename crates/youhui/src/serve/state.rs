@@ -211,6 +211,19 @@ impl Shop {
         Ok(())
     }
 
+    /// Whoever sends an opt-out signal and is known has objected, on every device and for good. Only the first time is there
+    /// anything to write down.
+    pub(super) async fn object(&self, external: Option<&str>, now: Micros) -> Result<(), LiveError> {
+        let Some(subject) = external.and_then(|external| self.find(external)) else { return Ok(()) };
+        if !self.customers.permits(subject) {
+            return Ok(());
+        }
+        // In effect at once, whatever becomes of the log.
+        self.customers.record_consent(subject, false);
+        let message = MessageId(u128::from_le_bytes(random()));
+        self.keep(vec![Entry::Consent { message, subject, time: now, granted: false }], vec![], now).await
+    }
+
     /// Has an entry count, for whoever the customer is by now.
     pub(super) fn apply(&self, entry: &Entry) {
         match entry {
