@@ -3,6 +3,7 @@
 //! A raw customer identifier exists only inside [`identity`] (invariant 2); code that needs a
 //! profile takes a [`PermittedProfile`], which only [`consent`] makes (invariant 5).
 
+pub mod audit;
 pub mod consent;
 pub mod identity;
 

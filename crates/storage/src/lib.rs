@@ -31,5 +31,5 @@ pub use mapping::Mapping;
 pub use parquet_io::{write_atomic, write_parquet};
 pub use quarantine::{BadRow, Rule};
 pub use source::rows_hint;
-pub use store::{Store, shop_keys};
+pub use store::{Store, audit_key, keep_audit_head, shop_keys};
 pub use table::{Column, MISSING, Table, TableWriter, Values, columns_of, read_table, read_table_as, write_table};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use youhui_commerce::Draw;
 use youhui_commerce::schema::Table;
+use youhui_privacy::audit::Head;
 use youhui_privacy::{IdentityKeys, IdentityRow};
 
 use crate::error::StoreError;
@@ -110,6 +111,44 @@ fn fill(bytes: &mut [u8; 16]) {
 pub fn shop_keys(root: &Path) -> Result<IdentityKeys, StoreError> {
     std::fs::create_dir_all(root).map_err(StoreError::io(root))?;
     keys(root, &mut Chance::System, true, true)
+}
+
+#[derive(Serialize, Deserialize)]
+struct AuditFile {
+    key: String,
+    number: u64,
+    hash: String,
+}
+
+/// The key of a shop's audit log and where the log ends: apart from its rows. Made, where there is none.
+///
+/// # Errors
+/// Where the folder can't be written or the file can't be read.
+pub fn audit_key(root: &Path) -> Result<([u8; 32], Head), StoreError> {
+    let path = root.join("keys").join("audit.json");
+    if !path.exists() {
+        let (key, head) = (Chance::System.bytes32(), Head { number: 0, hash: [0; 32] });
+        keep_audit_head(root, key, head)?;
+        return Ok((key, head));
+    }
+    let text = std::fs::read_to_string(&path).map_err(StoreError::io(&path))?;
+    let damaged = || StoreError::format(&path, "the file of the audit log's key is damaged: restore it from a backup");
+    let file: AuditFile = serde_json::from_str(&text).map_err(|_| damaged())?;
+    let bytes = |text: &str| blake3::Hash::from_hex(text).map(|hash| *hash.as_bytes()).map_err(|_| damaged());
+    Ok((bytes(&file.key)?, Head { number: file.number, hash: bytes(&file.hash)? }))
+}
+
+/// Keeps where the audit log ends.
+///
+/// # Errors
+/// Where the folder can't be written.
+pub fn keep_audit_head(root: &Path, key: [u8; 32], head: Head) -> Result<(), StoreError> {
+    let folder = root.join("keys");
+    std::fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
+    owner_only(&folder)?;
+    let hex = |bytes: [u8; 32]| blake3::Hash::from_bytes(bytes).to_hex().to_string();
+    let file = AuditFile { key: hex(key), number: head.number, hash: hex(head.hash) };
+    write_atomic(&folder.join("audit.json"), serde_json::to_string_pretty(&file).unwrap_or_default().as_bytes())
 }
 
 #[derive(Serialize, Deserialize)]

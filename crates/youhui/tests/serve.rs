@@ -422,6 +422,43 @@ fn a_minted_code_is_good_once() {
     assert_eq!(server.post("/v1/codes", &json!({"promotion_id": "ten-off-fifty", "count": 1_000_000})).status, 422);
 }
 
+#[test]
+fn what_was_done_to_the_audit_log_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let server = Server::start(folder.path(), &[]);
+        assert_eq!(server.post("/v1/codes", &json!({"promotion_id": "free-shipping", "count": 2})).status, 201);
+        assert!(server.stop());
+    }
+    let audit = |what: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_youhui")).args(["audit", what, "--store"]).arg(folder.path()).output().unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    assert_eq!(audit("verify").1.trim(), r#"{"rows":4,"whole":true}"#);
+    let (_, list, _) = audit("list");
+    let actions: Vec<String> =
+        list.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["action"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(actions, ["offers.serve", "codes.mint", "offers.serve", "codes.mint"]);
+    let forge = |statement: &str| {
+        let script = "import sqlite3,sys; db=sqlite3.connect(sys.argv[1]); db.execute(sys.argv[2]); db.commit()";
+        let done = Command::new("python3").args(["-c", script]).arg(folder.path().join("live.db")).arg(statement).status().unwrap();
+        assert!(done.success());
+    };
+    forge("DELETE FROM audit WHERE number = 4");
+    let (code, _, why) = audit("verify");
+    assert!(code == 1 && why.contains("rows were cut off"), "{code} {why}");
+    forge("UPDATE audit SET content = replace(content, CAST('2 codes' AS BLOB), CAST('9 codes' AS BLOB)) WHERE number = 2");
+    let (code, _, why) = audit("verify");
+    assert!(code == 1 && why.contains("row 2"), "{code} {why}");
+    forge("DELETE FROM audit WHERE number = 2");
+    let (code, _, why) = audit("verify");
+    assert!(code == 1 && why.contains("row 2 is missing"), "{code} {why}");
+}
+
 /// Whoever sees the second promotion buys; nobody else does.
 #[test]
 fn what_came_of_decisions_is_learnt_and_survives_a_kill() {

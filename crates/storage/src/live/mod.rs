@@ -4,6 +4,7 @@
 //! migrations. What has to be durable is written by one task each ([`EventLog`], [`DecisionLog`]), which puts everything that
 //! waits into one transaction: a disk syncs a thousand times a second whatever is written each time.
 
+mod audit;
 mod decisions;
 mod events;
 mod limits;
@@ -79,8 +80,12 @@ pub struct Live {
 
 /// Migrations, written once: `BYTES` and `COUNTED` stand for what the two call differently, and a line that begins with
 /// `--postgres` is for PostgreSQL only.
-const MIGRATIONS: [(i64, &str); 3] =
-    [(1, include_str!("migrations/1.sql")), (2, include_str!("migrations/2.sql")), (3, include_str!("migrations/3.sql"))];
+const MIGRATIONS: [(i64, &str); 4] = [
+    (1, include_str!("migrations/1.sql")),
+    (2, include_str!("migrations/2.sql")),
+    (3, include_str!("migrations/3.sql")),
+    (4, include_str!("migrations/4.sql")),
+];
 
 impl Live {
     /// Opens `sqlite:PATH` (made where it is missing) or `postgres://…`, and brings its tables up to date.

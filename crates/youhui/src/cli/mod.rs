@@ -1,6 +1,7 @@
 //! The command line: arguments in, data on stdout, messages on stderr, one exit code.
 
 pub(crate) mod allocate;
+pub(crate) mod audit;
 pub(crate) mod dataset;
 pub(crate) mod demo;
 pub(crate) mod design;

@@ -11,7 +11,7 @@ use youhui_storage::{Live as Database, LiveError, Store};
 
 use super::{CliError, Console};
 use crate::serve::offers::{Live, read};
-use crate::serve::{Keys, Server, Start, database_of};
+use crate::serve::{Audit, Keys, Server, Start, database_of};
 
 /// Serve a shop: take its events (Segment's wire), decide what each customer sees (`/v1/decisions`, OFREP), learn from neither
 /// what a person did not allow.
@@ -77,7 +77,11 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     let live = offers_of(args, next_version(&database).await?)?;
     let keys = Keys { write: args.write_keys.clone(), secret: args.secret_keys.clone() };
     let ShopFolder { identity_keys, identities, consent, tables } = shop;
-    let start = Start { live, database, identity_keys, identities, consent, keys };
+    let audit = Audit::open(&args.store, database.clone())?;
+    let offers = std::fs::read(&args.offers).map(|bytes| blake3::hash(&bytes).to_hex().to_string()).unwrap_or_default();
+    let campaign = live.snapshot.offers.first().map(|offer| offer.campaign_id.clone()).unwrap_or_default();
+    audit.record("command line", "offers.serve", &campaign, format!("offers file with BLAKE3 {offers}")).await?;
+    let start = Start { live, database, identity_keys, identities, consent, keys, audit };
     let imported = |customers: &crate::serve::Customers| {
         for table in &tables {
             for customer in table.customers() {

@@ -4,6 +4,7 @@
 //! may be) → `decisions` and `ofrep` (what to show) → the log of decisions, from which each can be made again.
 
 mod access;
+mod audit;
 mod collect;
 mod connections;
 mod customers;
@@ -40,6 +41,7 @@ use offers::Live;
 use problem::{Code, Problem};
 use state::Shop;
 
+pub(crate) use audit::Audit;
 pub(crate) use customers::Customers;
 pub(crate) use decisions::{Explained, Record, find, snapshot_of};
 pub(crate) use state::Keys;
@@ -57,6 +59,7 @@ pub(crate) struct Start {
     pub(crate) identities: Vec<IdentityRow>,
     pub(crate) consent: ConsentLedger,
     pub(crate) keys: Keys,
+    pub(crate) audit: Audit,
 }
 
 /// Everything that answers, and what has to end after it.
@@ -71,7 +74,7 @@ pub(crate) struct Server {
 impl Server {
     /// Reads what was left and gets ready.
     pub(crate) async fn start(start: Start, imported: impl FnOnce(&Customers), console: Console) -> Result<Self, CliError> {
-        let Start { mut live, database, identity_keys, mut identities, consent, keys } = start;
+        let Start { mut live, database, identity_keys, mut identities, consent, keys, audit } = start;
         // The longest part of a start: it goes on while the log of events is read.
         let own = database.clone();
         let known = tokio::spawn(async move { own.identities().await });
@@ -95,6 +98,7 @@ impl Server {
         imported(&customers);
         let mut shop = Shop::new(live, message_key, customers, database, event_log, decision_log, keys);
         shop.metrics.lost = lost;
+        shop.audit = Some(audit);
         let entries = shop.recover().await?;
         identities.extend(known.await.map_err(|error| CliError::usage(error.to_string()))??);
         shop.know(IdentityVault::new(identity_keys, identities).map_err(|error| CliError::usage(error.to_string()))?);

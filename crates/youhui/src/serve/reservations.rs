@@ -321,5 +321,9 @@ pub(super) async fn codes(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bod
     let limits: Vec<Part> = codes.iter().map(|code| Part { name: code_name(&ready.promotion, code), amount: 1 }).collect();
     shop.database.add_limits(&limits).await?;
     let name: &Name = &ready.promotion.promotion_id;
+    if let Some(audit) = &shop.audit {
+        let written = audit.record("secret key", "codes.mint", name, format!("{} codes", codes.len())).await;
+        written.map_err(|error| Problem::new(Code::StoreFailed, error.message))?;
+    }
     Ok((StatusCode::CREATED, axum::Json(serde_json::json!({"promotion_id": name, "codes": codes}))).into_response())
 }

@@ -122,6 +122,7 @@ pub(super) struct Shop {
     pub(super) decisions: DecisionLog,
     pub(super) keys: Keys,
     pub(super) metrics: super::metrics::Metrics,
+    pub(super) audit: Option<super::Audit>,
 }
 
 impl Shop {
@@ -148,6 +149,7 @@ impl Shop {
             decisions,
             keys,
             metrics: super::metrics::Metrics::default(),
+            audit: None,
         }
     }
 

@@ -1,0 +1,1 @@
+CREATE TABLE audit (number BIGINT PRIMARY KEY, content BYTES NOT NULL);

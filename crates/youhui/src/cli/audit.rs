@@ -1,0 +1,74 @@
+//! `youhui audit`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+use serde_json::json;
+use youhui_privacy::audit::{Broken, Chain, Row};
+use youhui_storage::{Live as Database, audit_key};
+
+use super::{CliError, Console};
+use crate::serve::database_of;
+
+/// The log of what was changed: print it, or check that nobody has changed the log.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// The shop's folder.
+    #[arg(long, value_name = "DIR", default_value = "youhui-shop", global = true)]
+    store: PathBuf,
+    /// `postgres://…`, or `sqlite:PATH`; a file in the shop's folder if absent.
+    #[arg(long, value_name = "URL", env = "YOUHUI_DATABASE", hide_env_values = true, global = true)]
+    database: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum What {
+    /// Check every row against the one before, and the end against what is kept apart; names the first row that is wrong.
+    Verify,
+    /// Print every row as a line of JSON.
+    List,
+}
+
+pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
+    if !args.store.join("keys").join("audit.json").exists() {
+        return Err(CliError::usage(format!("--store {}: there is no key of an audit log here: no server has run", args.store.display())));
+    }
+    super::serve::runtime()?.block_on(read(args, console))
+}
+
+async fn read(args: &Args, console: Console) -> Result<(), CliError> {
+    let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
+    let (key, head) = audit_key(&args.store)?;
+    let (mut chain, mut after) = (Chain::new(key), 0);
+    loop {
+        let rows = database.audit_after(after).await?;
+        let Some((last, _)) = rows.last() else { break };
+        after = *last;
+        for (number, content) in &rows {
+            let number = u64::try_from(*number).unwrap_or(0);
+            // A row under another number than its own is out of place as well.
+            let row = postcard::from_bytes::<Row>(content).ok().filter(|row| row.number == number);
+            match (args.what, row) {
+                (What::List, Some(row)) => console.print(&serde_json::to_string(&row.change).unwrap_or_default())?,
+                (What::List, None) => console.say(&format!("row {number} can't be read")),
+                (What::Verify, Some(row)) => chain.follow(&row).map_err(|broken| negative(&broken))?,
+                (What::Verify, None) => return Err(negative(&Broken::Row(number))),
+            }
+        }
+    }
+    if let What::List = args.what {
+        return Ok(());
+    }
+    let found = chain.head().number;
+    if head.number > found {
+        return Err(negative(&Broken::End { expected: head.number, found }));
+    }
+    console.print(&json!({"rows": found, "whole": true}).to_string())
+}
+
+/// Checked, and the answer is no.
+fn negative(broken: &Broken) -> CliError {
+    CliError { code: 1, message: broken.to_string() }
+}
