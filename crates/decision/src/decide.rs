@@ -173,3 +173,107 @@ fn explore(snapshot: &Snapshot, view: &View, place: &Place, candidates: &[Candid
         ..certain(place, chosen.checked_sub(1).map(|number| candidates[number].offer), Reason::Best)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use youhui_commerce::SubjectId;
+    use youhui_privacy::{ConsentLedger, PermittedProfile, Purpose, Status};
+
+    use super::*;
+    use crate::facts::Request;
+    use crate::policy::{Exploration, Policy};
+    use crate::posterior::Belief;
+    use crate::snapshot::Offer;
+
+    /// Offers that bring 100, 50 and −10, known well, of which the second is for everybody.
+    fn snapshot(holdout_share: f64) -> Snapshot {
+        let offer = |name: &str, predicted: f64| Offer {
+            promotion_id: name.to_owned(),
+            campaign_id: "c".to_owned(),
+            campaign_version: 1,
+            placements: vec![],
+            channels: vec![],
+            twin: name == "b",
+            predicted,
+            belief: Belief::prior(1, 1.0),
+        };
+        Snapshot {
+            version: 1,
+            width: 1,
+            holdout_share,
+            salt: 1,
+            exploration: Exploration { policy: Policy::Greedy, floor: 0.0 },
+            offers: vec![offer("a", 100.0), offer("b", 50.0), offer("c", -10.0)],
+        }
+    }
+
+    fn request(candidates: &[Candidate], places: &[&str]) -> Request {
+        let place = |name: &&str| Place { placement: (*name).to_owned(), candidates: candidates.to_vec() };
+        let places = places.iter().map(place).collect();
+        Request { decision: DecisionId::new(0, [3; 16]), time: 0, channel: "web".to_owned(), snapshot: 1, places }
+    }
+
+    fn profile(view: View) -> PermittedProfile<View> {
+        ConsentLedger::new(Status::Granted, "test").permit(SubjectId::from_bytes([9; 16]), Purpose::Personalisation, view).unwrap()
+    }
+
+    fn view() -> View {
+        View { context: vec![1.0], kept: vec![] }
+    }
+
+    fn candidate(offer: u32) -> Candidate {
+        Candidate { offer, predicted: None, budget_price: 0.0 }
+    }
+
+    fn offers(decision: &Decision) -> Vec<Option<u32>> {
+        decision.places.iter().map(|filled| filled.offer).collect()
+    }
+
+    #[test]
+    fn the_best_one_comes_first_none_twice_and_nothing_beats_a_loss() {
+        let all = [0, 1, 2].map(candidate);
+        let facts = Facts::personal(request(&all, &["1", "2", "3"]), profile(view()));
+        assert_eq!(offers(&decide(&snapshot(0.0), &facts)), [Some(0), Some(1), None]);
+    }
+
+    #[test]
+    fn a_customers_own_prediction_and_the_price_of_budgets_count() {
+        let own = [candidate(0), Candidate { predicted: Some(200.0), ..candidate(1) }];
+        let facts = Facts::personal(request(&own, &["1"]), profile(view()));
+        assert_eq!(offers(&decide(&snapshot(0.0), &facts)), [Some(1)]);
+        let dear = [Candidate { budget_price: 60.0, ..candidate(0) }, candidate(1)];
+        let facts = Facts::personal(request(&dear, &["1"]), profile(view()));
+        assert_eq!(offers(&decide(&snapshot(0.0), &facts)), [Some(1)]);
+    }
+
+    #[test]
+    fn who_is_not_known_sees_the_twin_and_who_is_held_out_nothing() {
+        let all = [0, 1, 2].map(candidate);
+        for (why, mode) in [(Unknown::Objection, Mode::Twin), (Unknown::NoProfile, Mode::Fallback)] {
+            let decision = decide(&snapshot(0.0), &Facts::of_nobody(request(&all, &["1"]), why));
+            assert_eq!((offers(&decision), decision.places[0].mode), (vec![Some(1)], mode));
+            assert!(!decision.places[0].begins());
+        }
+        let decision = decide(&snapshot(1.0), &Facts::personal(request(&all, &["1"]), profile(view())));
+        assert_eq!((offers(&decision), decision.places[0].mode), (vec![None], Mode::Holdout));
+        // A profile of another width is of another program: nothing of it is used.
+        let wide = View { context: vec![1.0, 2.0], kept: vec![] };
+        let decision = decide(&snapshot(0.0), &Facts::personal(request(&all, &["1"]), profile(wide)));
+        assert_eq!(decision.places[0].mode, Mode::Fallback);
+    }
+
+    #[test]
+    fn what_was_shown_stands_while_it_can_be_shown() {
+        let kept = Kept { decision: DecisionId::new(0, [1; 16]), offer: Some(2), propensity: 0.25 };
+        let view = View { kept: vec![("1".to_owned(), kept)], ..view() };
+        let all = [0, 1, 2].map(candidate);
+        let decision = decide(&snapshot(0.0), &Facts::personal(request(&all, &["1"]), profile(view.clone())));
+        assert_eq!((offers(&decision), decision.places[0].propensity), (vec![Some(2)], 0.25));
+        assert!(!decision.places[0].begins());
+        let decision = decide(&snapshot(0.0), &Facts::personal(request(&all[..2], &["1"]), profile(view)));
+        assert_eq!(offers(&decision), [Some(0)], "it ran out");
+        // An offer that no snapshot has is no candidate.
+        let decision = decide(&snapshot(0.0), &Facts::personal(request(&[candidate(7)], &["1"]), profile(self::view())));
+        assert_eq!(decision.places[0].reason, Reason::NoCandidate);
+    }
+}

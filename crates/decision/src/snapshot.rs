@@ -23,8 +23,6 @@ pub struct Offer {
     pub twin: bool,
     /// The response model's prediction for customers of whom it has none, in minor units of profit.
     pub predicted: f64,
-    /// What it costs when it is taken up, in minor units: what budgets are paced by.
-    pub cost: f64,
     /// What was learnt of it.
     pub belief: Belief,
 }

@@ -373,7 +373,7 @@ fn limits_hold_and_a_call_that_is_repeated_counts_once() {
     known(&server, 5);
     let first = checkout(&server, "a", "customer-0", json!({}));
     assert_eq!((first.status, first.json()["amount"].as_i64()), (201, Some(1000)), "{}", first.text);
-    assert_eq!(checkout(&server, "a", "customer-0", json!({})).json()["reservation_id"], first.json()["reservation_id"]);
+    assert_eq!(checkout(&server, "a", "customer-0", json!({})).text, first.text, "the same answer");
     let code = |answer: &Answer| (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned());
     assert_eq!(code(&checkout(&server, "a", "customer-1", json!({}))), (422, "idempotency_key_reused".to_owned()));
     assert_eq!(code(&checkout(&server, "b", "customer-0", json!({}))), (409, "limit_reached".to_owned()), "once a customer");

@@ -63,9 +63,30 @@ impl State {
     }
 }
 
+/// What is to be held.
+#[derive(Debug, Clone, Copy)]
+pub struct Hold<'a> {
+    /// Tells two requests of one name apart.
+    pub request: &'a [u8],
+    /// What it is worth to the customer, to be told again whenever it is asked for.
+    pub amount: i64,
+    /// Of which limits how much.
+    pub parts: &'a [Part],
+    /// Limits that are made where they are missing.
+    pub fresh: &'a [Part],
+    /// Now.
+    pub now: Micros,
+    /// When it is given back by itself.
+    pub expires: Micros,
+}
+
 /// What was reserved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
+    /// The request that it was made by.
+    pub request: Vec<u8>,
+    /// What it is worth to the customer.
+    pub amount: i64,
     /// Where it stands.
     pub state: State,
     /// When it is given back by itself.
@@ -135,16 +156,16 @@ impl Live {
     /// # Errors
     /// Where the database fails.
     pub async fn reservation(&self, id: &str) -> Result<Option<Reservation>, LiveError> {
-        let row: Option<(i64, i64)> = on!(&self.pool, db => {
-            sqlx::query_as("SELECT state, expires FROM reservation WHERE id = $1").bind(id).fetch_optional(db).await?
+        let row: Option<(Vec<u8>, i64, i64, i64)> = on!(&self.pool, db => {
+            sqlx::query_as("SELECT request, amount, state, expires FROM reservation WHERE id = $1").bind(id).fetch_optional(db).await?
         });
-        let Some((state, expires)) = row else { return Ok(None) };
+        let Some((request, amount, state, expires)) = row else { return Ok(None) };
         let state = State::of(state);
         let rows: Vec<(String, i64, i64)> = on!(&self.pool, db => {
             sqlx::query_as("SELECT name, amount, committed FROM reserved_part WHERE reservation = $1 ORDER BY name").bind(id).fetch_all(db).await?
         });
         let part = |(name, amount, committed)| Part { name, amount: if state == State::Committed { committed } else { amount } };
-        Ok(Some(Reservation { state, expires, parts: rows.into_iter().map(part).collect() }))
+        Ok(Some(Reservation { request, amount, state, expires, parts: rows.into_iter().map(part).collect() }))
     }
 
     /// What is used of a limit.
@@ -158,20 +179,12 @@ impl Live {
         Ok(row.map(|(most, reserved, committed)| Used { most, reserved, committed }))
     }
 
-    /// Holds every part until `expires`, or none. `request` tells two requests of one name apart; `fresh` are limits that are
-    /// made where they are missing.
+    /// Holds every part until it expires, or none.
     ///
     /// # Errors
     /// Where the database fails; whether it was done can then be learnt by calling again.
-    pub async fn reserve(
-        &self,
-        id: &str,
-        request: &[u8],
-        parts: &[Part],
-        fresh: &[Part],
-        now: Micros,
-        expires: Micros,
-    ) -> Result<Outcome, LiveError> {
+    pub async fn reserve(&self, id: &str, hold: Hold<'_>) -> Result<Outcome, LiveError> {
+        let Hold { request, amount, parts, fresh, now, expires } = hold;
         self.add_limits(fresh).await?;
         // Everybody takes limits in one order, so that no two wait for each other.
         let mut parts = parts.to_vec();
@@ -179,9 +192,9 @@ impl Live {
         on!(&self.pool, db => {
             let mut transaction = db.begin_with(self.begin()).await?;
             let new = sqlx::query(
-                "INSERT INTO reservation (id, request, made, expires, state) VALUES ($1, $2, $3, $4, 0) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO reservation (id, request, amount, made, expires, state) VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT (id) DO NOTHING",
             )
-            .bind(id).bind(request).bind(now).bind(expires).execute(&mut *transaction).await?.rows_affected();
+            .bind(id).bind(request).bind(amount).bind(now).bind(expires).execute(&mut *transaction).await?.rows_affected();
             if new == 0 {
                 let (stored, state, _): Stored = sqlx::query_as("SELECT request, state, expires FROM reservation WHERE id = $1")
                     .bind(id).fetch_one(&mut *transaction).await?;

@@ -19,7 +19,7 @@ use youhui_privacy::IdentityRow;
 
 pub use decisions::DecisionLog;
 pub use events::{EventBatch, EventLog};
-pub use limits::{Outcome, Part, Reservation, State, Used};
+pub use limits::{Hold, Outcome, Part, Reservation, State, Used};
 
 /// What can go wrong with the database.
 #[derive(Debug, Clone, thiserror::Error)]

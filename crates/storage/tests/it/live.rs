@@ -5,13 +5,17 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use youhui_storage::{DecisionLog, EventBatch, EventLog, Live, Outcome, Part, State};
+use youhui_storage::{DecisionLog, EventBatch, EventLog, Hold, Live, Outcome, Part, State};
 
 /// Each test has names of its own: they share the server.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 fn part(name: &str, amount: i64) -> Part {
     Part { name: name.to_owned(), amount }
+}
+
+const fn hold<'a>(request: &'a [u8], parts: &'a [Part], fresh: &'a [Part], now: i64, expires: i64) -> Hold<'a> {
+    Hold { request, amount: 7, parts, fresh, now, expires }
 }
 
 fn on_both<F: Future<Output = ()>>(test: impl Fn(Vec<Live>, String) -> F) {
@@ -46,7 +50,7 @@ fn a_reservation_is_made_once_and_settled_once() {
         assert!(live.set_limit(&budget, 100).await.unwrap());
         let reserve = |id: String, request: &'static [u8], amount| {
             let (live, budget) = (live.clone(), budget.clone());
-            async move { live.reserve(&id, request, &[part(&budget, amount)], &[], 10, 20).await.unwrap() }
+            async move { live.reserve(&id, hold(request, &[part(&budget, amount)], &[], 10, 20)).await.unwrap() }
         };
         assert_eq!(reserve(id.clone(), b"a", 60).await, Outcome::Done(State::Reserved));
         assert_eq!(reserve(id.clone(), b"a", 60).await, Outcome::Done(State::Reserved), "again");
@@ -68,7 +72,8 @@ fn a_reservation_is_made_once_and_settled_once() {
         assert_eq!(used().await, Some((100, 0, 50)));
         assert_eq!(live.release(&format!("{run}r2")).await.unwrap(), Outcome::Done(State::Released));
         assert_eq!(live.commit(&format!("{run}nobody"), &[], 1).await.unwrap(), Outcome::Unknown);
-        let nothing = live.reserve(&format!("{run}r3"), b"", &[part(&budget, 1), part(&format!("{run}none"), 1)], &[], 1, 2).await.unwrap();
+        let nothing =
+            live.reserve(&format!("{run}r3"), hold(b"", &[part(&budget, 1), part(&format!("{run}none"), 1)], &[], 1, 2)).await.unwrap();
         assert_eq!(nothing, Outcome::NoLimit(format!("{run}none")));
         assert_eq!(used().await, Some((100, 0, 50)), "all or nothing");
     });
@@ -100,7 +105,7 @@ fn whoever_is_too_late_gets_nothing_and_nobody_gets_too_much() {
                         };
                         let fresh = vec![part(&format!("{run}customer{number}"), 1)];
                         let id = format!("{run}{what}{number}");
-                        let done = live.reserve(&id, b"", &parts, &fresh, 0, 1_000).await.unwrap() == Outcome::Done(State::Reserved);
+                        let done = live.reserve(&id, hold(b"", &parts, &fresh, 0, 1_000)).await.unwrap() == Outcome::Done(State::Reserved);
                         if done {
                             assert_eq!(live.commit(&id, &[], 1).await.unwrap(), Outcome::Done(State::Committed));
                         }

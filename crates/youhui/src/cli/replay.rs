@@ -8,7 +8,7 @@ use youhui_decision::DecisionId;
 use youhui_storage::Live as Database;
 
 use super::{CliError, Console};
-use crate::serve::{Explained, Record, database_of, find, snapshot_of};
+use crate::serve::{Explained, Record, Snapshots, database_of, find, snapshot_of};
 
 /// Make decisions again from what was logged, and compare them byte for byte.
 #[derive(Debug, ClapArgs)]
@@ -45,7 +45,7 @@ async fn replay(args: &Args, console: Console) -> Result<(), CliError> {
 
 async fn replay_all(database: &Database, console: Console) -> Result<(), CliError> {
     let (mut after, mut decisions, mut differ) = (0, 0_u64, vec![]);
-    let mut snapshot: Option<youhui_decision::Snapshot> = None;
+    let mut snapshots = Snapshots::new(database);
     loop {
         let batches = database.decisions_after(after).await?;
         let Some((last, _)) = batches.last() else { break };
@@ -56,13 +56,8 @@ async fn replay_all(database: &Database, console: Console) -> Result<(), CliErro
                 differ.push("a record that can't be read".to_owned());
                 continue;
             };
-            let version = record.facts.snapshot;
-            let used = match snapshot.take() {
-                Some(used) if used.version == version => used,
-                _ => snapshot_of(database, version).await?,
-            };
-            let explained = Explained::of(record, &used);
-            snapshot = Some(used);
+            let snapshot = snapshots.of(record.facts.snapshot).await?;
+            let explained = Explained::of(record, snapshot);
             if !explained.replays {
                 differ.push(explained.decision_id);
             }

@@ -100,7 +100,7 @@ async fn single(State(shop): State<Arc<Shop>>, headers: HeaderMap, body: &[u8], 
 
 /// Keeps what is right of these messages and says what is not. What is wrong with one doesn't keep out the others.
 async fn take(
-    shop: &Shop,
+    shop: &Arc<Shop>,
     headers: &HeaderMap,
     messages: &[&RawValue],
     kind: Option<&str>,

@@ -1,5 +1,7 @@
 //! Decisions out: what to show a customer, and why.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -72,7 +74,7 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    texts: Option<&'a std::collections::BTreeMap<String, Value>>,
+    texts: Option<&'a BTreeMap<String, Value>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     disclosures: &'a [Disclosure],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -281,6 +283,32 @@ pub(crate) async fn snapshot_of(database: &youhui_storage::Live, version: u64) -
     postcard::from_bytes(&bytes).map_err(|error| {
         youhui_storage::LiveError::Refused(format!("snapshot {version} can't be read ({error}): restore the database from a backup"))
     })
+}
+
+/// Snapshots by version, read once each.
+pub(crate) struct Snapshots<'a> {
+    database: &'a youhui_storage::Live,
+    read: BTreeMap<u64, Snapshot>,
+}
+
+/// Snapshots kept in memory.
+const MOST_SNAPSHOTS: usize = 256;
+
+impl<'a> Snapshots<'a> {
+    pub(crate) const fn new(database: &'a youhui_storage::Live) -> Self {
+        Self { database, read: BTreeMap::new() }
+    }
+
+    pub(crate) async fn of(&mut self, version: u64) -> Result<&Snapshot, youhui_storage::LiveError> {
+        // Decisions come in order: versions of long ago are not asked for again.
+        if self.read.len() >= MOST_SNAPSHOTS && !self.read.contains_key(&version) {
+            self.read.pop_first();
+        }
+        match self.read.entry(version) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(missing) => Ok(missing.insert(snapshot_of(self.database, version).await?)),
+        }
+    }
 }
 
 /// A decision with everything it was made of.

@@ -1,10 +1,10 @@
 //! Learning while serving: decisions whose window is over, joined with what was earned, make the next snapshot.
 //!
 //! Nothing is kept of pending outcomes. Decisions are read from their own log, from where the last update ended; what was
-//! earned comes from the log of events. So a crash loses no outcome and counts none twice: what was learnt, how far, and the
+//! earned comes from the log of events. So a crash loses no outcome and counts none twice (a server that stands still for a window
+//! or more loses those of that time): what was learnt, how far, and the
 //! snapshot that follows are written in one transaction.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,13 +13,18 @@ use youhui_decision::{Belief, DecisionId, Drift, Kept, Learner, Outcome, Posteri
 use youhui_profile::live::CONTEXT_WIDTH;
 use youhui_storage::{Live as Database, LiveError};
 
-use super::decisions::{Record, snapshot_of};
+use super::decisions::{Record, Snapshots};
 use super::offers::Live;
 use super::state::Shop;
 use crate::cli::{Console, now};
 
 /// Events that come so late are not waited for longer.
-pub(super) const MOST_GRACE: Micros = 3_600_000_000;
+const MOST_GRACE: Micros = 3_600_000_000;
+
+/// From when on it is kept what was earned: outcomes are learnt once a window is over, and a while after.
+pub(super) fn earned_since(window: Micros) -> Micros {
+    now() - 2 * window - MOST_GRACE
+}
 
 /// What was learnt, as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,12 +48,13 @@ pub(super) struct Learning {
 impl Learning {
     /// What was learnt before, with promotions that are new entering cold.
     pub(super) async fn open(database: &Database, live: &mut Live) -> Result<Self, LiveError> {
-        let kept = database.learnt().await?;
-        let read = kept.and_then(|(through, bytes)| Some((through, postcard::from_bytes::<Learnt>(&bytes).ok()?)));
-        let (through, mut learnt) = read.unwrap_or_else(|| {
-            let learner = Learner::new(CONTEXT_WIDTH, &[]);
-            (0, Learnt { offers: vec![], learner, drifts: vec![Drift::default()], faded: now() })
-        });
+        let (through, mut learnt) = match database.learnt().await? {
+            Some((through, bytes)) => (through, Learnt::read(&bytes)?),
+            None => {
+                let learner = Learner::new(CONTEXT_WIDTH, &[]);
+                (0, Learnt { offers: vec![], learner, drifts: vec![Drift::default()], faded: now() })
+            }
+        };
         for (offer, std_error) in live.snapshot.offers.iter().zip(&live.offered.std_errors) {
             if !learnt.offers.contains(&offer.promotion_id) {
                 learnt.offers.push(offer.promotion_id.clone());
@@ -66,7 +72,7 @@ impl Learning {
         let window = live.offered.window;
         let over = now() - window - (window / 10).min(MOST_GRACE);
         let posterior = self.learnt.learner.posterior();
-        let (mut through, mut outcomes, mut snapshots) = (self.through, 0, BTreeMap::<u64, Snapshot>::new());
+        let (mut through, mut outcomes, mut snapshots) = (self.through, 0, Snapshots::new(&shop.database));
         let mut next = self.learnt.clone();
         next.fade(now(), live.offered.half_life);
         'batches: loop {
@@ -81,11 +87,8 @@ impl Learning {
                     break 'batches;
                 }
                 for record in records {
-                    let version = record.facts.snapshot;
-                    if let std::collections::btree_map::Entry::Vacant(missing) = snapshots.entry(version) {
-                        missing.insert(snapshot_of(&shop.database, version).await?);
-                    }
-                    for outcome in self.learnt.outcomes(shop, &record, &snapshots[&version], window) {
+                    let snapshot = snapshots.of(record.facts.snapshot).await?;
+                    for outcome in self.learnt.outcomes(shop, &record, snapshot, window) {
                         outcomes += usize::from(next.see(&outcome, &posterior, console));
                     }
                 }
@@ -112,15 +115,19 @@ impl Learning {
             shop.live.store(Arc::new(Live { snapshot, offered: Arc::clone(&live.offered) }));
         } else if let Some((through, bytes)) = shop.database.learnt().await? {
             // Another server was quicker: go on from what it knows.
-            if let Ok(learnt) = postcard::from_bytes(&bytes) {
-                (self.learnt, self.through) = (learnt, through);
-            }
+            (self.learnt, self.through) = (Learnt::read(&bytes)?, through);
         }
         Ok(())
     }
 }
 
 impl Learnt {
+    /// What was kept: never begun anew by itself, which would forget everything that was learnt.
+    fn read(bytes: &[u8]) -> Result<Self, LiveError> {
+        postcard::from_bytes(bytes)
+            .map_err(|error| LiveError::Refused(format!("what was learnt can't be read ({error}): restore the database from a backup")))
+    }
+
     /// What was seen long ago counts less.
     fn fade(&mut self, now: Micros, half_life: Micros) {
         let passed = (now - self.faded).max(0) as f64 / half_life.max(1) as f64;
@@ -133,8 +140,9 @@ impl Learnt {
         let facts = &record.facts;
         let (Some(subject), Some(context)) = (facts.subject(), facts.context()) else { return vec![] };
         let subject = shop.by_name(subject);
-        // Of who has objected meanwhile nothing is learnt any more.
-        if !shop.customers.permits(subject) {
+        // Of who has objected meanwhile nothing is learnt any more; nor of what is so long ago, after the server stood still, that
+        // what was earned then is not kept.
+        if !shop.customers.permits(subject) || facts.time < earned_since(window) {
             return vec![];
         }
         let profit = shop.customers.earned(subject, facts.time, facts.time + window);
@@ -172,17 +180,14 @@ impl Learnt {
 pub(super) async fn stand_again(shop: &Shop) -> Result<(), LiveError> {
     let window = shop.live.load().offered.window;
     let start = now();
-    let (since, mut after, mut snapshots) = (DecisionId::new(start - window, [0; 16]), 0, BTreeMap::<u64, Snapshot>::new());
+    let (since, mut after, mut snapshots) = (DecisionId::new(start - window, [0; 16]), 0, Snapshots::new(&shop.database));
     loop {
         let batches = shop.database.decisions_since(since.0, after).await?;
         let Some((last, _)) = batches.last() else { return Ok(()) };
         after = *last;
         for record in batches.iter().flat_map(|(_, records)| records).filter_map(|bytes| postcard::from_bytes::<Record>(bytes).ok()) {
-            let version = record.facts.snapshot;
-            if let std::collections::btree_map::Entry::Vacant(missing) = snapshots.entry(version) {
-                missing.insert(snapshot_of(&shop.database, version).await?);
-            }
-            again(shop, &snapshots[&version], &record, window);
+            let snapshot = snapshots.of(record.facts.snapshot).await?;
+            again(shop, snapshot, &record, window);
         }
     }
 }

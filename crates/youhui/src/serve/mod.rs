@@ -43,7 +43,7 @@ use state::Shop;
 
 pub(crate) use audit::Audit;
 pub(crate) use customers::Customers;
-pub(crate) use decisions::{Explained, Record, find, snapshot_of};
+pub(crate) use decisions::{Explained, Record, Snapshots, find, snapshot_of};
 pub(crate) use state::Keys;
 
 /// Largest body, unpacked.

@@ -49,9 +49,6 @@ struct Entry {
     #[serde(default)]
     predicted: f64,
     std_error: f64,
-    /// What it costs when it is taken up, in minor units.
-    #[serde(default)]
-    cost: f64,
 }
 
 const fn one() -> u32 {
@@ -116,8 +113,8 @@ impl Ready {
     }
 }
 
-/// What contexts are made of.
-const PERSONAL: [Feature; 4] = [Feature::Orders, Feature::Spend, Feature::Recency, Feature::Categories];
+/// What decisions depend on: contexts, and what was learnt of customers like this one.
+const PERSONAL: [Feature; 4] = [Feature::Orders, Feature::Spend, Feature::Recency, Feature::PredictedResponse];
 
 /// Reads a file of offers, or what `youhui design --format json` printed.
 ///
@@ -150,7 +147,6 @@ pub(crate) fn read(text: &str, version: u64) -> Result<Live, String> {
         let pointer = format!("/offers/{place}");
         within(&format!("{pointer}/std_error"), entry.std_error, 1e-3, 1e12)?;
         within(&format!("{pointer}/predicted"), entry.predicted, -1e12, 1e12)?;
-        within(&format!("{pointer}/cost"), entry.cost, 0.0, 1e12)?;
         let text = serde_json::to_vec(&entry.promotion).unwrap_or_default();
         let problems = |wrong: youhui_promotion::Wrong| {
             wrong.0.iter().map(|problem| format!("{pointer}/promotion{problem}")).collect::<Vec<_>>().join("\n")
@@ -172,7 +168,6 @@ pub(crate) fn read(text: &str, version: u64) -> Result<Live, String> {
             channels: promotion.channels.iter().map(ToString::to_string).collect(),
             twin: entry.twin,
             predicted: entry.predicted,
-            cost: entry.cost,
             belief: Belief::prior(CONTEXT_WIDTH, entry.std_error),
         });
         let texts = promotion.texts.iter().map(|(locale, text)| (locale.clone(), serde_json::to_value(text).unwrap_or_default())).collect();

@@ -88,7 +88,7 @@ fn context(body: &[u8]) -> Result<Evaluation, (&'static str, String)> {
 }
 
 async fn evaluate(
-    shop: &Shop,
+    shop: &Arc<Shop>,
     live: &Live,
     headers: &HeaderMap,
     context: Evaluation,

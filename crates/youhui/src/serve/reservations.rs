@@ -11,7 +11,7 @@ use serde_json::Value;
 use youhui_commerce::{Micros, SubjectId};
 use youhui_decision::{mint, normalise};
 use youhui_promotion::{Basket, Caps, Context, Name, Promotion, Promotions, Trigger, Usage};
-use youhui_storage::{Outcome, Part, State as Stage};
+use youhui_storage::{Hold, Outcome, Part, Reservation, State as Stage};
 
 use super::access;
 use super::decisions::{Customer, external_id, read_ask_basket, written};
@@ -53,8 +53,8 @@ pub(super) struct Held {
     expires: String,
     /// Held of each limit, or used.
     limits: BTreeMap<String, i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    amount: Option<i64>,
+    /// Off the basket, in minor units.
+    amount: i64,
 }
 
 /// `POST /v1/reservations`
@@ -68,8 +68,10 @@ pub(super) async fn reserve(State(shop): State<Arc<Shop>>, headers: HeaderMap, B
         return Err(Problem::at("/minutes", format!("{}: hold it for 1 to {LONGEST} minutes", ask.minutes)));
     }
     let request = blake3::hash(&body);
-    if let Some(held) = held(&shop, &id, None).await? {
-        return answer(&shop, &id, request.as_bytes(), held).await;
+    let reused = || Problem::new(Code::KeyReused, "this Idempotency-Key stands for another request: choose a new one");
+    if let Some(made) = shop.database.reservation(&id).await? {
+        // The same call again gets the same answer.
+        return if made.request == request.as_bytes() { Ok(created(held(&id, made))) } else { Err(reused()) };
     }
     let live = shop.live.load_full();
     let number = live.snapshot.find(&ask.promotion_id);
@@ -81,12 +83,10 @@ pub(super) async fn reserve(State(shop): State<Arc<Shop>>, headers: HeaderMap, B
     let time = now();
     let (parts, fresh, amount) = parts(&shop, ready, &basket, subject, code.as_deref(), time).await?;
     let expires = time + Micros::from(ask.minutes) * MINUTE;
-    match shop.database.reserve(&id, request.as_bytes(), &parts, &fresh, time, expires).await? {
-        Outcome::Done(_) => {
-            let held = held(&shop, &id, Some(amount)).await?.ok_or_else(|| Problem::new(Code::NotFound, "it was given back meanwhile"))?;
-            Ok((StatusCode::CREATED, axum::Json(held)).into_response())
-        }
-        Outcome::Other => Err(Problem::new(Code::KeyReused, "this Idempotency-Key stands for another request: choose a new one")),
+    let hold = Hold { request: request.as_bytes(), amount, parts: &parts, fresh: &fresh, now: time, expires };
+    match shop.database.reserve(&id, hold).await? {
+        Outcome::Done(_) => Ok(created(shown(&shop, &id).await?)),
+        Outcome::Other => Err(reused()),
         Outcome::NoLimit(name) if name.starts_with("code:") => Err(Problem::at("/code", "no such code was minted for this promotion")),
         Outcome::Full(name) | Outcome::NoLimit(name) => {
             Err(Problem::new(Code::LimitReached, format!("{}: nothing is left", public(&name))))
@@ -95,12 +95,8 @@ pub(super) async fn reserve(State(shop): State<Arc<Shop>>, headers: HeaderMap, B
     }
 }
 
-/// The same call again gives the same answer.
-async fn answer(shop: &Shop, id: &str, request: &[u8], held: Held) -> Result<Response, Problem> {
-    match shop.database.reserve(id, request, &[], &[], 0, 0).await? {
-        Outcome::Other => Err(Problem::new(Code::KeyReused, "this Idempotency-Key stands for another request: choose a new one")),
-        _ => Ok((StatusCode::CREATED, axum::Json(held)).into_response()),
-    }
+fn created(held: Held) -> Response {
+    (StatusCode::CREATED, axum::Json(held)).into_response()
 }
 
 /// What the basket takes of which limits; limits of customers and days, which are made on the way; and the amount.
@@ -259,10 +255,7 @@ pub(super) async fn show(State(shop): State<Arc<Shop>>, Path(id): Path<String>, 
 
 async fn settled(shop: &Shop, id: &str, outcome: Outcome) -> Result<Response, Problem> {
     match outcome {
-        Outcome::Done(_) => {
-            let unknown = || Problem::new(Code::NotFound, "no such reservation");
-            Ok(axum::Json(held(shop, id, None).await?.ok_or_else(unknown)?).into_response())
-        }
+        Outcome::Done(_) => Ok(axum::Json(shown(shop, id).await?).into_response()),
         Outcome::Settled(Stage::Released) => Err(Problem::new(Code::Conflict, "it was released, or its time has run out: reserve again")),
         Outcome::Settled(_) => Err(Problem::new(Code::Conflict, "it was committed: pay back with a refund instead")),
         Outcome::Unknown => Err(Problem::new(Code::NotFound, "no such reservation")),
@@ -270,16 +263,20 @@ async fn settled(shop: &Shop, id: &str, outcome: Outcome) -> Result<Response, Pr
     }
 }
 
-async fn held(shop: &Shop, id: &str, amount: Option<i64>) -> Result<Option<Held>, Problem> {
-    let Some(reservation) = shop.database.reservation(id).await? else { return Ok(None) };
-    let state = match reservation.state {
+async fn shown(shop: &Shop, id: &str) -> Result<Held, Problem> {
+    let reservation = shop.database.reservation(id).await?;
+    reservation.map(|reservation| held(id, reservation)).ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))
+}
+
+fn held(id: &str, reservation: Reservation) -> Held {
+    let Reservation { amount, state, expires, parts, .. } = reservation;
+    let state = match state {
         Stage::Reserved => "reserved",
         Stage::Committed => "committed",
         Stage::Released => "released",
     };
-    let money = reservation.parts.iter().find(|part| part.name.ends_with(":money")).map(|part| part.amount);
-    let limits = reservation.parts.into_iter().map(|part| (public(&part.name), part.amount)).collect();
-    Ok(Some(Held { reservation_id: id.to_owned(), state, expires: written(reservation.expires), limits, amount: amount.or(money) }))
+    let limits = parts.into_iter().map(|part| (public(&part.name), part.amount)).collect();
+    Held { reservation_id: id.to_owned(), state, expires: written(expires), limits, amount }
 }
 
 /// A reservation is named by the key its caller gives.

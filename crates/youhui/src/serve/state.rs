@@ -1,7 +1,7 @@
 //! What the server holds.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use rayon::prelude::*;
@@ -84,6 +84,7 @@ pub(super) struct Identities {
 impl Identities {
     /// The subject of an identifier, a new one if need be.
     pub(super) fn resolve(&mut self, external: &str) -> SubjectId {
+        // No request is answered before it is read.
         let Some(vault) = &mut self.vault else { return SubjectId::from_bytes(random()) };
         let before = vault.rows().len();
         let subject = vault.resolve(external, random);
@@ -181,8 +182,14 @@ impl Shop {
         self.identities.read().unwrap_or_else(PoisonError::into_inner).by_name(subject)
     }
 
-    /// Keeps entries; when this returns they are on disk and count.
-    pub(super) async fn keep(&self, entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
+    /// Keeps entries; when this returns they are on disk and count. It goes on to its end though whoever asked hangs up or is
+    /// given up on: what is on disk would otherwise not count before the next start.
+    pub(super) async fn keep(self: &Arc<Self>, entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
+        let shop = Arc::clone(self);
+        tokio::spawn(async move { shop.write(entries, rejected, now).await }).await.map_err(|_| LiveError::Stopped)?
+    }
+
+    async fn write(&self, entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
         let mut payload = Vec::with_capacity(entries.len() * 200);
         for entry in &entries {
             // Entries are plain data: writing them to memory has no way to fail.
@@ -215,7 +222,7 @@ impl Shop {
 
     /// Whoever sends an opt-out signal and is known has objected, on every device and for good. Only the first time is there
     /// anything to write down.
-    pub(super) async fn object(&self, external: Option<&str>, now: Micros) -> Result<(), LiveError> {
+    pub(super) async fn object(self: &Arc<Self>, external: Option<&str>, now: Micros) -> Result<(), LiveError> {
         let Some(subject) = external.and_then(|external| self.find(external)) else { return Ok(()) };
         if !self.customers.permits(subject) {
             return Ok(());
@@ -235,8 +242,7 @@ impl Shop {
                 let offered = &self.live.load().offered;
                 #[allow(clippy::cast_possible_truncation, reason = "profits of one order, for means over many")]
                 let profit = what.profit(offered.margin) as f32;
-                // Outcomes are learnt once a window is over, and a while after: two windows back is enough.
-                self.customers.earn(subject, what.time, profit, crate::cli::now() - 2 * offered.window - super::learn::MOST_GRACE);
+                self.customers.earn(subject, what.time, profit, super::learn::earned_since(offered.window));
             }
             Entry::Link { from, to, .. } => {
                 self.identities.write().unwrap_or_else(PoisonError::into_inner).named.insert(*from, *to);
@@ -284,7 +290,7 @@ impl Entry {
     }
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

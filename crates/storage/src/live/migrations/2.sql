@@ -3,7 +3,7 @@ CREATE TABLE limit_of (
   CHECK (reserved >= 0), CHECK (committed >= 0), CHECK (reserved + committed <= most)
 );
 CREATE TABLE reservation (
-  id TEXT PRIMARY KEY, request BYTES NOT NULL, made BIGINT NOT NULL, expires BIGINT NOT NULL, state BIGINT NOT NULL
+  id TEXT PRIMARY KEY, request BYTES NOT NULL, amount BIGINT NOT NULL, made BIGINT NOT NULL, expires BIGINT NOT NULL, state BIGINT NOT NULL
 );
 CREATE INDEX reservation_expiry ON reservation (state, expires);
 CREATE TABLE reserved_part (
