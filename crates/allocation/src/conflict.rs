@@ -11,6 +11,8 @@ use crate::smooth::{Cooling, Dual};
 
 /// Below this, in mean offers, limits conflict.
 const CLEARLY: f64 = 1e-6;
+/// Customers up to whom several starts are tried.
+const FEW: usize = 10_000;
 
 /// Places of resources that can't be met together, a set none of which can be left out; `None` where
 /// fractions of customers could meet them all.
@@ -30,12 +32,21 @@ pub(crate) fn conflict(program: &Program, open: &Candidates) -> Option<Vec<usize
 
 fn conflicts(program: &Program, resources: &[usize], open: &Candidates) -> bool {
     let part = program.blind(resources);
+    // Along the prices of such a pair the dual has no curvature, and steps are of no use.
+    if part.contradicts_itself() {
+        return true;
+    }
     let settled = Settled::nothing(resources.len());
     let limits = part.scaled(1.0);
     let most = inverse_amounts(&part, open);
     let dual = Dual { program: &part, open, settled: &settled, limits: &limits, most: &most };
-    let found = dual.minimise(&vec![0.0; resources.len()], Cooling { from: 0.3, to: 1e-4, enough: -CLEARLY });
-    found.bound < -CLEARLY
+    let falls = |start: &[f64]| dual.minimise(start, Cooling { from: 0.3, to: 1e-4, enough: -CLEARLY }).bound < -CLEARLY;
+    if falls(&vec![0.0; resources.len()]) {
+        return true;
+    }
+    // Among few customers the dual has edges that steps stop at: from elsewhere they come past them.
+    let alone = |one: usize| -> Vec<f64> { (0..most.len()).map(|place| if place == one { most[place] } else { 0.0 }).collect() };
+    open.len() <= FEW && (falls(&most) || (0..resources.len()).any(|place| falls(&alone(place))))
 }
 
 /// One over the mean amount that offers take of each resource.

@@ -65,6 +65,17 @@ impl Resource {
             Measure::Return => terms.value_unit,
         }
     }
+
+    /// Whether one is a floor and the other a cap of the same amounts.
+    fn is_opposite(&self, other: &Self) -> bool {
+        (self.of, self.measure) == (other.of, other.measure) && self.floor != other.floor
+    }
+
+    /// Of opposites: whether the floor is above the cap.
+    const fn contradicts(&self, other: &Self) -> bool {
+        let (floor, cap) = if self.floor { (self, other) } else { (other, self) };
+        floor.limit > cap.limit
+    }
 }
 
 /// Whole units as the file's amount. Of a hundredth 19,998 are 199.98, which times 0.01 are not.
@@ -261,11 +272,16 @@ impl Program {
     /// Of a floor the cap of the same amounts, of a cap the floor; not where they contradict one another.
     pub(crate) fn opposite(&self, place: usize) -> Option<usize> {
         let one = &self.resources[place];
-        let is_opposite = |two: &Resource| {
-            let (floor, cap) = if one.floor { (one, two) } else { (two, one) };
-            (one.of, one.measure) == (two.of, two.measure) && one.floor != two.floor && floor.limit <= cap.limit
-        };
-        self.resources.iter().position(is_opposite)
+        self.resources.iter().position(|two| one.is_opposite(two) && !one.contradicts(two))
+    }
+
+    /// Whether a floor is above the cap of the same amounts.
+    pub(crate) fn contradicts_itself(&self) -> bool {
+        let resources = &self.resources;
+        resources
+            .iter()
+            .enumerate()
+            .any(|(place, one)| resources[place + 1..].iter().any(|two| one.is_opposite(two) && one.contradicts(two)))
     }
 
     /// Some of the resources, and no care for values.

@@ -70,6 +70,23 @@ fn limits_that_contradict_one_another_are_named_and_no_others() {
 }
 
 #[test]
+fn of_two_contradictions_one_is_named_whole() {
+    let none = Row { promotion: 0, value: 0, cost: 5 };
+    let customers = vec![(1, vec![none, Row { promotion: 1, cost: 9, ..none }]), (0, vec![none, Row { promotion: 1, cost: 4, ..none }])];
+    let limit = |name: &str, floor: f64, budget: f64| SegmentLimit {
+        name: name.to_owned(),
+        floor: Some(floor),
+        budget: Some(budget),
+        ..SegmentLimit::default()
+    };
+    let segment = vec![limit("north", 7.0, 3.0), limit("south", 5.0, 0.0)];
+    let constraints = Constraints { per_customer: Some(2), segment, ..Constraints::default() };
+    let refused = Shop { customers, constraints, ..shop() }.allocate().map_err(|error| error.to_string());
+    let told = "no plan meets these limits together, and any of them could be met without the others: segment north: floor (at least 7); segment north: budget (at most 3): loosen one of them";
+    assert_eq!(refused.map(|plan| plan.value), Err(told.to_owned()));
+}
+
+#[test]
 fn what_only_fractions_of_customers_could_keep_is_not_found() {
     let between = SegmentLimit { floor: Some(22.0), budget: Some(23.0), ..SegmentLimit::default() };
     check(
