@@ -84,6 +84,13 @@ pub struct Place {
     pub candidates: Vec<Candidate>,
 }
 
+impl Place {
+    /// With nothing to show.
+    pub const fn empty(placement: String) -> Self {
+        Self { placement, candidates: vec![] }
+    }
+}
+
 /// Why nothing of the customer is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -161,6 +168,17 @@ impl Facts {
     fn new(request: Request, door: Door) -> Self {
         let Request { decision, time, channel, snapshot, places } = request;
         Self { decision, time, channel, snapshot, places, door }
+    }
+
+    /// The same customer at the same moment, asked again with other offers and as if nothing stood: for trying out what is not
+    /// offered yet.
+    #[must_use]
+    pub fn asked_again(&self, snapshot: u64, places: Vec<Place>) -> Self {
+        let mut again = Self { snapshot, places, ..self.clone() };
+        if let Door::Open { view, .. } = &mut again.door {
+            view.kept.clear();
+        }
+        again
     }
 
     /// Whose profile is used; nobody's, where none is.

@@ -11,6 +11,7 @@
 //! Who may not be known ([`Unknown`]) sees the non-personalised twin (invariant 10); a profile gets in as a
 //! [`PermittedProfile`](youhui_privacy::PermittedProfile) only (invariant 5).
 
+mod campaign;
 mod code;
 mod decide;
 mod drift;
@@ -20,6 +21,7 @@ mod policy;
 mod posterior;
 mod snapshot;
 
+pub use campaign::{Action, Campaign, Refused, Revision, Stage, State};
 pub use code::{NotACode, mint, normalise};
 pub use decide::{Considered, Decision, Filled, Mode, Reason, decide};
 pub use drift::{Drift, Way};

@@ -2,7 +2,7 @@
 //! document, the margin floor and the price law of the market ([`crate::law`]).
 
 use serde::Serialize;
-use youhui_promotion::{Condition, Effect, Off, Per, Promotion};
+use youhui_promotion::{Basis, Condition, Effect, Off, Per, Pick, Promotion};
 
 use crate::law::{self, Case, Claim, Disclosure, Violation, disclosures};
 use crate::lint::{Finding, absolutes};
@@ -18,6 +18,10 @@ pub struct Economics {
     pub gift_cost: i64,
     /// Share of the amount that must stay as margin.
     pub floor: f64,
+    /// The largest share of an order's amount that an effect takes off, as whoever answers for the promotion states it: for effects
+    /// whose depth hangs on prices or costs that the document doesn't know, such as free shipping or the second at half price.
+    /// Without it these are taken to give everything that they might.
+    pub stated: Option<f64>,
 }
 
 /// Why a draft did not become a candidate.
@@ -103,7 +107,8 @@ pub fn clear(promotion: Promotion, economics: &Economics, case: &Case<'_>) -> Re
     if let Some(problem) = promotion.problems().first() {
         return Err(Refusal::Document { problem: problem.to_string() });
     }
-    for (what, figure) in [("the margin", economics.margin), ("the margin floor", economics.floor)] {
+    let stated = economics.stated.unwrap_or(0.0);
+    for (what, figure) in [("the margin", economics.margin), ("the margin floor", economics.floor), ("the deepest cut as stated", stated)] {
         if !figure.is_finite() {
             return Err(Refusal::Figure { what });
         }
@@ -141,28 +146,60 @@ fn claimed(promotion: &Promotion, case: &Case<'_>) -> Option<Finding> {
 }
 
 /// The largest share of an amount in scope that the promotion can give away: just at a threshold.
-/// What this version does not design is taken to give everything.
 fn deepest_cut(promotion: &Promotion, economics: &Economics) -> f64 {
-    let share = |part: i64, whole: i64| if whole > 0 { part as f64 / whole as f64 } else { 1.0 };
     let minimum = promotion.conditions.iter().find_map(|condition| match condition {
         Condition::SpendAtLeast { amount, .. } => Some(*amount),
         _ => None,
     });
+    // Nothing takes off more than everything, whatever is stated.
+    let stated = |most: f64| economics.stated.map_or(most, |stated| stated.clamp(0.0, most));
+    promotion.effects.iter().map(|effect| of_effect(effect, minimum, economics).unwrap_or_else(stated)).sum()
+}
+
+/// The largest share that an effect can take off; where the document doesn't say, the largest that is possible.
+fn of_effect(effect: &Effect, minimum: Option<i64>, economics: &Economics) -> Result<f64, f64> {
+    let per_unit = |off: Off| match off {
+        Off::BasisPoints(basis_points) => Ok(f64::from(basis_points) / 10_000.0),
+        Off::UnitPrice(price) if economics.unit_price > 0 => {
+            Ok(share(economics.unit_price.saturating_sub(price), economics.unit_price).max(0.0))
+        }
+        Off::Amount(amount) if economics.unit_price > 0 => Ok(share(amount, economics.unit_price)),
+        _ => Err(1.0),
+    };
     let of_tier = |from: i64, off: Off| match off {
-        Off::Amount(amount) => share(amount, from),
-        Off::BasisPoints(basis_points) => f64::from(basis_points) / 10_000.0,
-        Off::Price(_) | Off::UnitPrice(_) => 1.0,
+        Off::Amount(amount) => Ok(share(amount, from)),
+        Off::BasisPoints(basis_points) => Ok(f64::from(basis_points) / 10_000.0),
+        Off::Price(_) | Off::UnitPrice(_) => Err(1.0),
     };
-    let of_effect = |effect: &Effect| match effect {
-        Effect::PercentOff(off) => f64::from(off.basis_points) / 10_000.0,
-        Effect::SpendAndSave(save) => save.tiers.iter().map(|tier| of_tier(tier.from, tier.off)).fold(0.0, f64::max),
-        // Off each unit or line it adds up: at worst to everything.
-        Effect::AmountOff(off) if off.per == Per::Order => share(off.amount, minimum.unwrap_or(0)),
-        Effect::ItemPrice(item) => share(economics.unit_price.saturating_sub(item.unit_price), economics.unit_price).max(0.0),
-        Effect::Gift(_) => share(economics.gift_cost, minimum.unwrap_or(0)),
-        _ => 1.0,
-    };
-    promotion.effects.iter().map(of_effect).sum()
+    // Without a threshold an order can be as small as it likes.
+    let at_least = |amount: i64| minimum.map_or(Err(1.0), |minimum| Ok(share(amount, minimum)));
+    match effect {
+        Effect::PercentOff(off) => Ok(f64::from(off.basis_points) / 10_000.0),
+        Effect::Cashback(back) => Ok(f64::from(back.basis_points) / 10_000.0),
+        Effect::SpendAndSave(save) => save.tiers.iter().try_fold(0.0, |most, tier| Ok(f64::max(most, of_tier(tier.from, tier.off)?))),
+        Effect::EverySpend(save) if save.basis != Basis::Quantity => Ok(share(save.save, save.spend)),
+        Effect::CrossShop(save) if save.basis != Basis::Quantity => Ok(share(save.save, save.spend)),
+        Effect::AmountOff(off) if off.per == Per::Order => at_least(off.amount),
+        Effect::ItemPrice(item) => Ok(share(economics.unit_price.saturating_sub(item.unit_price), economics.unit_price).max(0.0)),
+        Effect::MemberPrice(member) => per_unit(member.off),
+        Effect::PerFullGroup(group) => per_unit(group.off),
+        Effect::Gift(_) => at_least(economics.gift_cost),
+        // The cheapest of a group are worth their share of it at most, and of the dearest first the last one is.
+        Effect::CheapestFree(free) => match free.off {
+            Off::BasisPoints(basis_points) => Ok(share(free.free, free.every) * f64::from(basis_points) / 10_000.0),
+            _ => Err(share(free.free, free.every)),
+        },
+        Effect::NthUnit(unit) => match (unit.off, unit.pick) {
+            (Off::BasisPoints(basis_points), Pick::Dearest) => Ok(share(1, unit.nth) * f64::from(basis_points) / 10_000.0),
+            (Off::BasisPoints(basis_points), _) => Err(f64::from(basis_points) / 10_000.0),
+            _ => Err(1.0),
+        },
+        _ => Err(1.0),
+    }
+}
+
+fn share(part: i64, whole: i64) -> f64 {
+    if whole > 0 { part as f64 / whole as f64 } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -191,7 +228,7 @@ mod tests {
         clear(promotion, economics, &case)
     }
 
-    const RICH: Economics = Economics { margin: 0.9, unit_price: 0, gift_cost: 0, floor: 0.0 };
+    const RICH: Economics = Economics { margin: 0.9, unit_price: 0, gift_cost: 0, floor: 0.0, stated: None };
 
     fn tenth() -> Promotion {
         document(PercentOff { basis_points: 1000, ..PercentOff::default() })
@@ -200,7 +237,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_cleared_keeps_its_floor(margin in 0.0_f64..0.9, floor in 0.0_f64..0.3, basis_points in 1_u32..10_000) {
-            let economics = Economics { margin, unit_price: 0, gift_cost: 0, floor };
+            let economics = Economics { margin, unit_price: 0, gift_cost: 0, floor, stated: None };
             let depth = f64::from(basis_points) / 10_000.0;
             let promotion = document(PercentOff { basis_points, ..PercentOff::default() });
             match cleared(promotion, &economics, Market::UnitedStates, &[]) {
@@ -209,6 +246,41 @@ mod tests {
                 Err(_) => prop_assert!(depth >= 1.0 || (margin - depth) / (1.0 - depth) < floor),
             }
         }
+    }
+
+    /// The deepest cut of kinds of promotions, as documents, without and with something stated.
+    #[test]
+    fn how_deep_a_promotion_can_cut() {
+        let deepest = |effect: &str| {
+            let document = format!(r#"{{"schema_version": 2, "promotion_id": "p", "currency": "CNY", "effects": [{effect}]}}"#);
+            let promotion = youhui_promotion::read_promotion(document.as_bytes()).unwrap();
+            let cut = |stated| deepest_cut(&promotion, &Economics { stated, ..RICH });
+            format!("{effect}: {:.3} {:.3}\n", cut(None), cut(Some(0.2)))
+        };
+        let effects = [
+            r#"{"kind": "percent_off", "basis_points": 1000}"#,
+            r#"{"kind": "every_spend", "spend": 10000, "save": 1500}"#,
+            r#"{"kind": "shipping", "off": {"basis_points": 10000}}"#,
+            r#"{"kind": "nth_unit", "nth": 2, "off": {"basis_points": 5000}}"#,
+            r#"{"kind": "nth_unit", "nth": 2, "pick": "dearest", "off": {"basis_points": 5000}}"#,
+            r#"{"kind": "cheapest_free", "every": 3, "free": 1}"#,
+            r#"{"kind": "cashback", "basis_points": 300}"#,
+            r#"{"kind": "points", "points": 10, "every": 100}"#,
+            r#"{"kind": "amount_off", "amount": 500}"#,
+        ];
+        let told: String = effects.into_iter().map(deepest).collect();
+        expect_test::expect![[r#"
+            {"kind": "percent_off", "basis_points": 1000}: 0.100 0.100
+            {"kind": "every_spend", "spend": 10000, "save": 1500}: 0.150 0.150
+            {"kind": "shipping", "off": {"basis_points": 10000}}: 1.000 0.200
+            {"kind": "nth_unit", "nth": 2, "off": {"basis_points": 5000}}: 0.250 0.250
+            {"kind": "nth_unit", "nth": 2, "pick": "dearest", "off": {"basis_points": 5000}}: 0.250 0.250
+            {"kind": "cheapest_free", "every": 3, "free": 1}: 0.333 0.333
+            {"kind": "cashback", "basis_points": 300}: 0.030 0.030
+            {"kind": "points", "points": 10, "every": 100}: 1.000 0.200
+            {"kind": "amount_off", "amount": 500}: 1.000 0.200
+        "#]]
+        .assert_eq(&told);
     }
 
     #[test]

@@ -139,8 +139,13 @@ fn candidate(
         ..Promotion::new(promotion_id, brief.currency(), scoped(draft.effect.clone(), &draft.scope))
     };
     let title = promotion.texts.get("en").map_or(String::new(), |text| format!("{}: {}", goal.name(), text.condition));
-    let economics =
-        Economics { margin: draft.margin, unit_price: draft.unit_price, gift_cost: draft.gift_cost, floor: settings.margin_floor };
+    let economics = Economics {
+        margin: draft.margin,
+        unit_price: draft.unit_price,
+        gift_cost: draft.gift_cost,
+        floor: settings.margin_floor,
+        stated: None,
+    };
     let history = with_planned(&draft.planned, settings);
     let case = Case {
         market: settings.market,

@@ -24,7 +24,9 @@ mod table;
 pub use error::StoreError;
 pub use import::{ImportOptions, ImportSummary, import};
 pub use keyed::{BadNumber, KeyedBlock, KeyedColumns, KeyedFile, Room};
-pub use live::{DecisionLog, EventBatch, EventLog, Hold, Live, LiveError, Outcome, Part, Reservation, State, Used};
+pub use live::{
+    ApiKey, Change, DecisionLog, EventBatch, EventLog, Hold, Live, LiveError, Outcome, Part, Reservation, State, Used, Written,
+};
 pub use load::CustomerAttributes;
 pub use manifest::{Manifest, ShopSettings};
 pub use mapping::Mapping;

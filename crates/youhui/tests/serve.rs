@@ -1,133 +1,19 @@
 //! `youhui serve` through its own front door.
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod served;
+
+use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
-
-const OFFERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/serve/offers.json");
-
-/// A running server; killed when dropped.
-struct Server {
-    child: Child,
-    address: String,
-    /// What it said before it listened.
-    said: String,
-}
-
-impl Server {
-    fn start(folder: &Path, more: &[&str]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_youhui"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
-            .arg(folder)
-            .args(if more.contains(&"--offers") { vec![] } else { vec!["--offers", OFFERS] })
-            .args(more)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // From here on it is killed whatever happens.
-        let mut server = Self { child, address: String::new(), said: String::new() };
-        let mut lines = BufReader::new(server.child.stderr.take().unwrap()).lines();
-        while server.address.is_empty() {
-            let line = lines.next().expect("the server listens").unwrap();
-            server.said.push_str(&line);
-            server.said.push('\n');
-            line.strip_prefix("listening on http://").unwrap_or_default().clone_into(&mut server.address);
-        }
-        // Whatever else it says must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        server
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Answer {
-        self.send("POST", path, &[], body.to_string().as_bytes()).expect("an answer")
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.send("GET", path, &[], b"").expect("an answer")
-    }
-
-    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes())?;
-        // A server that refuses a large body early may close before it has read all.
-        stream.write_all(body).ok();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Answer::read(&answer).ok_or_else(|| std::io::Error::other("no whole answer"))
-    }
-
-    /// A figure of `/metrics`.
-    fn metric(&self, name: &str) -> u64 {
-        let text = self.get("/metrics").text;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap_or_else(|| panic!("{name} in {text}"));
-        line.parse().unwrap()
-    }
-
-    /// A decision for a customer at home.
-    fn decide(&self, customer: &str) -> Value {
-        let answer = self.post("/v1/decisions", &json!({"customer": {"user_id": customer}, "placements": ["home"]}));
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        answer.json()
-    }
-
-    fn stop(mut self) -> bool {
-        // A polite end, as a service manager asks for it.
-        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        self.child.wait().unwrap().success()
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-struct Answer {
-    status: u16,
-    headers: String,
-    text: String,
-}
-
-impl Answer {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some(Self { status, headers: head.to_lowercase(), text: body.to_owned() })
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
-    }
-}
-
-fn order(message: &str, customer: &str) -> Value {
-    json!({"type": "track", "event": "Order Completed", "messageId": message, "userId": customer, "properties": {
-        "order_id": message, "currency": "EUR", "products": [{"product_id": "tea", "price": 12.5, "quantity": 2}]}})
-}
+use served::{Answer, OFFERS, Server, order};
 
 /// Customers who are known and not held out: decisions of them are explored.
 fn known(server: &Server, count: usize) -> Vec<String> {
-    let customers: Vec<String> = (0..count).map(|number| format!("customer-{number}")).collect();
-    let batch: Vec<Value> = customers.iter().map(|customer| order(&format!("m-{customer}"), customer)).collect();
-    assert_eq!(server.post("/v1/batch", &json!({"batch": batch})).json()["accepted"], count);
-    customers
+    served::known(server, count, &[])
 }
 
 #[test]
@@ -174,7 +60,7 @@ fn what_is_no_request_gets_a_problem() {
         ("/v1/batch", &[], br#"{"batch": []}"#, 401, "not_authorised"),
         ("/v1/batch", &[("authorization", "Basic dzo=")], br#"{"batch": []}"#, 200, ""),
         ("/v1/batch", &[("authorization", "Basic !!!")], br#"{"batch": []}"#, 401, "not_authorised"),
-        ("/v1/decisions", &[("authorization", "Basic dzo=")], br#"{"placements": ["home"]}"#, 401, "not_authorised"),
+        ("/v1/decisions", &[("authorization", "Basic dzo=")], br#"{"placements": ["home"]}"#, 403, "forbidden"),
         ("/v1/batch", &authorised, b"{", 400, "not_json"),
         ("/v1/batch", &authorised, b"\xff\xfe", 400, "not_json"),
         ("/v1/decisions", &authorised, br#"{"placements": []}"#, 422, "invalid"),

@@ -32,6 +32,7 @@ pub use history::{NotAPrice, Offered, PriceHistory, Shelf, Transacted};
 pub use presentation::{COOL_DOWN_DAYS, Presentation, Shown, Stock, total_price};
 pub use prize::{CHINA_MOST, MILLION, Prize, PrizeDraw};
 pub use public::PublicContext;
+pub use reduction::announces_reduction;
 pub use reference::{BASE_DAYS, MemberState, PRIOR_DAYS, Reference, Source, marked_up_from, prior_price, transaction_base};
 
 /// Whose law.

@@ -27,6 +27,11 @@ impl Announced {
     }
 }
 
+/// Whether a promotion announces a lower price of a unit, which some markets measure from the prices before it.
+pub fn announces_reduction(promotion: &Promotion) -> bool {
+    promotion.effects.iter().any(|effect| announced(effect).is_some())
+}
+
 /// The claims that a promotion may make; every reduction that it announces must be one.
 pub(super) fn check(promotion: &Promotion, case: &Case<'_>, start: Option<(Micros, &TimeZone)>) -> Result<Vec<Claim>, Violation> {
     if !case.market.measures_reductions() {

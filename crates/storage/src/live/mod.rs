@@ -5,6 +5,7 @@
 //! waits into one transaction: a disk syncs a thousand times a second whatever is written each time.
 
 mod audit;
+mod changes;
 mod decisions;
 mod events;
 mod limits;
@@ -17,6 +18,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use youhui_commerce::SubjectId;
 use youhui_privacy::IdentityRow;
 
+pub use changes::{ApiKey, Change, Written};
 pub use decisions::DecisionLog;
 pub use events::{EventBatch, EventLog};
 pub use limits::{Hold, Outcome, Part, Reservation, State, Used};
@@ -80,11 +82,12 @@ pub struct Live {
 
 /// Migrations, written once: `BYTES` and `COUNTED` stand for what the two call differently, and a line that begins with
 /// `--postgres` is for PostgreSQL only.
-const MIGRATIONS: [(i64, &str); 4] = [
+const MIGRATIONS: [(i64, &str); 5] = [
     (1, include_str!("migrations/1.sql")),
     (2, include_str!("migrations/2.sql")),
     (3, include_str!("migrations/3.sql")),
     (4, include_str!("migrations/4.sql")),
+    (5, include_str!("migrations/5.sql")),
 ];
 
 impl Live {
@@ -195,17 +198,17 @@ impl Live {
         rows.ok_or_else(|| LiveError::Refused("the identity table is damaged: restore it from a backup".to_owned()))
     }
 
-    /// Keeps what decisions are made with from now on.
+    /// Keeps what decisions are made with from now on; whether it did: not where another server has one of that version.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn keep_snapshot(&self, version: u64, made: i64, document: &[u8]) -> Result<(), LiveError> {
+    pub async fn keep_snapshot(&self, version: u64, made: i64, document: &[u8]) -> Result<bool, LiveError> {
         let version = i64::try_from(version).unwrap_or(i64::MAX);
-        on!(&self.pool, db => {
+        let kept = on!(&self.pool, db => {
             sqlx::query("INSERT INTO snapshot (version, made, document) VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING")
-                .bind(version).bind(made).bind(document).execute(db).await?;
+                .bind(version).bind(made).bind(document).execute(db).await?.rows_affected()
         });
-        Ok(())
+        Ok(kept > 0)
     }
 
     /// A snapshot; the newest, where no version is asked for.
@@ -232,12 +235,12 @@ impl Live {
         }))
     }
 
-    /// Keeps what was learnt from the batches after `from` through `through`, together with the snapshot that follows from it;
-    /// whether it did: not where another server has learnt from them meanwhile.
+    /// Keeps what was learnt from the batches after `from` through `through`, together with the snapshot that follows from it.
+    /// Stale where another server has learnt from them meanwhile, taken where it has a snapshot of that version.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn keep_learnt(&self, from: i64, through: i64, document: &[u8], snapshot: (u64, i64, &[u8])) -> Result<bool, LiveError> {
+    pub async fn keep_learnt(&self, from: i64, through: i64, document: &[u8], snapshot: (u64, i64, &[u8])) -> Result<Written, LiveError> {
         let (version, made, bytes) = snapshot;
         let version = i64::try_from(version).unwrap_or(i64::MAX);
         on!(&self.pool, db => {
@@ -247,12 +250,15 @@ impl Live {
             let own = sqlx::query("UPDATE learner SET through = $2, document = $3 WHERE id = 1 AND through = $1")
                 .bind(from).bind(through).bind(document).execute(&mut *transaction).await?.rows_affected();
             if own == 0 {
-                return Ok(false);
+                return Ok(Written::Stale);
             }
-            sqlx::query("INSERT INTO snapshot (version, made, document) VALUES ($1, $2, $3)")
-                .bind(version).bind(made).bind(bytes).execute(&mut *transaction).await?;
+            let kept = sqlx::query("INSERT INTO snapshot (version, made, document) VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING")
+                .bind(version).bind(made).bind(bytes).execute(&mut *transaction).await?.rows_affected();
+            if kept == 0 {
+                return Ok(Written::Taken);
+            }
             transaction.commit().await?;
         });
-        Ok(true)
+        Ok(Written::Done)
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod design;
 pub(crate) mod evaluate;
 pub(crate) mod import;
+pub(crate) mod keys;
 pub(crate) mod price;
 pub(crate) mod replay;
 pub(crate) mod response;

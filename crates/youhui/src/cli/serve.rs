@@ -10,8 +10,8 @@ use youhui_profile::live::LiveProfile;
 use youhui_storage::{Live as Database, LiveError, Store};
 
 use super::{CliError, Console};
-use crate::serve::offers::{Live, read};
-use crate::serve::{Audit, Keys, Server, Start, database_of};
+use crate::serve::offers::{Part, Settings, Shelves, read};
+use crate::serve::{Audit, Keys, Role, Said, Server, Start, database_of};
 
 /// Serve a shop: take its events (Segment's wire), decide what each customer sees (`/v1/decisions`, OFREP), learn from neither
 /// what a person did not allow.
@@ -56,13 +56,6 @@ impl From<LiveError> for CliError {
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
-    let has_keys = !args.write_keys.is_empty() && !args.secret_keys.is_empty();
-    if !args.listen.ip().is_loopback() && !has_keys {
-        return Err(CliError::usage(format!(
-            "--listen {}: others can reach this address: give --write-key and --secret-key, or listen to 127.0.0.1",
-            args.listen
-        )));
-    }
     let runtime = runtime()?;
     runtime.block_on(serve(args, console))
 }
@@ -74,14 +67,29 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
 async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     let shop = ShopFolder::open(args)?;
     let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
-    let live = offers_of(args, next_version(&database).await?)?;
-    let keys = Keys { write: args.write_keys.clone(), secret: args.secret_keys.clone() };
+    let (settings, base) = offers_of(args)?;
+    let mut keys = Keys::default();
+    args.write_keys.iter().for_each(|key| keys.add("write key", Role::Collect, key));
+    args.secret_keys.iter().for_each(|key| keys.add("secret key", Role::Checkout, key));
     let ShopFolder { identity_keys, identities, consent, tables } = shop;
     let audit = Audit::open(&args.store, database.clone())?;
     let offers = std::fs::read(&args.offers).map(|bytes| blake3::hash(&bytes).to_hex().to_string()).unwrap_or_default();
-    let campaign = live.snapshot.offers.first().map(|offer| offer.campaign_id.clone()).unwrap_or_default();
-    audit.record("command line", "offers.serve", &campaign, format!("offers file with BLAKE3 {offers}")).await?;
-    let start = Start { live, database, identity_keys, identities, consent, keys, audit };
+    let has_keys = !args.write_keys.is_empty() && !args.secret_keys.is_empty();
+    if !args.listen.ip().is_loopback() && !has_keys && database.api_keys().await?.iter().all(|key| key.revoked.is_some()) {
+        return Err(CliError::usage(format!(
+            "--listen {}: others can reach this address: make keys with youhui keys add, give --write-key and --secret-key, or listen to 127.0.0.1",
+            args.listen
+        )));
+    }
+    let said = Said {
+        actor: "command line".to_owned(),
+        action: "offers.serve".to_owned(),
+        object: base.campaign_id.clone(),
+        after: Some(format!("offers file with BLAKE3 {offers}")),
+        ..Said::default()
+    };
+    audit.record(said).await?;
+    let start = Start { folder: args.store.clone(), settings, base, database, identity_keys, identities, consent, keys, audit };
     let imported = |customers: &crate::serve::Customers| {
         for table in &tables {
             for customer in table.customers() {
@@ -98,18 +106,11 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     server.run(listener, stopped()).await
 }
 
-/// The snapshot after the last one.
-async fn next_version(database: &Database) -> Result<u64, CliError> {
-    let last = database.snapshot(None).await?;
-    let last: Option<youhui_decision::Snapshot> = last.and_then(|bytes| postcard::from_bytes(&bytes).ok());
-    Ok(last.map_or(1, |snapshot| snapshot.version + 1))
-}
-
-fn offers_of(args: &Args, version: u64) -> Result<Live, CliError> {
+fn offers_of(args: &Args) -> Result<(Settings, Part), CliError> {
     let path = args.offers.display();
     let text =
         std::fs::read_to_string(&args.offers).map_err(|error| CliError::usage(format!("--offers {path}: {error}. Check the path")))?;
-    read(&text, version).map_err(|wrong| CliError::usage(format!("--offers {path}: {wrong}")))
+    read(&text, &Shelves::of(&args.store)).map_err(|wrong| CliError::usage(format!("--offers {path}: {wrong}")))
 }
 
 /// What the shop's folder holds.

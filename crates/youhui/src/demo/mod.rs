@@ -6,7 +6,7 @@ mod judge;
 mod menu;
 mod outputs;
 mod plan;
-mod prices;
+pub(crate) mod prices;
 mod report;
 mod source;
 mod stages;

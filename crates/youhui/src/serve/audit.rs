@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use youhui_privacy::audit::{Chain, Change, Head, Row};
-use youhui_storage::{Live as Database, audit_key, keep_audit_head};
+use youhui_privacy::audit::{Chain, Change as Row, Head, Row as Chained};
+use youhui_storage::{Change, Live as Database, Written, audit_key, keep_audit_head};
 
 use crate::cli::{CliError, now};
 
@@ -15,6 +15,17 @@ pub(crate) struct Audit {
     key: [u8; 32],
 }
 
+/// What is said of a change.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said {
+    pub(crate) actor: String,
+    pub(crate) action: String,
+    pub(crate) object: String,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
+    pub(crate) reason: String,
+}
+
 impl Audit {
     /// The log of the shop in a folder.
     pub(crate) fn open(folder: &Path, database: Database) -> Result<Self, CliError> {
@@ -22,26 +33,51 @@ impl Audit {
         Ok(Self { folder: folder.to_owned(), database, key })
     }
 
-    /// Writes down that `actor` did `action` to `object`, which is `after` now.
-    pub(crate) async fn record(&self, actor: &str, action: &str, object: &str, after: String) -> Result<(), CliError> {
-        let change = Change {
-            time: now(),
-            actor: actor.to_owned(),
-            action: action.to_owned(),
-            object: object.to_owned(),
-            before: None,
-            after: Some(after),
-            reason: String::new(),
-        };
+    /// Writes down what was done.
+    pub(crate) async fn record(&self, said: Said) -> Result<(), CliError> {
+        let change = said.row();
         loop {
-            let last = self.database.last_audit().await?.and_then(|bytes| postcard::from_bytes::<Row>(&bytes).ok());
-            let head = last.map_or(Head { number: 0, hash: [0; 32] }, |row| Head { number: row.number, hash: row.hash });
-            let mut chain = Chain::after(self.key, head);
-            let row = chain.append(change.clone());
-            // Plain data, written to memory. Where another server was quicker, after its row.
-            if self.database.add_audit(row.number, &postcard::to_stdvec(&row).unwrap_or_default()).await? {
+            let (row, chain) = self.next(&change).await?;
+            if self.database.add_audit(row.number, &bytes(&row)).await? {
                 return Ok(keep_audit_head(&self.folder, self.key, chain.head())?);
             }
         }
     }
+
+    /// Makes a change and writes it down, both or neither; whether it is made: not where somebody else was quicker.
+    pub(crate) async fn change(&self, change: Change<'_>, said: Said) -> Result<bool, CliError> {
+        let said = said.row();
+        loop {
+            let (row, chain) = self.next(&said).await?;
+            match self.database.change(change, (row.number, &bytes(&row))).await? {
+                Written::Done => {
+                    keep_audit_head(&self.folder, self.key, chain.head())?;
+                    return Ok(true);
+                }
+                Written::Stale => return Ok(false),
+                // Another server was quicker: after its row.
+                Written::Taken => {}
+            }
+        }
+    }
+
+    /// The row that would come next.
+    async fn next(&self, change: &Row) -> Result<(Chained, Chain), CliError> {
+        let last = self.database.last_audit().await?.and_then(|bytes| postcard::from_bytes::<Chained>(&bytes).ok());
+        let head = last.map_or(Head { number: 0, hash: [0; 32] }, |row| Head { number: row.number, hash: row.hash });
+        let mut chain = Chain::after(self.key, head);
+        Ok((chain.append(change.clone()), chain))
+    }
+}
+
+impl Said {
+    fn row(self) -> Row {
+        let Self { actor, action, object, before, after, reason } = self;
+        Row { time: now(), actor, action, object, before, after, reason }
+    }
+}
+
+/// Plain data, written to memory.
+fn bytes(row: &Chained) -> Vec<u8> {
+    postcard::to_stdvec(row).unwrap_or_default()
 }

@@ -118,6 +118,18 @@ impl Customers {
         Ok(permit.map(|()| View { context, kept }))
     }
 
+    /// A customer's profile, where it may be used.
+    pub(crate) fn profile(&self, subject: SubjectId) -> Option<youhui_privacy::PermittedProfile<LiveProfile>> {
+        let permit = {
+            let consent = self.consent.read().unwrap_or_else(PoisonError::into_inner);
+            consent.permit(subject, Purpose::Personalisation, ())?
+        };
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let shard = self.shard(subject).read().unwrap_or_else(PoisonError::into_inner);
+        let profile = *shard.profiles.get(&subject)?;
+        Some(permit.map(|()| profile))
+    }
+
     /// A decision that stands until then.
     pub(crate) fn stand(&self, subject: SubjectId, placement: &str, kept: Kept, now: Micros, until: Micros) {
         let mut shard = self.shard(subject).write().unwrap_or_else(PoisonError::into_inner);

@@ -133,7 +133,10 @@ pub(super) struct Asked {
 pub(super) fn make(shop: &Shop, live: &Live, asked: Asked) -> (Facts, Decision) {
     let Asked { external, opts_out, channel, placements, time } = asked;
     let subject = external.as_deref().and_then(|external| shop.find(external));
-    let places = placements.into_iter().map(|placement| place(live, placement, &channel, time)).collect();
+    let is_stopped = shop.is_stopped();
+    let places =
+        placements.into_iter().map(|placement| if is_stopped { Place::empty(placement) } else { place(live, placement, &channel, time) });
+    let places = places.collect();
     let request = Request { decision: DecisionId::new(time, random()), time, channel, snapshot: live.snapshot.version, places };
     let profile = match subject {
         _ if opts_out => Err(Unknown::PrivacySignal),
@@ -163,7 +166,7 @@ fn stand(shop: &Shop, live: &Live, subject: SubjectId, decision: &Decision, time
     for filled in &decision.places {
         if filled.begins() {
             let kept = Kept { decision: decision.decision, offer: filled.offer, propensity: filled.propensity };
-            shop.customers.stand(subject, &filled.placement, kept, time, time + live.offered.window);
+            shop.customers.stand(subject, &filled.placement, kept, time, time + live.offered.settings.window);
         }
     }
 }
@@ -263,7 +266,7 @@ pub(super) async fn explain(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<axum::Json<Explained>, Problem> {
-    access::for_decisions(&shop, &headers)?;
+    access::needs(&shop, &headers, access::Right::Explain)?;
     let unknown = || Problem::new(Code::NotFound, "no decision of that identifier is on record; one takes a moment to be written down");
     let wanted = DecisionId::parse(&id).ok_or_else(unknown)?;
     let record = find(&shop.database, wanted).await?.ok_or_else(unknown)?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use youhui_commerce::Micros;
 use youhui_decision::{Belief, DecisionId, Drift, Kept, Learner, Outcome, Posterior, Snapshot, Way, decide};
 use youhui_profile::live::CONTEXT_WIDTH;
-use youhui_storage::{Live as Database, LiveError};
+use youhui_storage::{Live as Database, LiveError, Written};
 
 use super::decisions::{Record, Snapshots};
 use super::offers::Live;
@@ -46,35 +46,38 @@ pub(super) struct Learning {
 }
 
 impl Learning {
-    /// What was learnt before, with promotions that are new entering cold.
-    pub(super) async fn open(database: &Database, live: &mut Live) -> Result<Self, LiveError> {
-        let (through, mut learnt) = match database.learnt().await? {
-            Some((through, bytes)) => (through, Learnt::read(&bytes)?),
-            None => {
-                let learner = Learner::new(CONTEXT_WIDTH, &[]);
-                (0, Learnt { offers: vec![], learner, drifts: vec![Drift::default()], faded: now() })
-            }
+    /// What was learnt before.
+    pub(super) async fn open(database: &Database) -> Result<Self, LiveError> {
+        let Some((through, bytes)) = database.learnt().await? else {
+            let learner = Learner::new(CONTEXT_WIDTH, &[]);
+            return Ok(Self { learnt: Learnt { offers: vec![], learner, drifts: vec![Drift::default()], faded: now() }, through: 0 });
         };
-        for (offer, std_error) in live.snapshot.offers.iter().zip(&live.offered.std_errors) {
-            if !learnt.offers.contains(&offer.promotion_id) {
-                learnt.offers.push(offer.promotion_id.clone());
-                learnt.learner.enter(*std_error);
-                learnt.drifts.push(Drift::default());
+        Ok(Self { learnt: Learnt::read(&bytes)?, through })
+    }
+
+    /// What was learnt, put to what is offered: promotions that are new enter cold. Kept under a version of its own.
+    pub(super) async fn take_up(&mut self, database: &Database, mut live: Live) -> Result<Live, LiveError> {
+        self.learnt.enter(&live);
+        believe(&mut live.snapshot, &self.learnt.offers, &self.learnt.learner.posterior().beliefs);
+        loop {
+            live.snapshot.version += 1;
+            // Plain data, written to memory.
+            let document = postcard::to_stdvec(&live.snapshot).unwrap_or_default();
+            if database.keep_snapshot(live.snapshot.version, now(), &document).await? {
+                return Ok(live);
             }
         }
-        believe(&mut live.snapshot, &learnt.offers, &learnt.learner.posterior().beliefs);
-        Ok(Self { learnt, through })
     }
 
     /// Learns from whatever is over by now; how many outcomes that were.
     pub(super) async fn update(&mut self, shop: &Shop, console: Console) -> Result<usize, LiveError> {
         let live = shop.live.load_full();
-        let window = live.offered.window;
+        let window = live.offered.settings.window;
         let over = now() - window - (window / 10).min(MOST_GRACE);
         let posterior = self.learnt.learner.posterior();
         let (mut through, mut outcomes, mut snapshots) = (self.through, 0, Snapshots::new(&shop.database));
         let mut next = self.learnt.clone();
-        next.fade(now(), live.offered.half_life);
+        next.fade(now(), live.offered.settings.half_life);
         'batches: loop {
             let batches = shop.database.decisions_after(through).await?;
             if batches.is_empty() {
@@ -106,18 +109,26 @@ impl Learning {
     async fn keep(&mut self, shop: &Shop, live: &Live, learnt: Learnt, through: i64) -> Result<(), LiveError> {
         let mut snapshot = live.snapshot.clone();
         believe(&mut snapshot, &learnt.offers, &learnt.learner.posterior().beliefs);
-        snapshot.version += 1;
         // Plain data, written to memory.
         let document = postcard::to_stdvec(&learnt).unwrap_or_default();
-        let bytes = postcard::to_stdvec(&snapshot).unwrap_or_default();
-        if shop.database.keep_learnt(self.through, through, &document, (snapshot.version, now(), &bytes)).await? {
-            (self.learnt, self.through) = (learnt, through);
-            shop.live.store(Arc::new(Live { snapshot, offered: Arc::clone(&live.offered) }));
-        } else if let Some((through, bytes)) = shop.database.learnt().await? {
-            // Another server was quicker: go on from what it knows.
-            (self.learnt, self.through) = (Learnt::read(&bytes)?, through);
+        loop {
+            snapshot.version += 1;
+            let bytes = postcard::to_stdvec(&snapshot).unwrap_or_default();
+            match shop.database.keep_learnt(self.through, through, &document, (snapshot.version, now(), &bytes)).await? {
+                Written::Taken => {}
+                Written::Done => {
+                    (self.learnt, self.through) = (learnt, through);
+                    shop.live.store(Arc::new(Live { snapshot, offered: Arc::clone(&live.offered) }));
+                    return Ok(());
+                }
+                // Another server was quicker: go on from what it knows.
+                Written::Stale => {
+                    *self = Self::open(&shop.database).await?;
+                    shop.live.store(Arc::new(self.take_up(&shop.database, Live::clone(live)).await?));
+                    return Ok(());
+                }
+            }
         }
-        Ok(())
     }
 }
 
@@ -126,6 +137,17 @@ impl Learnt {
     fn read(bytes: &[u8]) -> Result<Self, LiveError> {
         postcard::from_bytes(bytes)
             .map_err(|error| LiveError::Refused(format!("what was learnt can't be read ({error}): restore the database from a backup")))
+    }
+
+    /// Promotions that are new enter cold.
+    fn enter(&mut self, live: &Live) {
+        for (offer, std_error) in live.snapshot.offers.iter().zip(&live.offered.std_errors) {
+            if !self.offers.contains(&offer.promotion_id) {
+                self.offers.push(offer.promotion_id.clone());
+                self.learner.enter(*std_error);
+                self.drifts.push(Drift::default());
+            }
+        }
     }
 
     /// What was seen long ago counts less.
@@ -178,7 +200,7 @@ impl Learnt {
 
 /// Has decisions stand again that stood before the server was started.
 pub(super) async fn stand_again(shop: &Shop) -> Result<(), LiveError> {
-    let window = shop.live.load().offered.window;
+    let window = shop.live.load().offered.settings.window;
     let start = now();
     let (since, mut after, mut snapshots) = (DecisionId::new(start - window, [0; 16]), 0, Snapshots::new(&shop.database));
     loop {

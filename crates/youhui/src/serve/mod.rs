@@ -5,10 +5,12 @@
 
 mod access;
 mod audit;
+mod campaigns;
 mod collect;
 mod connections;
 mod customers;
 mod decisions;
+mod dry_run;
 mod learn;
 mod metrics;
 pub(crate) mod offers;
@@ -19,7 +21,7 @@ mod segment;
 mod signal;
 mod state;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,18 +35,18 @@ use serde_json::json;
 use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use youhui_privacy::{ConsentLedger, IdentityKeys, IdentityRow, IdentityVault};
-use youhui_storage::{DecisionLog, EventLog, Live as Database};
+use youhui_storage::{DecisionLog, EventLog, Live as Database, LiveError};
 
 use crate::cli::{CliError, Console};
 use learn::Learning;
-use offers::Live;
+use offers::{Live, Part, Settings};
 use problem::{Code, Problem};
 use state::Shop;
 
-pub(crate) use audit::Audit;
+pub(crate) use access::{Keys, Role};
+pub(crate) use audit::{Audit, Said};
 pub(crate) use customers::Customers;
 pub(crate) use decisions::{Explained, Record, Snapshots, find, snapshot_of};
-pub(crate) use state::Keys;
 
 /// Largest body, unpacked.
 const MOST_BODY: usize = 8 << 20;
@@ -53,7 +55,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the server starts from.
 pub(crate) struct Start {
-    pub(crate) live: Live,
+    pub(crate) folder: PathBuf,
+    /// What it goes by, and offers beside its campaigns.
+    pub(crate) settings: Settings,
+    pub(crate) base: Part,
     pub(crate) database: Database,
     pub(crate) identity_keys: IdentityKeys,
     pub(crate) identities: Vec<IdentityRow>,
@@ -68,24 +73,21 @@ pub(crate) struct Server {
     events: tokio::task::JoinHandle<()>,
     decisions: tokio::task::JoinHandle<()>,
     learning: Learning,
+    base: Part,
+    /// Changes that count already.
+    changed: i64,
     console: Console,
 }
 
 impl Server {
     /// Reads what was left and gets ready.
     pub(crate) async fn start(start: Start, imported: impl FnOnce(&Customers), console: Console) -> Result<Self, CliError> {
-        let Start { mut live, database, identity_keys, mut identities, consent, keys, audit } = start;
+        let Start { folder, settings, base, database, identity_keys, mut identities, consent, keys, audit } = start;
         // The longest part of a start: it goes on while the log of events is read.
         let own = database.clone();
         let known = tokio::spawn(async move { own.identities().await });
         let message_key = identity_keys.event;
-        let learning = Learning::open(&database, &mut live).await?;
-        // Plain data, written to memory.
-        let document = postcard::to_stdvec(&live.snapshot).unwrap_or_default();
-        database.keep_snapshot(live.snapshot.version, crate::cli::now(), &document).await?;
-        for refused in reservations::make_limits(&database, &live.offered.ready).await? {
-            console.say(&refused);
-        }
+        let mut learning = Learning::open(&database).await?;
         let (event_log, events) = EventLog::start(database.clone());
         let lost = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&lost);
@@ -96,14 +98,30 @@ impl Server {
         let (decision_log, decisions) = DecisionLog::start(database.clone(), failed);
         let customers = Customers::new(consent);
         imported(&customers);
-        let mut shop = Shop::new(live, message_key, customers, database, event_log, decision_log, keys);
-        shop.metrics.lost = lost;
-        shop.audit = Some(audit);
+        let mut metrics = metrics::Metrics::default();
+        metrics.lost = lost;
+        let last = last_version(&database).await?;
+        let live = Live::new(settings, last);
+        let parts = state::Parts {
+            live,
+            message_key,
+            customers,
+            database,
+            events: event_log,
+            decisions: decision_log,
+            keys,
+            audit,
+            folder,
+            metrics,
+        };
+        let shop = Shop::new(parts);
+        let changed = shop.database.changed().await?;
+        offer(&shop, &mut learning, &base, console).await?;
         let entries = shop.recover().await?;
         identities.extend(known.await.map_err(|error| CliError::usage(error.to_string()))??);
         shop.know(IdentityVault::new(identity_keys, identities).map_err(|error| CliError::usage(error.to_string()))?);
         console.say(&format!("{} customers known, {entries} entries of the event log read", shop.customers.len()));
-        Ok(Self { shop: Arc::new(shop), events, decisions, learning, console })
+        Ok(Self { shop: Arc::new(shop), events, decisions, learning, base, changed, console })
     }
 
     /// Answers until told to stop, then writes down what there is.
@@ -112,8 +130,9 @@ impl Server {
         listener: tokio::net::TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), CliError> {
-        let Self { shop, events, decisions, learning, console } = self;
-        let tasks = [tokio::spawn(watch_limits(Arc::clone(&shop))), tokio::spawn(learn(Arc::clone(&shop), learning, console))];
+        let Self { shop, events, decisions, learning, base, changed, console } = self;
+        let tasks =
+            [tokio::spawn(watch_limits(Arc::clone(&shop))), tokio::spawn(learn(Arc::clone(&shop), learning, base, changed, console))];
         connections::serve(listener, router(Arc::clone(&shop)), stop, PATIENCE).await;
         for task in tasks {
             task.abort();
@@ -150,6 +169,11 @@ fn router(shop: Arc<Shop>) -> Router {
         .route("/v1/reservations/{id}/commit", post(reservations::commit))
         .route("/v1/reservations/{id}/release", post(reservations::release))
         .route("/v1/codes", post(reservations::codes))
+        .route("/v1/campaigns", get(campaigns::list).post(campaigns::create))
+        .route("/v1/campaigns/{id}", get(campaigns::show).put(campaigns::edit))
+        .route("/v1/campaigns/{id}/{action}", post(campaigns::step))
+        .route("/v1/stop", get(campaigns::stopped).post(campaigns::stop).delete(campaigns::go_on))
+        .route("/v1/audit", get(campaigns::audit))
         .route("/ofrep/v1/evaluate/flags", post(ofrep::all))
         .route("/ofrep/v1/evaluate/flags/{key}", post(ofrep::one))
         .route("/health", get(|| async { Json(json!({"status": "up"})) }))
@@ -174,27 +198,65 @@ async fn watch_limits(shop: Arc<Shop>) {
         shop.database.expire(crate::cli::now()).await.ok();
         let live = shop.live.load_full();
         for ready in &live.offered.ready {
-            if let Ok(exhausted) = reservations::is_exhausted(&shop.database, &ready.promotion).await {
+            if let Ok(exhausted) = reservations::is_exhausted(&shop.database, ready.promotion()).await {
                 ready.exhausted.store(exhausted, Ordering::Relaxed);
             }
         }
     }
 }
 
-/// Learns from what is over, a thousand times a window: beliefs don't change faster, and each change is kept.
-async fn learn(shop: Arc<Shop>, mut learning: Learning, console: Console) {
-    let window = Duration::from_micros(u64::try_from(shop.live.load().offered.window).unwrap_or(0));
+/// Has the shop offer what it was started with and what its campaigns say by now. Limits are there before anything is shown.
+async fn offer(shop: &Shop, learning: &mut Learning, base: &Part, console: Console) -> Result<(), LiveError> {
+    let parts = campaigns::reload(shop, &shop.live.load().offered.settings, base, console).await?;
+    for ready in parts.iter().map(|part| &part.ready) {
+        for refused in reservations::make_limits(&shop.database, ready).await? {
+            console.say(&refused);
+        }
+    }
+    let next = shop.live.load().with(&parts);
+    let next = learning.take_up(&shop.database, next).await?;
+    shop.live.store(Arc::new(next));
+    Ok(())
+}
+
+/// The last version that a snapshot has.
+async fn last_version(database: &Database) -> Result<u64, LiveError> {
+    let last = database.snapshot(None).await?;
+    let last: Option<youhui_decision::Snapshot> = last.and_then(|bytes| postcard::from_bytes(&bytes).ok());
+    Ok(last.map_or(0, |snapshot| snapshot.version))
+}
+
+/// How often it is looked for what another server has changed.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Makes what decisions are made with: from what people change, at once, and from what is over, a thousand times a window, for
+/// beliefs don't change faster, and each change is kept. Nothing else does, so that neither undoes the other.
+async fn learn(shop: Arc<Shop>, mut learning: Learning, base: Part, mut seen: i64, console: Console) {
+    let window = Duration::from_micros(u64::try_from(shop.live.load().offered.settings.window).unwrap_or(0));
     let mut tick = tokio::time::interval((window / 1000).clamp(Duration::from_secs(1), Duration::from_secs(1800)));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     if let Err(error) = learn::stand_again(&shop).await {
         console.say(&format!("decisions of before the start don't stand: {error}"));
     }
     loop {
-        tick.tick().await;
-        match learning.update(&shop, console).await {
-            Ok(outcomes) => shop.metrics.learnt(outcomes),
-            // Tried again: nothing is lost by learning later.
-            Err(error) => console.say(&format!("nothing was learnt: {error}")),
+        tokio::select! {
+            _ = tick.tick() => match learning.update(&shop, console).await {
+                Ok(outcomes) => shop.metrics.learnt(outcomes),
+                // Tried again: nothing is lost by learning later.
+                Err(error) => console.say(&format!("nothing was learnt: {error}")),
+            },
+            _ = look.tick() => {}
+            () = shop.changes.notified() => {}
+        }
+        // A database that fails here is asked again.
+        let Ok(changed) = shop.database.changed().await else { continue };
+        if seen != changed {
+            match offer(&shop, &mut learning, &base, console).await {
+                Ok(()) => seen = changed,
+                Err(error) => console.say(&format!("what was changed does not count yet: {error}")),
+            }
         }
     }
 }

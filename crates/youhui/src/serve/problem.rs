@@ -15,6 +15,7 @@ pub(super) enum Code {
     Unreadable,
     TooLarge,
     NotAuthorised,
+    Forbidden,
     NotFound,
     Method,
     NoKey,
@@ -22,6 +23,7 @@ pub(super) enum Code {
     NotEarned,
     LimitReached,
     Conflict,
+    Stale,
     Overloaded,
     StoreFailed,
 }
@@ -34,6 +36,7 @@ impl Code {
             Self::Unreadable => (StatusCode::BAD_REQUEST, "unreadable", "The body could not be read"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large"),
             Self::NotAuthorised => (StatusCode::UNAUTHORIZED, "not_authorised", "The key is missing or not known"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The key is not for this"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method", "This path has another method"),
             Self::NoKey => (StatusCode::BAD_REQUEST, "idempotency_key_missing", "An Idempotency-Key is needed"),
@@ -43,6 +46,7 @@ impl Code {
             Self::NotEarned => (StatusCode::CONFLICT, "not_earned", "The promotion does not apply to this basket"),
             Self::LimitReached => (StatusCode::CONFLICT, "limit_reached", "A limit has no room for this"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "It is in another state"),
+            Self::Stale => (StatusCode::PRECONDITION_FAILED, "stale", "It was changed meanwhile"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The server can't take more now"),
             Self::StoreFailed => (StatusCode::SERVICE_UNAVAILABLE, "store_failed", "The store did not take it"),
         }

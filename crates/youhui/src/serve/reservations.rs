@@ -14,6 +14,7 @@ use youhui_promotion::{Basket, Caps, Context, Name, Promotion, Promotions, Trigg
 use youhui_storage::{Hold, Outcome, Part, Reservation, State as Stage};
 
 use super::access;
+use super::audit::Said;
 use super::decisions::{Customer, external_id, read_ask_basket, written};
 use super::offers::Ready;
 use super::problem::{Body, Code, Problem};
@@ -77,6 +78,9 @@ pub(super) async fn reserve(State(shop): State<Arc<Shop>>, headers: HeaderMap, B
     let number = live.snapshot.find(&ask.promotion_id);
     let ready = number.and_then(|number| live.offered.ready.get(number));
     let ready = ready.ok_or_else(|| Problem::at("/promotion_id", format!("{} is not offered now", ask.promotion_id)))?;
+    if shop.is_stopped() || !ready.is_on(now()) {
+        return Err(Problem::new(Code::Conflict, format!("{} is stopped, or its time is not now", ask.promotion_id)));
+    }
     let basket = read_ask_basket(&ask.basket)?;
     let subject = ask.customer.as_ref().and_then(external_id).and_then(|external| shop.find(&external));
     let code = ask.code.as_deref().map(normalise).transpose().map_err(|wrong| Problem::at("/code", wrong.to_string()))?;
@@ -108,7 +112,7 @@ async fn parts(
     code: Option<&str>,
     time: Micros,
 ) -> Result<(Vec<Part>, Vec<Part>, i64), Problem> {
-    let promotion = &ready.promotion;
+    let promotion = ready.promotion();
     let own;
     let set = if code.is_some() {
         own = by_itself(promotion)?;
@@ -203,9 +207,9 @@ fn day(promotion: &Promotion, time: Micros) -> String {
 }
 
 /// Limits of what is offered, made before anything is reserved. What is used already stays used.
-pub(super) async fn make_limits(database: &youhui_storage::Live, ready: &[Ready]) -> Result<Vec<String>, youhui_storage::LiveError> {
+pub(super) async fn make_limits(database: &youhui_storage::Live, ready: &[Arc<Ready>]) -> Result<Vec<String>, youhui_storage::LiveError> {
     let mut refused = vec![];
-    for Ready { promotion, .. } in ready {
+    for promotion in ready.iter().map(|ready| ready.promotion()) {
         let limits = &promotion.limits;
         let whole = |count: Option<u64>| count.map(|count| i64::try_from(count).unwrap_or(i64::MAX));
         for (what, most) in [("uses", whole(limits.total)), ("money", limits.budget), ("units", whole(limits.stock))] {
@@ -300,7 +304,7 @@ struct Mint {
 
 /// `POST /v1/codes`: codes that are each good once.
 pub(super) async fn codes(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
-    access::for_decisions(&shop, &headers)?;
+    let actor = access::needs(&shop, &headers, access::Right::Codes)?;
     let ask: Mint =
         serde_json::from_slice(&body).map_err(|error| Problem::new(Code::NotJson, format!("{error}. Send promotion_id and count")))?;
     if ask.count == 0 || ask.count > MOST_CODES {
@@ -315,12 +319,16 @@ pub(super) async fn codes(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bod
         ten
     };
     let codes: Vec<String> = (0..ask.count).map(|_| mint(bytes())).collect();
-    let limits: Vec<Part> = codes.iter().map(|code| Part { name: code_name(&ready.promotion, code), amount: 1 }).collect();
+    let limits: Vec<Part> = codes.iter().map(|code| Part { name: code_name(ready.promotion(), code), amount: 1 }).collect();
     shop.database.add_limits(&limits).await?;
-    let name: &Name = &ready.promotion.promotion_id;
-    if let Some(audit) = &shop.audit {
-        let written = audit.record("secret key", "codes.mint", name, format!("{} codes", codes.len())).await;
-        written.map_err(|error| Problem::new(Code::StoreFailed, error.message))?;
-    }
+    let name: &Name = &ready.promotion().promotion_id;
+    let said = Said {
+        actor: actor.0,
+        action: "codes.mint".to_owned(),
+        object: name.to_string(),
+        after: Some(format!("{} codes", codes.len())),
+        ..Said::default()
+    };
+    shop.audit.record(said).await.map_err(|error| Problem::new(Code::StoreFailed, error.message))?;
     Ok((StatusCode::CREATED, axum::Json(serde_json::json!({"promotion_id": name, "codes": codes}))).into_response())
 }

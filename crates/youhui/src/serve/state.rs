@@ -1,6 +1,7 @@
 //! What the server holds.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -11,6 +12,7 @@ use youhui_commerce::{Currency, Micros, SubjectId};
 use youhui_privacy::{IdentityRow, IdentityVault};
 use youhui_storage::{DecisionLog, EventLog, Live as Database, LiveError};
 
+use super::access::Keys;
 use super::customers::Customers;
 use super::offers::Live;
 use super::segment::Happened;
@@ -98,15 +100,6 @@ impl Identities {
     }
 }
 
-/// Who asks with which key.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Keys {
-    /// For events: may stand in a web page.
-    pub(crate) write: Vec<String>,
-    /// For decisions: stays on the shop's servers.
-    pub(crate) secret: Vec<String>,
-}
-
 /// Everything.
 #[derive(Debug)]
 pub(super) struct Shop {
@@ -121,24 +114,38 @@ pub(super) struct Shop {
     /// Batches go to the log one by one, each with the identities that it is the first to need.
     order: tokio::sync::Mutex<()>,
     pub(super) decisions: DecisionLog,
-    pub(super) keys: Keys,
+    /// Keys of the command line, and with those of the database.
+    pub(super) given: Keys,
+    pub(super) keys: ArcSwap<Keys>,
     pub(super) metrics: super::metrics::Metrics,
-    pub(super) audit: Option<super::Audit>,
+    pub(super) audit: super::Audit,
+    /// The shop's folder.
+    pub(super) folder: PathBuf,
+    /// Nothing is offered any more.
+    pub(super) stopped: AtomicBool,
+    /// Somebody has changed a campaign, a key or the switch.
+    pub(super) changes: tokio::sync::Notify,
+}
+
+/// Parts of a shop that are made before it.
+pub(super) struct Parts {
+    pub(super) live: Live,
+    pub(super) message_key: [u8; 32],
+    pub(super) customers: Customers,
+    pub(super) database: Database,
+    pub(super) events: EventLog,
+    pub(super) decisions: DecisionLog,
+    pub(super) keys: Keys,
+    pub(super) audit: super::Audit,
+    pub(super) folder: PathBuf,
+    pub(super) metrics: super::metrics::Metrics,
 }
 
 impl Shop {
-    #[allow(clippy::too_many_arguments, reason = "each is a part of the server and none belongs to another")]
-    pub(super) fn new(
-        live: Live,
-        message_key: [u8; 32],
-        customers: Customers,
-        database: Database,
-        events: EventLog,
-        decisions: DecisionLog,
-        keys: Keys,
-    ) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { live, message_key, customers, database, events, decisions, keys, audit, folder, metrics } = parts;
         Self {
-            currency: live.offered.currency,
+            currency: live.offered.settings.currency,
             live: ArcSwap::from_pointee(live),
             customers,
             identities: RwLock::new(Identities { vault: None, unsaved: vec![], named: FxHashMap::default() }),
@@ -148,10 +155,19 @@ impl Shop {
             events,
             order: tokio::sync::Mutex::new(()),
             decisions,
-            keys,
-            metrics: super::metrics::Metrics::default(),
-            audit: None,
+            keys: ArcSwap::from_pointee(keys.clone()),
+            given: keys,
+            metrics,
+            audit,
+            folder,
+            stopped: AtomicBool::new(false),
+            changes: tokio::sync::Notify::new(),
         }
+    }
+
+    /// Whether somebody has stopped everything.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// Who the customers are: before the first request.
@@ -241,8 +257,8 @@ impl Shop {
                 self.customers.update(subject, |profile| profile.see(what.kind, what.time, what.amount, what.begins_order));
                 let offered = &self.live.load().offered;
                 #[allow(clippy::cast_possible_truncation, reason = "profits of one order, for means over many")]
-                let profit = what.profit(offered.margin) as f32;
-                self.customers.earn(subject, what.time, profit, super::learn::earned_since(offered.window));
+                let profit = what.profit(offered.settings.margin) as f32;
+                self.customers.earn(subject, what.time, profit, super::learn::earned_since(offered.settings.window));
             }
             Entry::Link { from, to, .. } => {
                 self.identities.write().unwrap_or_else(PoisonError::into_inner).named.insert(*from, *to);

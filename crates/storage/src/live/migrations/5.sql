@@ -1,0 +1,5 @@
+CREATE TABLE campaign (campaign_id TEXT PRIMARY KEY, revision BIGINT NOT NULL, document BYTES NOT NULL);
+CREATE TABLE api_key (name TEXT PRIMARY KEY, role TEXT NOT NULL, hash BYTES NOT NULL, made BIGINT NOT NULL, revoked BIGINT);
+CREATE TABLE setting (name TEXT PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE changed (id BIGINT PRIMARY KEY, number BIGINT NOT NULL);
+INSERT INTO changed (id, number) VALUES (1, 0);

@@ -1,0 +1,134 @@
+//! A server that runs, and what is asked of it.
+#![allow(dead_code, reason = "each test uses its own part")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+pub(crate) const OFFERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/serve/offers.json");
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+    /// What it said before it listened.
+    pub(crate) said: String,
+}
+
+impl Server {
+    pub(crate) fn start(folder: &Path, more: &[&str]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_youhui"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--store"])
+            .arg(folder)
+            .args(if more.contains(&"--offers") { vec![] } else { vec!["--offers", OFFERS] })
+            .args(more)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // From here on it is killed whatever happens.
+        let mut server = Self { child, address: String::new(), said: String::new() };
+        let mut lines = BufReader::new(server.child.stderr.take().unwrap()).lines();
+        while server.address.is_empty() {
+            let line = lines.next().expect("the server listens").unwrap();
+            server.said.push_str(&line);
+            server.said.push('\n');
+            line.strip_prefix("listening on http://").unwrap_or_default().clone_into(&mut server.address);
+        }
+        // Whatever else it says must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        server
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[], body.to_string().as_bytes()).expect("an answer")
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], b"").expect("an answer")
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes())?;
+        // A server that refuses a large body early may close before it has read all.
+        stream.write_all(body).ok();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Answer::read(&answer).ok_or_else(|| std::io::Error::other("no whole answer"))
+    }
+
+    /// A figure of `/metrics`.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").text;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap_or_else(|| panic!("{name} in {text}"));
+        line.parse().unwrap()
+    }
+
+    /// A decision for a customer at home.
+    pub(crate) fn decide(&self, customer: &str) -> Value {
+        let answer = self.post("/v1/decisions", &json!({"customer": {"user_id": customer}, "placements": ["home"]}));
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    }
+
+    pub(crate) fn stop(mut self) -> bool {
+        // A polite end, as a service manager asks for it.
+        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        self.child.wait().unwrap().success()
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some(Self { status, headers: head.to_lowercase(), text: body.to_owned() })
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+}
+
+pub(crate) fn order(message: &str, customer: &str) -> Value {
+    json!({"type": "track", "event": "Order Completed", "messageId": message, "userId": customer, "properties": {
+        "order_id": message, "currency": "EUR", "products": [{"product_id": "tea", "price": 12.5, "quantity": 2}]}})
+}
+
+/// Customers who are known and not held out: decisions of them are explored.
+pub(crate) fn known(server: &Server, count: usize, headers: &[(&str, &str)]) -> Vec<String> {
+    let customers: Vec<String> = (0..count).map(|number| format!("customer-{number}")).collect();
+    let batch: Vec<Value> = customers.iter().map(|customer| order(&format!("m-{customer}"), customer)).collect();
+    assert_eq!(
+        server.send("POST", "/v1/batch", headers, json!({"batch": batch}).to_string().as_bytes()).unwrap().json()["accepted"],
+        count
+    );
+    customers
+}
