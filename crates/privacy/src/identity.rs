@@ -14,6 +14,8 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use rustc_hash::FxHashMap;
 use youhui_commerce::SubjectId;
 
+use crate::sealing::SealingKeys;
+
 /// The secrets of a store. They live in a file of their own, outside the tables.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdentityKeys {
@@ -21,8 +23,8 @@ pub struct IdentityKeys {
     pub version: u32,
     /// Key of the look-up hash; rotates.
     pub lookup: [u8; 32],
-    /// Key that seals identifiers in their rows.
-    pub sealing: [u8; 32],
+    /// Keys that seal identifiers in their rows, one a customer.
+    pub sealing: SealingKeys,
     /// Key of event ids: never rotates, or an old file imported again would count twice.
     pub event: [u8; 32],
 }
@@ -30,7 +32,7 @@ pub struct IdentityKeys {
 impl IdentityKeys {
     /// Version 1, from 32 random bytes a key.
     pub fn generate(mut random: impl FnMut() -> [u8; 32]) -> Self {
-        Self { version: 1, lookup: random(), sealing: random(), event: random() }
+        Self { version: 1, lookup: random(), sealing: SealingKeys::new(random()), event: random() }
     }
 }
 
@@ -49,7 +51,7 @@ pub struct IdentityRow {
     pub lookup: [u8; 32],
     /// Whose.
     pub subject: SubjectId,
-    /// The identifier under the sealing key.
+    /// The identifier under the subject's sealing key.
     pub sealed: Vec<u8>,
 }
 
@@ -69,6 +71,9 @@ pub enum IdentityError {
     /// A sealed identifier doesn't open.
     #[error("an identity row does not open with this sealing key: restore the key file that belongs to this store")]
     Sealed,
+    /// The customer was erased, and the key with them.
+    #[error("the key of this identity row was destroyed when its customer was erased: the row is of an old backup")]
+    KeyDestroyed,
 }
 
 /// Identifier → subject.
@@ -103,8 +108,30 @@ impl IdentityVault {
         }
         let subject = SubjectId::from_bytes(random());
         self.by_lookup.insert(lookup, subject);
-        self.rows.push(IdentityRow { key_version: self.keys.version, lookup, subject, sealed: seal(&self.keys, &external) });
+        self.rows.push(IdentityRow { key_version: self.keys.version, lookup, subject, sealed: seal(&self.keys, subject, &external) });
         subject
+    }
+
+    /// The identifier of a row.
+    ///
+    /// # Errors
+    /// `KeyDestroyed` where its customer was erased, `Sealed` where the keys are of another shop.
+    pub fn reveal(&self, row: &IdentityRow) -> Result<String, IdentityError> {
+        open(&self.keys, row)
+    }
+
+    /// Forgets a subject for good: its rows, and the key that they were sealed with.
+    pub fn erase(&mut self, subject: SubjectId) {
+        self.by_lookup.retain(|_, known| *known != subject);
+        let before = self.rows.len();
+        self.rows.retain(|row| row.subject != subject);
+        self.stored -= (before - self.rows.len()).min(self.stored);
+        self.keys.sealing.destroy(subject);
+    }
+
+    /// The keys as they are by now.
+    pub const fn keys(&self) -> &IdentityKeys {
+        &self.keys
     }
 
     /// The subject of an identifier, if it is known.
@@ -131,7 +158,7 @@ impl IdentityVault {
         let keys = IdentityKeys { version: self.keys.version + 1, lookup: lookup_key, ..self.keys.clone() };
         let mut rows = Vec::with_capacity(self.rows.len());
         for row in &self.rows {
-            let external = open(&self.keys, &row.sealed)?;
+            let external = open(&self.keys, row)?;
             rows.push(IdentityRow {
                 key_version: keys.version,
                 lookup: lookup(&keys, &external),
@@ -146,7 +173,7 @@ impl IdentityVault {
 }
 
 /// 123, " 123 " and 123.0 (from a column of floats) are one customer.
-fn normalised(external: &str) -> Cow<'_, str> {
+pub(crate) fn normalised(external: &str) -> Cow<'_, str> {
     let trimmed = external.trim();
     match trimmed.split_once('.') {
         Some((whole, zeros))
@@ -165,28 +192,28 @@ fn lookup(keys: &IdentityKeys, external: &str) -> [u8; 32] {
     *blake3::keyed_hash(&keys.lookup, external.as_bytes()).as_bytes()
 }
 
-fn cipher(keys: &IdentityKeys) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&Key::from(keys.sealing))
-}
-
 /// nonce ‖ ciphertext. The nonce is a keyed hash of the identifier: equal identifiers have equal
 /// rows anyway, and different ones have different nonces.
-fn seal(keys: &IdentityKeys, external: &str) -> Vec<u8> {
+fn seal(keys: &IdentityKeys, subject: SubjectId, external: &str) -> Vec<u8> {
+    // Only a subject of somebody who was erased has no key, and nobody gets such a subject again.
+    let key = keys.sealing.of(subject).unwrap_or_default();
     let mut nonce = [0_u8; 24];
-    nonce.copy_from_slice(&blake3::keyed_hash(&keys.sealing, external.as_bytes()).as_bytes()[..24]);
+    nonce.copy_from_slice(&blake3::keyed_hash(&key, external.as_bytes()).as_bytes()[..24]);
     // Encryption of a short text in memory has no way to fail; an empty seal would fail to open.
-    let sealed = cipher(keys).encrypt(&XNonce::from(nonce), external.as_bytes()).unwrap_or_default();
+    let sealed = XChaCha20Poly1305::new(&Key::from(key)).encrypt(&XNonce::from(nonce), external.as_bytes()).unwrap_or_default();
     [nonce.as_slice(), &sealed].concat()
 }
 
-fn open(keys: &IdentityKeys, sealed: &[u8]) -> Result<String, IdentityError> {
-    let (nonce, text) = sealed.split_first_chunk::<24>().ok_or(IdentityError::Sealed)?;
-    let plain = cipher(keys).decrypt(&XNonce::from(*nonce), text).map_err(|_| IdentityError::Sealed)?;
+fn open(keys: &IdentityKeys, row: &IdentityRow) -> Result<String, IdentityError> {
+    let key = keys.sealing.of(row.subject).ok_or(IdentityError::KeyDestroyed)?;
+    let (nonce, text) = row.sealed.split_first_chunk::<24>().ok_or(IdentityError::Sealed)?;
+    let plain = XChaCha20Poly1305::new(&Key::from(key)).decrypt(&XNonce::from(*nonce), text).map_err(|_| IdentityError::Sealed)?;
     String::from_utf8(plain).map_err(|_| IdentityError::Sealed)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use youhui_commerce::Draw;
 
     use super::*;
@@ -238,8 +265,70 @@ mod tests {
         let row = &vault.rows()[0];
         assert!(!String::from_utf8_lossy(&row.sealed).contains("alice"));
         assert!(!format!("{vault:?}").contains("alice"));
-        let wrong = IdentityKeys { sealing: [0; 32], ..keys(1) };
+        let wrong = IdentityKeys { sealing: SealingKeys::new([0; 32]), ..keys(1) };
         let mut stolen = IdentityVault::new(wrong, vault.rows().to_vec()).unwrap();
         assert_eq!(stolen.rotate([1; 32]), Err(IdentityError::Sealed));
+    }
+
+    proptest! {
+        /// P44: an identifier has one subject before, between and after rotations, whatever comes when, with the old keys gone.
+        #[test]
+        fn one_subject_through_any_rotations(steps in prop::collection::vec(prop::option::of(0..6_u8), 1..40)) {
+            let mut vault = IdentityVault::new(keys(1), vec![]).unwrap();
+            let mut draw = Draw::seeded(3);
+            let mut known = FxHashMap::default();
+            for step in steps {
+                match step {
+                    Some(id) => {
+                        let subject = vault.resolve(&format!("customer-{id}"), || draw.bytes16());
+                        prop_assert_eq!(*known.entry(id).or_insert(subject), subject);
+                    }
+                    None => {
+                        let mut key = [0; 32];
+                        key[..16].copy_from_slice(&draw.bytes16());
+                        let keys = vault.rotate(key).unwrap().clone();
+                        // What is on disk is all that is left of it.
+                        vault = IdentityVault::new(keys, vault.rows().to_vec()).unwrap();
+                    }
+                }
+                for (id, subject) in &known {
+                    prop_assert_eq!(vault.find(&format!("customer-{id}")), Some(*subject));
+                }
+            }
+        }
+    }
+
+    /// P44: a dictionary of every likely identifier finds nobody in a table without the key; in one of plain hashes it finds everybody.
+    #[test]
+    fn a_dictionary_finds_nobody() {
+        let mut vault = IdentityVault::new(keys(1), vec![]).unwrap();
+        let mut draw = Draw::seeded(4);
+        let email = |number: u32| format!("customer.{number}@example.com");
+        (0..1000).for_each(|number| {
+            vault.resolve(&email(number * 997), || draw.bytes16());
+        });
+        let keyed: rustc_hash::FxHashSet<[u8; 32]> = vault.rows().iter().map(|row| row.lookup).collect();
+        let plain: rustc_hash::FxHashSet<[u8; 32]> =
+            (0..1000).map(|number| *blake3::hash(email(number * 997).as_bytes()).as_bytes()).collect();
+        let found = |table: &rustc_hash::FxHashSet<[u8; 32]>| {
+            (0..1_000_000).filter(|&number| table.contains(blake3::hash(email(number).as_bytes()).as_bytes())).count()
+        };
+        assert_eq!((found(&keyed), found(&plain)), (0, 1000));
+    }
+
+    /// P12: who was erased stays so in a backup of the table, once the keys are those of after.
+    #[test]
+    fn a_row_of_an_old_backup_does_not_open() {
+        let mut vault = IdentityVault::new(keys(1), vec![]).unwrap();
+        let mut draw = Draw::seeded(5);
+        let anna = vault.resolve("anna", || draw.bytes16());
+        vault.resolve("bob", || draw.bytes16());
+        let backup = vault.rows().to_vec();
+        assert_eq!(vault.reveal(&backup[0]), Ok("anna".to_owned()));
+        vault.erase(anna);
+        assert_eq!((vault.find("anna"), vault.rows().len()), (None, 1));
+        let restored = IdentityVault::new(vault.keys().clone(), backup.clone()).unwrap();
+        assert_eq!(restored.reveal(&backup[0]), Err(IdentityError::KeyDestroyed));
+        assert_eq!(restored.reveal(&backup[1]), Ok("bob".to_owned()));
     }
 }

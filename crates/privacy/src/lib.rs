@@ -5,7 +5,11 @@
 
 pub mod audit;
 pub mod consent;
+pub mod erasure;
 pub mod identity;
+pub mod sealing;
 
-pub use consent::{ConsentLedger, PermittedProfile, Purpose, Status};
+pub use consent::{ConsentLedger, PermittedProfile, Purpose, Said, Status};
+pub use erasure::{Erased, Standing, SuppressionList};
 pub use identity::{IdentityError, IdentityKeys, IdentityRow, IdentityVault};
+pub use sealing::{SealingKeys, Subtree};

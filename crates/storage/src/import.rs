@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use youhui_commerce::schema::Table;
 use youhui_commerce::{Draw, Micros, SubjectId};
-use youhui_privacy::IdentityVault;
+use youhui_privacy::{IdentityVault, Standing, SuppressionList};
 
 use crate::error::StoreError;
 use crate::events::{self, Converted, EventContext, EventRow, Interner, NO_TEXT, StoredRow};
@@ -53,6 +53,11 @@ pub struct ImportOptions {
     pub seed: Option<u64>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ImportSummary {
@@ -66,6 +71,9 @@ pub struct ImportSummary {
     pub known: u64,
     /// Rows that the mapping passes over.
     pub excluded: u64,
+    /// Rows of customers who were erased, which are not taken in.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub erased: u64,
     /// Bad rows by rule.
     pub bad: BTreeMap<&'static str, u64>,
     /// Where they are.
@@ -116,6 +124,7 @@ pub fn import(
     };
     let keys = keys(root, &mut chance, !exists, !options.dry_run)?;
     let event_key = keys.event;
+    let erased = crate::erase::suppression(root, &keys)?;
     let identity = load::identity_rows(root, &manifest)?;
     let vault =
         IdentityVault::new(keys, identity).map_err(|error| StoreError::NotAStore { path: root.to_owned(), message: error.to_string() })?;
@@ -133,6 +142,7 @@ pub fn import(
         root: root.to_owned(),
         manifest,
         vault,
+        erased,
         chance,
         quarantine: Quarantine::new(quarantine),
         summary: ImportSummary { table: options.table.name().to_owned(), ..ImportSummary::default() },
@@ -191,6 +201,7 @@ pub(crate) struct Run {
     pub(crate) root: PathBuf,
     pub(crate) manifest: Manifest,
     pub(crate) vault: IdentityVault,
+    erased: SuppressionList,
     chance: Chance,
     pub(crate) quarantine: Quarantine,
     pub(crate) summary: ImportSummary,
@@ -198,9 +209,23 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn resolve(&mut self, external: &str) -> SubjectId {
+    /// The subject of an identifier, and from when on anything is taken in of them; nothing of whoever was erased.
+    pub(crate) fn resolve(&mut self, external: &str) -> Option<(SubjectId, Micros)> {
+        let since = match self.erased.standing(external) {
+            Standing::Known => Micros::MIN,
+            Standing::Returned(time) => time,
+            Standing::Erased => return None,
+        };
         let chance = &mut self.chance;
-        self.vault.resolve(external, || chance.bytes16())
+        Some((self.vault.resolve(external, || chance.bytes16()), since))
+    }
+
+    /// The subject of an identifier that a row without a time is of.
+    pub(crate) fn resolve_timeless(&mut self, external: &str) -> Option<SubjectId> {
+        // Whether such a row is of before the erasure can't be known.
+        let known = self.resolve(external).filter(|(_, since)| *since == Micros::MIN).map(|(subject, _)| subject);
+        self.summary.erased += u64::from(known.is_none());
+        known
     }
 
     fn check_share_of_bad(&self) -> Result<(), StoreError> {
@@ -438,7 +463,7 @@ impl Merge {
             run.quarantine.add(file, bad)?;
         }
         // A customer becomes a customer with the first good row, not with a bad one.
-        let mut subjects: Vec<Option<(u32, usize)>> = vec![None; made.customers.len()];
+        let mut subjects: Vec<Option<Option<(u32, usize, Micros)>>> = vec![None; made.customers.len()];
         let renumber = |from: &Interner, to: &mut Interner| -> Vec<u32> { from.texts().map(|text| to.number(text)).collect() };
         let products = renumber(&made.products, &mut self.names.products);
         let orders = renumber(&made.orders, &mut self.names.orders);
@@ -457,10 +482,14 @@ impl Merge {
                 }
             };
             let place = event.subject as usize;
-            let (subject, bucket) = *subjects[place].get_or_insert_with(|| {
-                let subject = run.resolve(made.customers.get(event.subject).unwrap_or(""));
-                (self.names.subject(subject), subject.bucket())
+            let known = *subjects[place].get_or_insert_with(|| {
+                let (subject, since) = run.resolve(made.customers.get(event.subject).unwrap_or(""))?;
+                Some((self.names.subject(subject), subject.bucket(), since))
             });
+            let Some((subject, bucket, _)) = known.filter(|(.., since)| event.time > *since) else {
+                run.summary.erased += 1;
+                continue;
+            };
             self.buckets[bucket].rows.push(StoredRow {
                 id,
                 subject,

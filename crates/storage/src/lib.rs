@@ -5,6 +5,7 @@
 //! store is what it was before, and the import can be repeated.
 
 mod columns;
+mod erase;
 mod error;
 mod events;
 mod import;
@@ -21,6 +22,7 @@ mod source;
 mod store;
 mod table;
 
+pub use erase::{ErasedRows, erase, keep_suppression, suppression};
 pub use error::StoreError;
 pub use import::{ImportOptions, ImportSummary, import};
 pub use keyed::{BadNumber, KeyedBlock, KeyedColumns, KeyedFile, Room};
@@ -33,5 +35,5 @@ pub use mapping::Mapping;
 pub use parquet_io::{write_atomic, write_parquet};
 pub use quarantine::{BadRow, Rule};
 pub use source::rows_hint;
-pub use store::{Store, audit_key, keep_audit_head, shop_keys};
+pub use store::{Store, audit_key, keep_audit_head, keep_identity_keys, shop_keys};
 pub use table::{Column, MISSING, Table, TableWriter, Values, columns_of, read_table, read_table_as, write_table};

@@ -15,8 +15,8 @@ use arrow_schema::{DataType, Field, Schema};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use youhui_commerce::schema::Table;
-use youhui_commerce::{Campaign, Catalogue, EventKind, EventTable, Exposure, Offer, Product, SubjectId, TimeWindow};
-use youhui_privacy::{ConsentLedger, IdentityRow, Purpose, Status};
+use youhui_commerce::{Campaign, Catalogue, EventKind, EventTable, Exposure, Micros, Offer, Product, SubjectId, TimeWindow};
+use youhui_privacy::{ConsentLedger, IdentityRow, Purpose, Said, Status};
 
 use crate::error::StoreError;
 use crate::events::{Interner, NO_TEXT, StoredRow};
@@ -134,7 +134,9 @@ impl Store {
         let mut ledger = ConsentLedger::new(status(&shop.consent_default), shop.consent_basis.clone());
         for ((subject, attribute), value) in self.load_customers()? {
             if attribute == "consent_personalisation" {
-                ledger.record(subject, Purpose::Personalisation, status(&value));
+                // When it was said is not known: whatever is said from now on counts more.
+                let said = Said { time: Micros::MIN, status: status(&value), notice: None };
+                ledger.record(subject, Purpose::Personalisation, said);
             }
         }
         Ok(ledger)
@@ -225,7 +227,7 @@ pub(crate) fn event_ids(store: &Store) -> Result<FxHashMap<[u8; 16], u64>, Store
     Ok(ids)
 }
 
-fn bytes16(bytes: &[u8]) -> [u8; 16] {
+pub(crate) fn bytes16(bytes: &[u8]) -> [u8; 16] {
     bytes.try_into().unwrap_or_default()
 }
 

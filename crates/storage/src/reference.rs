@@ -80,7 +80,7 @@ pub(crate) fn import(run: &mut Run, files: &[PathBuf], mapping: &Mapping, progre
             each_row(run, files, columns, None, progress, &mut |run, batch, row| {
                 let customer =
                     required(batch, &section.customer, row, "customer").map_err(|(field, _, rule)| (field, String::new(), rule))?;
-                let subject = run.resolve(&customer);
+                let Some(subject) = run.resolve_timeless(&customer) else { return Ok(false) };
                 let mut new = false;
                 for name in &section.attributes {
                     if let Some(value) = cell(batch, name, row) {
@@ -123,7 +123,7 @@ pub(crate) fn import(run: &mut Run, files: &[PathBuf], mapping: &Mapping, progre
                 let customer =
                     required(batch, &section.customer, row, "customer").map_err(|(field, _, rule)| (field, String::new(), rule))?;
                 let campaign_id = required(batch, &section.campaign, row, "campaign")?;
-                let subject = run.resolve(&customer);
+                let Some(subject) = run.resolve_timeless(&customer) else { return Ok(false) };
                 Ok(all.insert(youhui_commerce::Exposure { subject, campaign_id }))
             })?;
             finish(run, all.len() != before, all.len(), || load::exposures_batch(&all))

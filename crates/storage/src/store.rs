@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use youhui_commerce::Draw;
 use youhui_commerce::schema::Table;
 use youhui_privacy::audit::Head;
-use youhui_privacy::{IdentityKeys, IdentityRow};
+use youhui_privacy::{IdentityKeys, IdentityRow, SealingKeys, Subtree};
 
 use crate::error::StoreError;
 use crate::manifest::Manifest;
@@ -155,25 +155,31 @@ pub fn keep_audit_head(root: &Path, key: [u8; 32], head: Head) -> Result<(), Sto
 struct KeyFile {
     version: u32,
     lookup: String,
-    sealing: String,
+    sealing: Sealing,
     event: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Sealing {
+    /// Before anybody was erased.
+    Whole(String),
+    Parts(Vec<Part>),
+}
+
+/// A part of the keys that is left.
+#[derive(Serialize, Deserialize)]
+struct Part {
+    first: String,
+    level: u32,
+    secret: String,
 }
 
 /// The keys of the store in `root`; of a `new` store, new ones. With `keep` they are written.
 pub(crate) fn keys(root: &Path, chance: &mut Chance, new: bool, keep: bool) -> Result<IdentityKeys, StoreError> {
     let path = root.join("keys").join("identity.json");
     if path.exists() {
-        let text = std::fs::read_to_string(&path).map_err(StoreError::io(&path))?;
-        let damaged =
-            || StoreError::format(&path, "the key file is damaged: restore it from a backup, or the store's customers can't be told apart");
-        let file: KeyFile = serde_json::from_str(&text).map_err(|_| damaged())?;
-        let key = |text: &str| blake3::Hash::from_hex(text).map(|hash| *hash.as_bytes()).map_err(|_| damaged());
-        return Ok(IdentityKeys {
-            version: file.version,
-            lookup: key(&file.lookup)?,
-            sealing: key(&file.sealing)?,
-            event: key(&file.event)?,
-        });
+        return read_keys(&path);
     }
     if !new {
         let message = "the key file is gone: restore it from a backup. With new keys every customer and event would be taken for a new one";
@@ -181,15 +187,49 @@ pub(crate) fn keys(root: &Path, chance: &mut Chance, new: bool, keep: bool) -> R
     }
     let keys = IdentityKeys::generate(|| chance.bytes32());
     if keep {
-        let hex = |key: [u8; 32]| blake3::Hash::from_bytes(key).to_hex().to_string();
-        let file = KeyFile { version: keys.version, lookup: hex(keys.lookup), sealing: hex(keys.sealing), event: hex(keys.event) };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
-            owner_only(folder)?;
-        }
-        write_atomic(&path, serde_json::to_string_pretty(&file).unwrap_or_default().as_bytes())?;
+        keep_identity_keys(root, &keys)?;
     }
     Ok(keys)
+}
+
+fn read_keys(path: &Path) -> Result<IdentityKeys, StoreError> {
+    let text = std::fs::read_to_string(path).map_err(StoreError::io(path))?;
+    let damaged =
+        || StoreError::format(path, "the key file is damaged: restore it from a backup, or the store's customers can't be told apart");
+    let file: KeyFile = serde_json::from_str(&text).map_err(|_| damaged())?;
+    let key = |text: &str| blake3::Hash::from_hex(text).map(|hash| *hash.as_bytes()).map_err(|_| damaged());
+    let part = |part: &Part| {
+        let first = u64::from_str_radix(&part.first, 16).map_err(|_| damaged())?;
+        Ok(Subtree { first, level: part.level, secret: key(&part.secret)? })
+    };
+    let sealing = match &file.sealing {
+        Sealing::Whole(secret) => SealingKeys::new(key(secret)?),
+        Sealing::Parts(parts) => SealingKeys::from_subtrees(parts.iter().map(part).collect::<Result<Vec<_>, StoreError>>()?),
+    };
+    Ok(IdentityKeys { version: file.version, lookup: key(&file.lookup)?, sealing, event: key(&file.event)? })
+}
+
+/// Writes the keys of a shop's folder.
+///
+/// # Errors
+/// Where the folder can't be written.
+pub fn keep_identity_keys(root: &Path, keys: &IdentityKeys) -> Result<(), StoreError> {
+    let hex = |key: [u8; 32]| blake3::Hash::from_bytes(key).to_hex().to_string();
+    let mut parts: Vec<Subtree> = keys.sealing.subtrees().collect();
+    let sealing = match parts.as_slice() {
+        [Subtree { level: 0, secret, .. }] => Sealing::Whole(hex(*secret)),
+        _ => Sealing::Parts(
+            parts
+                .drain(..)
+                .map(|part| Part { first: format!("{:016x}", part.first), level: part.level, secret: hex(part.secret) })
+                .collect(),
+        ),
+    };
+    let file = KeyFile { version: keys.version, lookup: hex(keys.lookup), sealing, event: hex(keys.event) };
+    let folder = root.join("keys");
+    std::fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
+    owner_only(&folder)?;
+    write_atomic(&folder.join("identity.json"), serde_json::to_string_pretty(&file).unwrap_or_default().as_bytes())
 }
 
 #[cfg(unix)]

@@ -134,7 +134,7 @@ impl Live {
     }
 }
 
-fn records(mut payload: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn records(mut payload: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, rest) = payload.split_first_chunk::<4>()?;
         let (record, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;

@@ -7,6 +7,7 @@
 mod audit;
 mod changes;
 mod decisions;
+mod erase;
 mod events;
 mod limits;
 

@@ -5,7 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use youhui_storage::{DecisionLog, EventBatch, EventLog, Hold, Live, Outcome, Part, State};
+use youhui_commerce::SubjectId;
+use youhui_privacy::IdentityRow;
+use youhui_storage::{ApiKey, Change, DecisionLog, EventBatch, EventLog, Hold, Live, Outcome, Part, State, Written};
 
 /// Each test has names of its own: they share the server.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -194,5 +196,95 @@ fn a_database_of_a_newer_version_is_refused() {
         assert!(refused.contains("schema 99"), "{refused}");
         let nowhere = Live::open("postgres://127.0.0.1:1/youhui").await.unwrap_err().to_string();
         assert!(nowhere.contains("can't be reached"), "{nowhere}");
+    });
+}
+
+#[test]
+fn a_change_and_its_row_of_the_audit_log_are_written_together() {
+    on_both(|replicas, run| async move {
+        // Numbers of this run's own: tests share the server, and the log.
+        let first = u64::from(std::process::id()) * 1_000_000 + u64::from(blake3::hash(run.as_bytes()).as_bytes()[0]) * 1000;
+        let live = &replicas[0];
+        let id = format!("{run}winter");
+        let campaign = |after, document: &'static [u8]| Change::Campaign { id: &id, after, document };
+        let before = live.changed().await.unwrap();
+        assert_eq!(live.change(campaign(0, b"one"), (first, b"row")).await.unwrap(), Written::Done);
+        assert_eq!(live.change(campaign(0, b"two"), (first + 1, b"row")).await.unwrap(), Written::Stale, "there is one");
+        assert_eq!(live.change(campaign(1, b"two"), (first, b"row")).await.unwrap(), Written::Taken, "of the log");
+        assert_eq!(live.campaign(&id).await.unwrap(), Some((1, b"one".to_vec())), "neither of them wrote anything");
+        // Three who change it at once: one of them does.
+        let tries = (0..9).map(|number| {
+            let (live, id) = (replicas[number % replicas.len()].clone(), id.clone());
+            tokio::spawn(async move {
+                let change = Change::Campaign { id: &id, after: 1, document: b"three" };
+                live.change(change, (first + 10 + number as u64, b"row")).await.unwrap()
+            })
+        });
+        let mut done = 0;
+        for one in tries.collect::<Vec<_>>() {
+            done += usize::from(one.await.unwrap() == Written::Done);
+        }
+        assert_eq!(done, 1);
+        assert!(live.changed().await.unwrap() >= before + 2);
+        let key = ApiKey { name: format!("{run}ana"), role: "marketer".to_owned(), hash: vec![1; 32], made: 5, revoked: None };
+        assert_eq!(live.change(Change::NewKey(&key), (first + 100, b"row")).await.unwrap(), Written::Done);
+        assert_eq!(live.change(Change::NewKey(&key), (first + 101, b"row")).await.unwrap(), Written::Stale);
+        assert_eq!(live.change(Change::Revoke { name: &key.name, time: 9 }, (first + 102, b"row")).await.unwrap(), Written::Done);
+        assert_eq!(live.change(Change::Revoke { name: &key.name, time: 9 }, (first + 103, b"row")).await.unwrap(), Written::Stale);
+        let found = live.api_keys().await.unwrap().into_iter().find(|found| found.name == key.name);
+        assert_eq!(found, Some(ApiKey { revoked: Some(9), ..key }));
+    });
+}
+
+#[test]
+fn erasure_takes_out_one_customer_and_leaves_the_others() {
+    on_both(|replicas, run| async move {
+        let live = &replicas[0];
+        let subject = |number: u8| SubjectId::from_bytes([number ^ blake3::hash(run.as_bytes()).as_bytes()[number as usize]; 16]);
+        let (anna, bob) = (subject(1), subject(2));
+        let (log, writer) = EventLog::start(live.clone());
+        let row = |subject: SubjectId, name: &str| IdentityRow {
+            key_version: 1,
+            lookup: *blake3::hash(format!("{run}{name}").as_bytes()).as_bytes(),
+            subject,
+            sealed: vec![1],
+        };
+        let payload = format!("{anna} one\n{bob} two\n{anna} three\n").into_bytes();
+        let identities = vec![row(anna, "anna"), row(bob, "bob")];
+        log.append(EventBatch { received: 1, events: 3, payload, identities, rejected: vec![(run.clone(), "words".to_owned())] })
+            .await
+            .unwrap();
+        let limit = |subject: SubjectId| format!("promotion:{run}:customer:{subject}:uses");
+        let holds = [limit(anna), limit(bob)];
+        for (number, limit) in holds.iter().enumerate() {
+            let fresh = [part(limit, 1)];
+            let done = live.reserve(&format!("{run}r{number}"), hold(b"a", &[part(limit, 1)], &fresh, 1, i64::MAX)).await.unwrap();
+            assert_eq!(done, Outcome::Done(State::Reserved));
+        }
+        let of_anna = anna.to_string();
+        let rewrite = |payload: &[u8]| {
+            let text = String::from_utf8_lossy(payload).into_owned();
+            text.contains(&of_anna).then(|| {
+                text.lines().filter(|line| !line.contains(&of_anna)).map(|line| format!("{line}\n")).collect::<String>().into_bytes()
+            })
+        };
+        // Twice: an erasure that was interrupted is done again.
+        for _ in 0..2 {
+            live.erase(&[anna], &rewrite, &|_| true).await.unwrap();
+        }
+        let known: Vec<SubjectId> =
+            live.identities().await.unwrap().into_iter().map(|row| row.subject).filter(|one| [anna, bob].contains(one)).collect();
+        assert_eq!(known, [bob]);
+        let (mut after, mut all) = (0, String::new());
+        while let Some((last, _)) = live.events_after(after).await.unwrap().last() {
+            let batches = live.events_after(after).await.unwrap();
+            all.extend(batches.iter().map(|(_, payload)| String::from_utf8_lossy(payload).into_owned()));
+            after = *last;
+        }
+        assert!(!all.contains(&of_anna) && all.contains(&format!("{bob} two")), "{all}");
+        assert_eq!(live.used(&holds[0]).await.unwrap(), None);
+        assert!(live.used(&holds[1]).await.unwrap().is_some());
+        drop(log);
+        writer.await.unwrap();
     });
 }

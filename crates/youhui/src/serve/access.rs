@@ -58,6 +58,7 @@ impl Role {
             Right::Approve => matches!(self, Self::Approver | Self::Admin),
             // Whoever sees that something is wrong stops it.
             Right::Stop => matches!(self, Self::Marketer | Self::Approver | Self::Privacy | Self::Admin),
+            Right::Object => matches!(self, Self::Checkout | Self::Privacy | Self::Admin),
             Right::Privacy => matches!(self, Self::Privacy | Self::Admin),
         }
     }
@@ -75,6 +76,7 @@ pub(super) enum Right {
     Approve,
     Stop,
     Privacy,
+    Object,
 }
 
 /// Whoever asks: an account of the shop's.

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use youhui_commerce::SubjectId;
+use youhui_privacy::{Purpose, Standing};
 
 use super::problem::{Body, Code, Problem};
 use super::segment::{self, Message, Rejection, Said};
@@ -114,8 +115,16 @@ async fn take(
             Ok((who, said)) if shop.is_new(shop.message_id(&said.message)) => {
                 accepted += 1;
                 let message = shop.message_id(&said.message);
-                let said = Said { consent: if opts_out { Some(false) } else { said.consent }, ..said };
-                enter(message, said, who, now, &mut entries);
+                match who {
+                    Some(who) => {
+                        if opts_out && !shop.customers.objects(who.subject) {
+                            entries.push(Entry::Objection { message, subject: who.subject, time: now, objects: true });
+                        }
+                        enter(message, said, &who, &mut entries);
+                    }
+                    // Whoever asks with a key that stands in a web page is not told who was erased.
+                    None => entries.push(Entry::Empty { message }),
+                }
                 continue;
             }
             Ok(_) => {
@@ -139,17 +148,28 @@ struct Who {
     before: Option<SubjectId>,
 }
 
-fn read(shop: &Shop, raw: &RawValue, kind: Option<&str>, sent: Option<&str>, now: i64) -> Result<(Who, Said), Rejection> {
+/// What a message says, and of whom; of nobody, where the customer was erased.
+fn read(shop: &Shop, raw: &RawValue, kind: Option<&str>, sent: Option<&str>, now: i64) -> Result<(Option<Who>, Said), Rejection> {
     let message: Message =
         serde_json::from_str(raw.get()).map_err(|error| Rejection { rule: "message", detail: format!("not a message: {error}") })?;
-    let said = segment::read(&message, kind, sent, now, shop.currency)?;
     let id = |value: &Option<serde_json::Value>| value.as_ref().and_then(segment::identifier);
     let (user, anonymous) = (id(&message.user_id), id(&message.anonymous_id).or_else(|| id(&message.previous_id)));
+    let said = segment::read(&message, kind, sent, now, shop.currency).map_err(|why| {
+        let of_device = anonymous.as_deref().map(anonymous_name);
+        // Why is kept, and may quote the message: not of whoever was erased.
+        if [&user, &of_device].into_iter().flatten().any(|id| shop.standing(id) != Standing::Known) { why.without_detail() } else { why }
+    })?;
+    // Whoever was erased stays so; another may use their device.
+    let Some(user) = taken_in(shop, user, &said, now) else { return Ok((None, said)) };
+    let device = taken_in(shop, anonymous.map(|anonymous| anonymous_name(&anonymous)), &said, now);
+    let is_of_an_erased_device = device.is_none();
+    let anonymous = device.flatten();
     let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
-    let nameless = anonymous.map(|anonymous| identities.resolve(&anonymous_name(&anonymous)));
+    let nameless = anonymous.as_ref().map(|anonymous| identities.resolve(anonymous));
     match (user.map(|user| identities.resolve(&user)), nameless) {
-        (Some(subject), before) => Ok((Who { subject, before: before.filter(|_| said.links) }, said)),
-        (None, Some(nameless)) => Ok((Who { subject: identities.by_name(nameless), before: None }, said)),
+        (Some(subject), before) => Ok((Some(Who { subject, before: before.filter(|_| said.links) }), said)),
+        (None, Some(nameless)) => Ok((Some(Who { subject: identities.by_name(nameless), before: None }), said)),
+        (None, None) if is_of_an_erased_device => Ok((None, said)),
         (None, None) => {
             let detail = "a message needs a userId or an anonymousId of 1 to 256 bytes".to_owned();
             Err(Rejection { rule: "userId", detail })
@@ -162,15 +182,29 @@ pub(super) fn anonymous_name(anonymous: &str) -> String {
     format!("anonymous:{anonymous}")
 }
 
-fn enter(message: MessageId, said: Said, who: Who, now: i64, entries: &mut Vec<Entry>) {
+/// The identifier, or nothing where whoever it is of was erased before this happened. Whoever was, and signs up again with consent, is taken in.
+fn taken_in(shop: &Shop, identifier: Option<String>, said: &Said, now: i64) -> Option<Option<String>> {
+    let Some(identifier) = identifier else { return Some(None) };
+    let is_in = match shop.standing(&identifier) {
+        Standing::Known => true,
+        Standing::Returned(time) => said.time >= time,
+        Standing::Erased => {
+            let consents = said.consent.iter().any(|(purpose, granted)| *purpose == Purpose::Personalisation && *granted);
+            said.links && consents && !said.is_future && shop.sign_up_again(&identifier, said.time, now)
+        }
+    };
+    is_in.then_some(Some(identifier))
+}
+
+fn enter(message: MessageId, said: Said, who: &Who, entries: &mut Vec<Entry>) {
     let before = entries.len();
     let subject = who.subject;
     if let Some(from) = who.before {
         entries.push(Entry::Link { message, from, to: subject });
     }
-    if let Some(granted) = said.consent {
-        entries.push(Entry::Consent { message, subject, time: now, granted });
-    }
+    let (time, notice) = (said.time, said.notice);
+    let consent = said.consent.into_iter();
+    entries.extend(consent.map(|(purpose, granted)| Entry::Consent { message, subject, time, granted, purpose, notice: notice.clone() }));
     entries.extend(said.happened.into_iter().map(|what| Entry::Event { message, subject, what }));
     if entries.len() == before {
         entries.push(Entry::Empty { message });

@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use rustc_hash::FxHashMap;
 use youhui_commerce::{Micros, SubjectId};
 use youhui_decision::{Kept, Unknown, View};
-use youhui_privacy::{ConsentLedger, Purpose, Status};
+use youhui_privacy::{ConsentLedger, Purpose, Said, Status};
 use youhui_profile::live::LiveProfile;
 
 const SHARDS: usize = 64;
@@ -76,6 +76,7 @@ impl Customers {
         if from == to {
             return;
         }
+        self.consent.write().unwrap_or_else(PoisonError::into_inner).link(from, to);
         let (profile, standing, earned) = {
             let mut shard = self.shard(from).write().unwrap_or_else(PoisonError::into_inner);
             (shard.profiles.remove(&from), shard.standing.remove(&from), shard.earned.remove(&from))
@@ -93,21 +94,46 @@ impl Customers {
     }
 
     /// What a customer said, in effect when this returns.
-    pub(crate) fn record_consent(&self, subject: SubjectId, granted: bool) {
-        let status = if granted { Status::Granted } else { Status::Denied };
-        self.consent.write().unwrap_or_else(PoisonError::into_inner).record(subject, Purpose::Personalisation, status);
+    pub(super) fn record_consent(&self, subject: SubjectId, purpose: Purpose, said: Said) {
+        self.consent.write().unwrap_or_else(PoisonError::into_inner).record(subject, purpose, said);
     }
 
-    /// Whether the customer may be known.
-    pub(crate) fn permits(&self, subject: SubjectId) -> bool {
-        self.consent.read().unwrap_or_else(PoisonError::into_inner).status(subject, Purpose::Personalisation) == Status::Granted
+    /// A customer objected, or took that back; in effect when this returns.
+    pub(super) fn object(&self, subject: SubjectId, time: Micros, objects: bool) {
+        self.consent.write().unwrap_or_else(PoisonError::into_inner).object(subject, time, objects);
+    }
+
+    /// Whether the customer objects.
+    pub(super) fn objects(&self, subject: SubjectId) -> bool {
+        self.consent.read().unwrap_or_else(PoisonError::into_inner).objects(subject)
+    }
+
+    /// Whether it may be learnt from what became of decisions for the customer.
+    pub(super) fn may_be_learnt_from(&self, subject: SubjectId) -> bool {
+        self.consent.read().unwrap_or_else(PoisonError::into_inner).status(subject, Purpose::Learning) == Status::Granted
+    }
+
+    /// What holds for a customer: each purpose, and the last word on it.
+    pub(super) fn consent_of(&self, subject: SubjectId) -> Vec<(Purpose, Status, Option<Said>)> {
+        let consent = self.consent.read().unwrap_or_else(PoisonError::into_inner);
+        Purpose::ALL.map(|purpose| (purpose, consent.status(subject, purpose), consent.said(subject, purpose).cloned())).to_vec()
+    }
+
+    /// Forgets everything of a customer.
+    pub(super) fn forget(&self, subject: SubjectId) {
+        self.consent.write().unwrap_or_else(PoisonError::into_inner).erase(subject);
+        let mut shard = self.shard(subject).write().unwrap_or_else(PoisonError::into_inner);
+        shard.profiles.remove(&subject);
+        shard.standing.remove(&subject);
+        shard.earned.remove(&subject);
     }
 
     /// What a decision may use of a customer. Without consent no profile is read.
     pub(crate) fn view(&self, subject: SubjectId, now: Micros) -> Result<youhui_privacy::PermittedProfile<View>, Unknown> {
         let permit = {
             let consent = self.consent.read().unwrap_or_else(PoisonError::into_inner);
-            consent.permit(subject, Purpose::Personalisation, ()).ok_or(Unknown::NoConsent)?
+            let why = if consent.objects(subject) { Unknown::Objection } else { Unknown::NoConsent };
+            consent.permit(subject, Purpose::Personalisation, ()).ok_or(why)?
         };
         self.reads.fetch_add(1, Ordering::Relaxed);
         let shard = self.shard(subject).read().unwrap_or_else(PoisonError::into_inner);

@@ -42,6 +42,7 @@ fn web() -> String {
     "web".to_owned()
 }
 
+/// Whoever it is about.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Customer {

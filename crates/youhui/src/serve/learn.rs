@@ -164,7 +164,7 @@ impl Learnt {
         let subject = shop.by_name(subject);
         // Of who has objected meanwhile nothing is learnt any more; nor of what is so long ago, after the server stood still, that
         // what was earned then is not kept.
-        if !shop.customers.permits(subject) || facts.time < earned_since(window) {
+        if !shop.customers.may_be_learnt_from(subject) || facts.time < earned_since(window) {
             return vec![];
         }
         let profit = shop.customers.earned(subject, facts.time, facts.time + window);

@@ -11,6 +11,7 @@ mod connections;
 mod customers;
 mod decisions;
 mod dry_run;
+mod erasure;
 mod learn;
 mod metrics;
 pub(crate) mod offers;
@@ -82,7 +83,7 @@ pub(crate) struct Server {
 impl Server {
     /// Reads what was left and gets ready.
     pub(crate) async fn start(start: Start, imported: impl FnOnce(&Customers), console: Console) -> Result<Self, CliError> {
-        let Start { folder, settings, base, database, identity_keys, mut identities, consent, keys, audit } = start;
+        let Start { folder, settings, base, database, mut identity_keys, mut identities, consent, keys, audit } = start;
         // The longest part of a start: it goes on while the log of events is read.
         let own = database.clone();
         let known = tokio::spawn(async move { own.identities().await });
@@ -102,6 +103,7 @@ impl Server {
         metrics.lost = lost;
         let last = last_version(&database).await?;
         let live = Live::new(settings, last);
+        let erased = youhui_storage::suppression(&folder, &identity_keys)?;
         let parts = state::Parts {
             live,
             message_key,
@@ -113,12 +115,21 @@ impl Server {
             audit,
             folder,
             metrics,
+            erased,
         };
         let shop = Shop::new(parts);
         let changed = shop.database.changed().await?;
         offer(&shop, &mut learning, &base, console).await?;
-        let entries = shop.recover().await?;
+        let (entries, brought_back) = shop.recover().await?;
         identities.extend(known.await.map_err(|error| CliError::usage(error.to_string()))??);
+        let erased = shop.erased.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let (identities, back) =
+            erasure::again(&shop.folder, &shop.database, &mut identity_keys, &erased, identities, brought_back > 0).await?;
+        back.iter().for_each(|subject| shop.customers.forget(*subject));
+        if !back.is_empty() || brought_back > 0 {
+            let back = back.len();
+            console.say(&format!("{back} customers who were erased had come back with a backup: erased again"));
+        }
         shop.know(IdentityVault::new(identity_keys, identities).map_err(|error| CliError::usage(error.to_string()))?);
         console.say(&format!("{} customers known, {entries} entries of the event log read", shop.customers.len()));
         Ok(Self { shop: Arc::new(shop), events, decisions, learning, base, changed, console })
@@ -174,6 +185,9 @@ fn router(shop: Arc<Shop>) -> Router {
         .route("/v1/campaigns/{id}/{action}", post(campaigns::step))
         .route("/v1/stop", get(campaigns::stopped).post(campaigns::stop).delete(campaigns::go_on))
         .route("/v1/audit", get(campaigns::audit))
+        .route("/v1/privacy/erasures", post(erasure::erase))
+        .route("/v1/privacy/objections", post(erasure::object))
+        .route("/v1/privacy/consent", post(erasure::consent))
         .route("/ofrep/v1/evaluate/flags", post(ofrep::all))
         .route("/ofrep/v1/evaluate/flags/{key}", post(ofrep::one))
         .route("/health", get(|| async { Json(json!({"status": "up"})) }))

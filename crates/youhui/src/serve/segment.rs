@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use youhui_commerce::{Currency, EventKind, Micros};
+use youhui_privacy::Purpose;
 
 /// One message of a batch, or the body of `/v1/track` and its like.
 #[derive(Debug, Deserialize)]
@@ -40,6 +41,12 @@ pub(super) struct Message {
 pub(super) struct Rejection {
     pub(super) rule: &'static str,
     pub(super) detail: String,
+}
+
+impl Rejection {
+    pub(super) fn without_detail(self) -> Self {
+        Self { detail: "the message breaks this rule".to_owned(), ..self }
+    }
 }
 
 fn reject<T>(rule: &'static str, detail: impl Into<String>) -> Result<T, Rejection> {
@@ -98,8 +105,13 @@ pub(super) struct Said {
     pub(super) happened: Vec<Happened>,
     /// `identify` and `alias`: the anonymous customer is the named one.
     pub(super) links: bool,
-    /// Consent to personalise, where the message carries one.
-    pub(super) consent: Option<bool>,
+    /// What the message says the customer allows, and which notice they had read.
+    pub(super) consent: Vec<(Purpose, bool)>,
+    pub(super) notice: Option<String>,
+    /// When.
+    pub(super) time: Micros,
+    /// It was said to be of the future; its time is now instead.
+    pub(super) is_future: bool,
 }
 
 /// Longer identifiers are none.
@@ -119,7 +131,9 @@ pub(super) fn read(message: &Message, kind: Option<&str>, sent: Option<&str>, no
     let Some(id) = message.message_id.as_deref().filter(|id| !id.is_empty() && id.len() <= LONGEST) else {
         return reject("messageId", format!("a message needs a messageId of 1 to {LONGEST} bytes, so that it counts once"));
     };
-    let time = time(message, sent, now)?;
+    let told = time(message, sent, now)?;
+    // Nothing comes from the future, whatever a clock says.
+    let time = told.min(now);
     let empty = Map::new();
     let properties = message.properties.as_ref().unwrap_or(&empty);
     let happened = match kind {
@@ -128,13 +142,28 @@ pub(super) fn read(message: &Message, kind: Option<&str>, sent: Option<&str>, no
         _ => vec![],
     };
     let links = matches!(kind, "identify" | "alias");
-    Ok(Said { message: id.to_owned(), happened, links, consent: consent(message.context.as_ref()) })
+    let (consent, notice) = consent(message.context.as_ref());
+    Ok(Said { message: id.to_owned(), happened, links, consent, notice, time, is_future: told > now })
 }
 
-/// `context.consent.categoryPreferences.personalisation`, as Segment's consent management sends it.
-fn consent(context: Option<&Map<String, Value>>) -> Option<bool> {
-    let preferences = context?.get("consent")?.get("categoryPreferences")?;
-    ["personalisation", "personalization", "Personalisation", "Personalization"].iter().find_map(|name| preferences.get(name)?.as_bool())
+/// `context.consent.categoryPreferences`, as Segment's consent management sends it, by the names that are in use for our purposes; and
+/// `context.consent.noticeVersion`.
+fn consent(context: Option<&Map<String, Value>>) -> (Vec<(Purpose, bool)>, Option<String>) {
+    let Some(consent) = context.and_then(|context| context.get("consent")) else { return (vec![], None) };
+    let names: [(Purpose, &[&str]); 3] = [
+        (Purpose::Personalisation, &["personalisation", "personalization"]),
+        (Purpose::Learning, &["learning", "analytics"]),
+        (Purpose::Sharing, &["sharing", "advertising"]),
+    ];
+    let preferences = consent.get("categoryPreferences").and_then(Value::as_object);
+    let said = |(purpose, names): (Purpose, &[&str])| {
+        let is_named = |(name, _): &(&String, &Value)| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+        // Of two words on one purpose the one that allows less.
+        let words: Vec<bool> = preferences?.iter().filter(is_named).filter_map(|(_, value)| value.as_bool()).collect();
+        (!words.is_empty()).then(|| (purpose, words.iter().all(|word| *word)))
+    };
+    let notice = consent.get("noticeVersion").and_then(identifier).filter(|notice| notice.len() <= 64);
+    (names.into_iter().filter_map(said).collect(), notice)
 }
 
 /// When it happened on the server's clock: the sender's clock may be wrong, but not by how much time passed between the event
@@ -147,13 +176,11 @@ fn time(message: &Message, sent: Option<&str>, now: Micros) -> Result<Micros, Re
     };
     let happened = read("originalTimestamp", message.original_timestamp.as_deref())?.or(read("timestamp", message.timestamp.as_deref())?);
     let sent = read("sentAt", message.sent_at.as_deref().or(sent))?;
-    let time = match (happened, sent) {
+    Ok(match (happened, sent) {
         (Some(happened), Some(sent)) => now - sent.saturating_sub(happened).max(0),
         (Some(happened), None) => happened,
         (None, _) => now,
-    };
-    // Nothing comes from the future, whatever a clock says.
-    Ok(time.min(now))
+    })
 }
 
 fn page(properties: &Map<String, Value>, time: Micros) -> Vec<Happened> {
@@ -361,19 +388,19 @@ mod tests {
             expect![[r#"
                 {"kind":"order","time":1795824000000000,"product":"tea","quantity":2,"amount":2375,"discount":125,"order":"50","begins_order":true}
                 {"kind":"order","time":1795824000000000,"product":"cup","quantity":1,"amount":499,"order":"50"}
-                links false, consent None"#]],
+                links false, consent []"#]],
         );
         check(
             r#"{"type": "track", "event": "order completed", "messageId": "1", "properties": {"order_id": "o", "total": 19.99}}"#,
             expect![[r#"
                 {"kind":"order","time":1800000000000000,"quantity":1,"amount":1999,"order":"o","begins_order":true}
-                links false, consent None"#]],
+                links false, consent []"#]],
         );
         check(
             r#"{"type": "track", "event": "Order Refunded", "messageId": "1", "properties": {"order_id": "o", "total": 5}}"#,
             expect![[r#"
                 {"kind":"refund","time":1800000000000000,"quantity":1,"amount":500,"order":"o"}
-                links false, consent None"#]],
+                links false, consent []"#]],
         );
     }
 
@@ -387,7 +414,7 @@ mod tests {
                 {"kind":"order","time":1800000000000000,"product":"b","quantity":1,"amount":67,"discount":33,"order":"o"}
                 {"kind":"order","time":1800000000000000,"product":"c","quantity":1,"amount":66,"discount":34,"order":"o"}
                 {"kind":"order","time":1800000000000000,"product":"d","quantity":1,"amount":0,"order":"o"}
-                links false, consent None"#]],
+                links false, consent []"#]],
         );
     }
 
@@ -399,13 +426,13 @@ mod tests {
                 "properties": {"product_id": "tea"}}"#,
             expect![[r#"
                 {"kind":"view","time":1799999995000000,"product":"tea","quantity":1,"amount":0}
-                links false, consent None"#]],
+                links false, consent []"#]],
         );
         check(
             r#"{"type": "track", "event": "Checkout Started", "messageId": "1", "timestamp": "9999-01-01T00:00:00Z"}"#,
             expect![[r#"
                 {"kind":"checkout","time":1800000000000000,"quantity":1,"amount":0}
-                links false, consent None"#]],
+                links false, consent []"#]],
         );
         check(
             r#"{"type": "page", "messageId": "1", "timestamp": "yesterday"}"#,
@@ -419,24 +446,24 @@ mod tests {
             r#"{"type": "track", "event": "Promotion Clicked", "messageId": "1", "properties": {"promotion_id": "p", "decision_id": "d"}}"#,
             expect![[r#"
                 {"kind":"promotion_clicked","time":1800000000000000,"quantity":1,"amount":0,"promotion":"p","decision":"d"}
-                links false, consent None"#]],
+                links false, consent []"#]],
         );
         check(
             r#"{"type": "track", "event": "Coupon Applied", "messageId": "1", "properties": {"coupon_id": "TEN", "order_id": "o"}}"#,
             expect![[r#"
                 {"kind":"coupon_applied","time":1800000000000000,"quantity":1,"amount":0,"order":"o","promotion":"TEN"}
-                links false, consent None"#]],
+                links false, consent []"#]],
         );
         check(
             r#"{"type": "track", "event": "Product Reviewed", "messageId": "1", "properties": {"product_id": "tea", "rating": "4"}}"#,
             expect![[r#"
                 {"kind":"review","time":1800000000000000,"product":"tea","quantity":1,"amount":0,"rating":4}
-                links false, consent None"#]],
+                links false, consent []"#]],
         );
         check(
             r#"{"type": "identify", "messageId": "1", "traits": {"email": "a@b.c"},
                 "context": {"consent": {"categoryPreferences": {"Personalization": true}}}}"#,
-            expect!["links true, consent Some(true)"],
+            expect!["links true, consent [(Personalisation, true)]"],
         );
     }
 

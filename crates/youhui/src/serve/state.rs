@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use youhui_commerce::{Currency, Micros, SubjectId};
-use youhui_privacy::{IdentityRow, IdentityVault};
+use youhui_privacy::{IdentityRow, IdentityVault, Purpose, Said, Status, SuppressionList};
 use youhui_storage::{DecisionLog, EventLog, Live as Database, LiveError};
 
 use super::access::Keys;
@@ -25,10 +25,25 @@ pub(super) enum Entry {
     Event { message: MessageId, subject: SubjectId, what: Happened },
     /// One customer turned out to be another.
     Link { message: MessageId, from: SubjectId, to: SubjectId },
-    /// A customer said whether they may be known.
-    Consent { message: MessageId, subject: SubjectId, time: Micros, granted: bool },
+    /// A customer said what they may be known for.
+    Consent {
+        message: MessageId,
+        subject: SubjectId,
+        time: Micros,
+        granted: bool,
+        #[serde(default = "personalisation")]
+        purpose: Purpose,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        notice: Option<String>,
+    },
+    /// A customer objected to being known at all, or took that back.
+    Objection { message: MessageId, subject: SubjectId, time: Micros, objects: bool },
     /// A message without an event: remembered, so that it stays a duplicate.
     Empty { message: MessageId },
+}
+
+const fn personalisation() -> Purpose {
+    Purpose::Personalisation
 }
 
 /// A keyed hash of a message's identifier.
@@ -77,10 +92,10 @@ impl Seen {
 #[derive(Debug)]
 pub(super) struct Identities {
     /// Nobody is known before it is read.
-    vault: Option<IdentityVault>,
-    unsaved: Vec<IdentityRow>,
+    pub(super) vault: Option<IdentityVault>,
+    pub(super) unsaved: Vec<IdentityRow>,
     /// Anonymous customers who said who they are. On a shared device the last one counts.
-    named: FxHashMap<SubjectId, SubjectId>,
+    pub(super) named: FxHashMap<SubjectId, SubjectId>,
 }
 
 impl Identities {
@@ -109,6 +124,8 @@ pub(super) struct Shop {
     pub(super) identities: RwLock<Identities>,
     message_key: [u8; 32],
     seen: Mutex<Seen>,
+    /// Who was erased.
+    pub(super) erased: RwLock<SuppressionList>,
     pub(super) database: Database,
     events: EventLog,
     /// Batches go to the log one by one, each with the identities that it is the first to need.
@@ -139,11 +156,12 @@ pub(super) struct Parts {
     pub(super) audit: super::Audit,
     pub(super) folder: PathBuf,
     pub(super) metrics: super::metrics::Metrics,
+    pub(super) erased: SuppressionList,
 }
 
 impl Shop {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { live, message_key, customers, database, events, decisions, keys, audit, folder, metrics } = parts;
+        let Parts { live, message_key, customers, database, events, decisions, keys, audit, folder, metrics, erased } = parts;
         Self {
             currency: live.offered.settings.currency,
             live: ArcSwap::from_pointee(live),
@@ -151,6 +169,7 @@ impl Shop {
             identities: RwLock::new(Identities { vault: None, unsaved: vec![], named: FxHashMap::default() }),
             message_key,
             seen: Mutex::default(),
+            erased: RwLock::new(erased),
             database,
             events,
             order: tokio::sync::Mutex::new(()),
@@ -205,16 +224,15 @@ impl Shop {
         tokio::spawn(async move { shop.write(entries, rejected, now).await }).await.map_err(|_| LiveError::Stopped)?
     }
 
-    async fn write(&self, entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
-        let mut payload = Vec::with_capacity(entries.len() * 200);
-        for entry in &entries {
-            // Entries are plain data: writing them to memory has no way to fail.
-            serde_json::to_writer(&mut payload, entry).ok();
-            payload.push(b'\n');
-        }
+    async fn write(&self, mut entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
+        let mut payload = lines(&entries);
         let events = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         let answered = {
             let _in_order = self.order.lock().await;
+            // Whoever is erased meanwhile is not taken in.
+            if self.drop_erased(&mut entries) > 0 {
+                payload = lines(&entries);
+            }
             let identities = {
                 let mut identities = self.identities.write().unwrap_or_else(PoisonError::into_inner);
                 std::mem::take(&mut identities.unsaved)
@@ -240,13 +258,18 @@ impl Shop {
     /// anything to write down.
     pub(super) async fn object(self: &Arc<Self>, external: Option<&str>, now: Micros) -> Result<(), LiveError> {
         let Some(subject) = external.and_then(|external| self.find(external)) else { return Ok(()) };
-        if !self.customers.permits(subject) {
+        if self.customers.objects(subject) {
             return Ok(());
         }
+        self.say_objection(subject, now, true).await
+    }
+
+    /// A customer objects, or takes that back.
+    pub(super) async fn say_objection(self: &Arc<Self>, subject: SubjectId, time: Micros, objects: bool) -> Result<(), LiveError> {
         // In effect at once, whatever becomes of the log.
-        self.customers.record_consent(subject, false);
+        self.customers.object(subject, time, objects);
         let message = MessageId(u128::from_le_bytes(random()));
-        self.keep(vec![Entry::Consent { message, subject, time: now, granted: false }], vec![], now).await
+        self.keep(vec![Entry::Objection { message, subject, time, objects }], vec![], time).await
     }
 
     /// Has an entry count, for whoever the customer is by now.
@@ -264,22 +287,50 @@ impl Shop {
                 self.identities.write().unwrap_or_else(PoisonError::into_inner).named.insert(*from, *to);
                 self.customers.link(*from, *to);
             }
-            Entry::Consent { subject, granted, .. } => self.customers.record_consent(self.by_name(*subject), *granted),
+            Entry::Consent { subject, time, granted, purpose, notice, .. } => {
+                let status = if *granted { Status::Granted } else { Status::Denied };
+                let said = Said { time: *time, status, notice: notice.as_deref().map(Arc::from) };
+                self.customers.record_consent(self.by_name(*subject), *purpose, said);
+            }
+            Entry::Objection { subject, time, objects, .. } => self.customers.object(self.by_name(*subject), *time, *objects),
             Entry::Empty { .. } => {}
         }
     }
 
-    /// Reads the log, as it was left; how many entries there were.
-    pub(super) async fn recover(&self) -> Result<u64, LiveError> {
-        let (mut after, mut entries) = (0, 0);
+    /// Has entries of whoever was erased be empty; how many these are.
+    fn drop_erased(&self, entries: &mut [Entry]) -> usize {
+        let erased = self.erased.read().unwrap_or_else(PoisonError::into_inner);
+        if erased.is_empty() {
+            return 0;
+        }
+        let mut dropped = 0;
+        for entry in entries.iter_mut().filter(|entry| entry.subjects().any(|subject| erased.has(subject))) {
+            *entry = Entry::Empty { message: entry.message() };
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// When this returns, everything that was to be kept before is on disk; until the guard is dropped nothing else is.
+    pub(super) async fn still(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, LiveError> {
+        let guard = self.order.lock().await;
+        let nothing = youhui_storage::EventBatch { received: 0, events: 0, payload: vec![], identities: vec![], rejected: vec![] };
+        self.events.append(nothing).await?;
+        Ok(guard)
+    }
+
+    /// Reads the log, as it was left; how many entries there were, and how many of them are of those who were erased.
+    pub(super) async fn recover(&self) -> Result<(u64, usize), LiveError> {
+        let (mut after, mut entries, mut erased) = (0, 0, 0);
         loop {
             let batches = self.database.events_after(after).await?;
-            let Some((last, _)) = batches.last() else { return Ok(entries) };
+            let Some((last, _)) = batches.last() else { return Ok((entries, erased)) };
             after = *last;
             // Reading takes longer than counting: on every core.
-            let read = tokio::task::block_in_place(|| {
+            let mut read = tokio::task::block_in_place(|| {
                 batches.par_iter().map(|(seq, payload)| read_batch(*seq, payload)).collect::<Result<Vec<_>, _>>()
             })?;
+            erased += read.iter_mut().map(|batch| self.drop_erased(batch)).sum::<usize>();
             for entry in read.iter().flatten() {
                 self.is_new(entry.message());
                 self.apply(entry);
@@ -289,8 +340,19 @@ impl Shop {
     }
 }
 
+/// Entries as they stand in the log.
+pub(super) fn lines(entries: &[Entry]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(entries.len() * 200);
+    for entry in entries {
+        // Entries are plain data: writing them to memory has no way to fail.
+        serde_json::to_writer(&mut payload, entry).ok();
+        payload.push(b'\n');
+    }
+    payload
+}
+
 /// A batch of the event log.
-fn read_batch(seq: i64, payload: &[u8]) -> Result<Vec<Entry>, LiveError> {
+pub(super) fn read_batch(seq: i64, payload: &[u8]) -> Result<Vec<Entry>, LiveError> {
     let lines = payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let entries: Result<Vec<Entry>, serde_json::Error> = lines.map(serde_json::from_slice).collect();
     entries.map_err(|error| {
@@ -301,8 +363,22 @@ fn read_batch(seq: i64, payload: &[u8]) -> Result<Vec<Entry>, LiveError> {
 impl Entry {
     pub(super) const fn message(&self) -> MessageId {
         match self {
-            Self::Event { message, .. } | Self::Link { message, .. } | Self::Consent { message, .. } | Self::Empty { message } => *message,
+            Self::Event { message, .. }
+            | Self::Link { message, .. }
+            | Self::Consent { message, .. }
+            | Self::Objection { message, .. }
+            | Self::Empty { message } => *message,
         }
+    }
+
+    /// Whose it is; of a link the one and the other.
+    pub(super) fn subjects(&self) -> impl Iterator<Item = SubjectId> {
+        let (one, other) = match self {
+            Self::Event { subject, .. } | Self::Consent { subject, .. } | Self::Objection { subject, .. } => (Some(*subject), None),
+            Self::Link { from, to, .. } => (Some(*from), Some(*to)),
+            Self::Empty { .. } => (None, None),
+        };
+        one.into_iter().chain(other)
     }
 }
 
