@@ -8,7 +8,7 @@ mod serve;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use cli::{CliError, Console};
 
@@ -23,6 +23,9 @@ struct Cli {
     /// Say nothing on stderr but errors.
     #[arg(long, short, global = true)]
     quiet: bool,
+    /// A file of settings: [serve] and the like, with the names of flags. `youhui.toml` in this folder, if there is one.
+    #[arg(long, value_name = "FILE", global = true, env = "YOUHUI_CONFIG")]
+    config: Option<std::path::PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -40,25 +43,29 @@ enum Command {
     Replay(cli::replay::Args),
     Audit(cli::audit::Args),
     Keys(cli::keys::Args),
+    Config(cli::config::Args),
+    Doctor(cli::doctor::Args),
     Evaluate(cli::evaluate::Args),
     Runs(cli::runs::Args),
     Schema(cli::schema::Args),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let console = Console { quiet: cli.quiet };
-    match run(&cli.command, console) {
+    let done = cli::config::with_file(&Cli::command(), std::env::args_os().collect()).and_then(|arguments| {
+        let cli = Cli::parse_from(arguments);
+        run(&cli, Console { quiet: cli.quiet, as_json: false })
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError { code, message }) => {
-            Console { quiet: false }.say(&format!("error: {message}"));
+            Console { quiet: false, as_json: false }.say(&format!("error: {message}"));
             ExitCode::from(code)
         }
     }
 }
 
-fn run(command: &Command, console: Console) -> Result<(), CliError> {
-    match command {
+fn run(cli: &Cli, console: Console) -> Result<(), CliError> {
+    match &cli.command {
         Command::Demo(args) => cli::demo::run(args, console),
         Command::Import(args) => cli::import::run(args, console),
         Command::Dataset(args) => cli::dataset::run(args, console),
@@ -71,6 +78,8 @@ fn run(command: &Command, console: Console) -> Result<(), CliError> {
         Command::Keys(args) => cli::keys::run(args, console),
         Command::Replay(args) => cli::replay::run(args, console),
         Command::Evaluate(args) => cli::evaluate::run(args, console),
+        Command::Config(args) => cli::config::run(args, &Cli::command(), cli.config.as_deref(), console),
+        Command::Doctor(args) => cli::doctor::run(args, console),
         Command::Runs(args) => cli::runs::run(args, console),
         Command::Schema(args) => cli::schema::run(args, console),
     }

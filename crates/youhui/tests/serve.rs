@@ -443,17 +443,23 @@ fn an_address_that_others_reach_needs_keys() {
 
 /// Installs other people's clients beside the build, once.
 fn clients() -> std::path::PathBuf {
+    let folder = python("clients", "requirements.txt", &["package.json", "segment.mjs", "client.py", "openfeature.mjs"]);
+    run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--no-package-lock"]).current_dir(&folder));
+    folder
+}
+
+/// A folder of that name with what Python needs, and these files.
+fn python(name: &str, requirements: &str, files: &[&str]) -> std::path::PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
-    for name in ["package.json", "requirements.txt", "segment.mjs", "client.py", "openfeature.mjs"] {
+    for name in files.iter().chain([&requirements]) {
         std::fs::copy(source.join(name), folder.join(name)).unwrap();
     }
-    run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--no-package-lock"]).current_dir(&folder));
     if !folder.join("venv").exists() {
         run(Command::new("python3").args(["-m", "venv", "venv"]).current_dir(&folder));
     }
-    run(Command::new(folder.join("venv/bin/pip")).args(["install", "-q", "-r", "requirements.txt"]).current_dir(&folder));
+    run(Command::new(folder.join("venv/bin/pip")).args(["install", "-q", "-r", requirements]).current_dir(&folder));
     folder
 }
 
@@ -492,4 +498,21 @@ fn slow_clients_of_others_work_unmodified() {
         let bytes = std::fs::read(file.path()).unwrap();
         assert!(!bytes.windows(6).any(|six| six == b"canary"), "{:?}", file.path());
     }
+}
+
+/// Whatever the description of the API allows, and much that it does not: no 5xx, and no answer that is not described.
+#[test]
+fn slow_schemathesis_finds_no_break_of_the_contract() {
+    let clients = python("schemathesis", "schemathesis.txt", &["schemathesis.toml"]);
+    let folder = tempfile::tempdir().unwrap();
+    let key = served::key(folder.path(), "st", "admin");
+    let server = Server::start(folder.path(), &["--consent-default", "granted"]);
+    let output = Command::new(clients.join("venv/bin/schemathesis"))
+        .args(["run", &format!("http://{}/openapi.json", server.address), "--max-examples", "50", "--seed", "1"])
+        .args(["--phases", "examples,coverage,fuzzing,stateful", "-H", &format!("Authorization: Bearer {key}")])
+        .current_dir(&clients)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(server.stop(), "it still runs, and ends as it should");
 }

@@ -1,6 +1,6 @@
 //! `youhui audit`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
@@ -40,32 +40,47 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
 
 async fn read(args: &Args, console: Console) -> Result<(), CliError> {
     let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
-    let (key, head) = audit_key(&args.store)?;
+    if let What::Verify = args.what {
+        let rows = verified(&args.store, &database).await?;
+        return console.print(&json!({"rows": rows, "whole": true}).to_string());
+    }
+    let mut after = 0;
+    loop {
+        let rows = database.audit_after(after).await?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        after = *last;
+        for (number, content) in &rows {
+            match row(*number, content) {
+                Some(row) => console.print(&serde_json::to_string(&row.change).unwrap_or_default())?,
+                None => console.say(&format!("row {number} can't be read")),
+            }
+        }
+    }
+}
+
+/// A row under another number than its own is out of place as well.
+fn row(number: i64, content: &[u8]) -> Option<Row> {
+    postcard::from_bytes::<Row>(content).ok().filter(|row| i64::try_from(row.number) == Ok(number))
+}
+
+/// How many rows the log has, if it is whole.
+pub(super) async fn verified(store: &Path, database: &Database) -> Result<u64, CliError> {
+    let (key, head) = audit_key(store)?;
     let (mut chain, mut after) = (Chain::new(key), 0);
     loop {
         let rows = database.audit_after(after).await?;
         let Some((last, _)) = rows.last() else { break };
         after = *last;
         for (number, content) in &rows {
-            let number = u64::try_from(*number).unwrap_or(0);
-            // A row under another number than its own is out of place as well.
-            let row = postcard::from_bytes::<Row>(content).ok().filter(|row| row.number == number);
-            match (args.what, row) {
-                (What::List, Some(row)) => console.print(&serde_json::to_string(&row.change).unwrap_or_default())?,
-                (What::List, None) => console.say(&format!("row {number} can't be read")),
-                (What::Verify, Some(row)) => chain.follow(&row).map_err(|broken| negative(&broken))?,
-                (What::Verify, None) => return Err(negative(&Broken::Row(number))),
-            }
+            let row = row(*number, content).ok_or_else(|| negative(&Broken::Row(u64::try_from(*number).unwrap_or(0))))?;
+            chain.follow(&row).map_err(|broken| negative(&broken))?;
         }
-    }
-    if let What::List = args.what {
-        return Ok(());
     }
     let found = chain.head().number;
     if head.number > found {
         return Err(negative(&Broken::End { expected: head.number, found }));
     }
-    console.print(&json!({"rows": found, "whole": true}).to_string())
+    Ok(found)
 }
 
 /// Checked, and the answer is no.

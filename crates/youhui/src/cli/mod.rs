@@ -2,9 +2,11 @@
 
 pub(crate) mod allocate;
 pub(crate) mod audit;
+pub(crate) mod config;
 pub(crate) mod dataset;
 pub(crate) mod demo;
 pub(crate) mod design;
+pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod import;
 pub(crate) mod keys;
@@ -59,14 +61,28 @@ impl From<StoreError> for CliError {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Console {
     pub(crate) quiet: bool,
+    /// What is said are lines of JSON, for machines that gather logs.
+    pub(crate) as_json: bool,
 }
 
 impl Console {
     /// A message for people, on stderr.
     pub(crate) fn say(&self, message: &str) {
+        if self.as_json {
+            return self.log(
+                &serde_json::json!({"time": jiff::Timestamp::from_microsecond(now()).unwrap_or_default().to_string(), "message": message}),
+            );
+        }
         if !self.quiet {
             // A closed stderr is no reason to stop the work.
             writeln!(std::io::stderr(), "{message}").ok();
+        }
+    }
+
+    /// A line of a log, on stderr.
+    pub(crate) fn log(&self, line: &serde_json::Value) {
+        if !self.quiet {
+            writeln!(std::io::stderr(), "{line}").ok();
         }
     }
 

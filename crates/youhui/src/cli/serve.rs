@@ -11,7 +11,7 @@ use youhui_storage::{Live as Database, LiveError, Store};
 
 use super::{CliError, Console};
 use crate::serve::offers::{Part, Settings, Shelves, read};
-use crate::serve::{Audit, Keys, Role, Said, Server, Start, database_of};
+use crate::serve::{Audit, Guard, Keys, Role, Said, Server, Start, database_of, tls};
 
 /// Serve a shop: take its events (Segment's wire), decide what each customer sees (`/v1/decisions`, OFREP), learn from neither
 /// what a person did not allow.
@@ -35,9 +35,33 @@ pub(crate) struct Args {
     /// Who asks for decisions gives one of these keys.
     #[arg(long = "secret-key", value_name = "KEY", env = "YOUHUI_SECRET_KEY", hide_env_values = true, value_delimiter = ',')]
     secret_keys: Vec<String>,
+    /// A chain of certificates, as PEM: the server speaks TLS then, and nothing else.
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "YOUHUI_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// Its key, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "YOUHUI_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Requests a second of one key; 0: as many as go.
+    #[arg(long, value_name = "N", default_value_t = 0, env = "YOUHUI_RATE_LIMIT")]
+    rate_limit: u32,
+    /// Requests at once; more are turned away at once.
+    #[arg(long, value_name = "N", default_value_t = 2048, env = "YOUHUI_MOST_REQUESTS")]
+    most_requests: usize,
+    /// How the server says what it does, on stderr.
+    #[arg(long, value_enum, default_value = "text", env = "YOUHUI_LOG")]
+    log: LogFormat,
+    /// Write down every request, by its route and without identifiers; otherwise those that fail by the server's fault.
+    #[arg(long, env = "YOUHUI_LOG_REQUESTS")]
+    log_requests: bool,
     /// Whether customers who said nothing are personalised; a store has its own default.
     #[arg(long, value_enum, default_value = "denied")]
     consent_default: ConsentDefault,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -56,6 +80,7 @@ impl From<LiveError> for CliError {
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
+    let console = Console { as_json: args.log == LogFormat::Json, ..console };
     let runtime = runtime()?;
     runtime.block_on(serve(args, console))
 }
@@ -68,7 +93,7 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     let shop = ShopFolder::open(args)?;
     let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
     let (settings, base) = offers_of(args)?;
-    let mut keys = Keys::default();
+    let mut keys = Keys::paced(args.rate_limit);
     args.write_keys.iter().for_each(|key| keys.add("write key", Role::Collect, key));
     args.secret_keys.iter().for_each(|key| keys.add("secret key", Role::Checkout, key));
     let ShopFolder { identity_keys, identities, consent, tables } = shop;
@@ -89,7 +114,12 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
         ..Said::default()
     };
     audit.record(said).await?;
-    let start = Start { folder: args.store.clone(), settings, base, database, identity_keys, identities, consent, keys, audit };
+    let guard = Guard { most: args.most_requests.max(1), log_all: args.log_requests, console };
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificates), Some(key)) => Some(tls(certificates, key)?),
+        _ => None,
+    };
+    let start = Start { folder: args.store.clone(), settings, base, database, identity_keys, identities, consent, keys, audit, guard };
     let imported = |customers: &crate::serve::Customers| {
         for table in &tables {
             for customer in table.customers() {
@@ -102,8 +132,9 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
         CliError::unreachable(format!("--listen {}: {error}. Is another server running? Choose another port", args.listen))
     })?;
     let address = listener.local_addr().map_err(|error| CliError::unreachable(error.to_string()))?;
-    console.say(&format!("listening on http://{address}"));
-    server.run(listener, stopped()).await
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    console.say(&format!("listening on {scheme}://{address}"));
+    server.run(listener, tls, stopped()).await
 }
 
 fn offers_of(args: &Args) -> Result<(Settings, Part), CliError> {

@@ -1,9 +1,11 @@
 //! Who may ask for what.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
+use governor::Quota;
 use youhui_storage::ApiKey;
 
 use super::problem::{Code, Problem};
@@ -89,7 +91,11 @@ struct Known {
     name: Arc<str>,
     role: Role,
     hash: blake3::Hash,
+    /// How often it may ask.
+    pace: Option<Arc<Pace>>,
 }
+
+type Pace = governor::DefaultDirectRateLimiter;
 
 /// Every key that is good.
 #[derive(Debug, Clone, Default)]
@@ -97,13 +103,25 @@ pub(crate) struct Keys {
     known: Vec<Known>,
     /// There is or was a key: without a good one nobody gets in.
     closed: bool,
+    /// Requests a second of one key; 0: as many as go.
+    rate: u32,
 }
 
 impl Keys {
+    /// None yet, each of which may ask so often a second.
+    pub(crate) fn paced(rate: u32) -> Self {
+        Self { rate, ..Self::default() }
+    }
+
+    fn pace(&self) -> Option<Arc<Pace>> {
+        NonZeroU32::new(self.rate).map(|rate| Arc::new(Pace::direct(Quota::per_second(rate))))
+    }
+
     /// Adds a key that was given in the clear.
     pub(crate) fn add(&mut self, name: &str, role: Role, key: &str) {
         self.closed = true;
-        self.known.push(Known { name: name.into(), role, hash: blake3::hash(key.as_bytes()) });
+        let pace = self.pace();
+        self.known.push(Known { name: name.into(), role, hash: blake3::hash(key.as_bytes()), pace });
     }
 
     /// With those of the database that are good.
@@ -112,7 +130,7 @@ impl Keys {
         let good = kept.iter().filter(|key| key.revoked.is_none());
         keys.known.extend(good.filter_map(|key| {
             let hash = blake3::Hash::from_bytes(key.hash.as_slice().try_into().ok()?);
-            Some(Known { name: key.name.as_str().into(), role: Role::from_name(&key.role)?, hash })
+            Some(Known { name: key.name.as_str().into(), role: Role::from_name(&key.role)?, hash, pace: self.pace() })
         }));
         keys
     }
@@ -154,6 +172,10 @@ fn check(shop: &Shop, headers: &HeaderMap, in_body: Option<&str>, right: Right) 
         "Send a key as `Authorization: Bearer KEY`"
     };
     let known = keys.find(&given).ok_or_else(|| Problem::new(Code::NotAuthorised, remedy))?;
+    if known.pace.as_ref().is_some_and(|pace| pace.check().is_err()) {
+        shop.metrics.turned_away();
+        return Err(Problem::new(Code::TooFast, format!("at most {} requests a second: wait, or raise --rate-limit", keys.rate)));
+    }
     if !known.role.may(right) {
         let roles: Vec<&str> = Role::ALL.into_iter().filter(|role| role.may(right)).map(Role::name).collect();
         let detail = format!("this key's role is {}: use a key of {}", known.role.name(), roles.join(", "));

@@ -16,7 +16,7 @@ use super::access::{Actor, Right, needs};
 use super::audit::Said;
 use super::decisions::written;
 use super::offers::{Part, Settings, Shelves, read_campaign};
-use super::problem::{Body, Code, Problem};
+use super::problem::{Body, Code, Problem, object};
 use super::state::Shop;
 use crate::cli::{Console, now};
 
@@ -125,9 +125,11 @@ pub(super) async fn create(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bo
 
 /// A document as it was sent, once it is known to be one. Whether it keeps the rules is seen when it is checked.
 fn document(body: &[u8], id: Option<&str>) -> Result<(String, String), Problem> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Problem::new(Code::NotJson, format!("{error}. Send a campaign: see docs/serving.md")))?;
-    let found = value.get("campaign_id").and_then(Value::as_str).or(id).unwrap_or_default();
+    let value: Value = object(body, "Send a campaign: see docs/serving.md")?;
+    let found = match value.get("campaign_id") {
+        None => id.unwrap_or_default(),
+        Some(found) => found.as_str().unwrap_or_default(),
+    };
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if found.is_empty() || found.len() > 64 || !found.bytes().all(is_name) {
         return Err(Problem::at("/campaign_id", "give 1 to 64 letters, digits, - or _"));
@@ -174,6 +176,17 @@ pub(super) struct Page {
     limit: Option<i64>,
 }
 
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Page {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<Self>::from_request_parts(parts, state).await;
+        query
+            .map(|Query(page)| page)
+            .map_err(|rejection| Problem::at("/limit", format!("{}. Send after and limit, once each", rejection.body_text())))
+    }
+}
+
 impl Page {
     fn limit(&self) -> Result<i64, Problem> {
         let limit = self.limit.unwrap_or(50);
@@ -182,7 +195,7 @@ impl Page {
 }
 
 /// `GET /v1/campaigns`: in the order of identifiers; `next` is where the next page begins.
-pub(super) async fn list(State(shop): State<Arc<Shop>>, headers: HeaderMap, Query(page): Query<Page>) -> Result<Response, Problem> {
+pub(super) async fn list(State(shop): State<Arc<Shop>>, headers: HeaderMap, page: Page) -> Result<Response, Problem> {
     needs(&shop, &headers, Right::Read)?;
     let limit = page.limit()?;
     let rows = shop.database.campaigns(&page.after, limit).await?;
@@ -238,12 +251,7 @@ impl Details {
         if body.is_empty() {
             return Ok(Self::default());
         }
-        let details: Self = serde_json::from_slice(body).map_err(|error| {
-            Problem::new(
-                Code::NotJson,
-                format!("{error}. Send reason, and to schedule a campaign starts and ends, such as 2026-12-01T00:00:00Z"),
-            )
-        })?;
+        let details: Self = object(body, "Send reason, and to schedule a campaign starts and ends, such as 2026-12-01T00:00:00Z")?;
         if details.reason.len() > 2000 {
             return Err(Problem::at("/reason", "write at most 2,000 bytes"));
         }
@@ -419,7 +427,7 @@ async fn turn(shop: &Arc<Shop>, headers: &HeaderMap, body: &[u8], stop: bool) ->
 }
 
 /// `GET /v1/audit`: rows of the audit log, from one on.
-pub(super) async fn audit(State(shop): State<Arc<Shop>>, headers: HeaderMap, Query(page): Query<Page>) -> Result<Response, Problem> {
+pub(super) async fn audit(State(shop): State<Arc<Shop>>, headers: HeaderMap, page: Page) -> Result<Response, Problem> {
     needs(&shop, &headers, Right::Read)?;
     let limit = usize::try_from(page.limit()?).unwrap_or(1);
     let after = if page.after.is_empty() { Ok(0) } else { page.after.parse::<i64>() };

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use youhui_commerce::SubjectId;
 use youhui_privacy::{Purpose, Standing};
 
-use super::problem::{Body, Code, Problem};
+use super::problem::{Body, Problem, object};
 use super::segment::{self, Message, Rejection, Said};
 use super::state::{Entry, MessageId, Shop};
 use super::{access, signal};
@@ -52,8 +52,7 @@ struct Rejected {
 
 /// `POST /v1/batch`, and `/v1/import`, which is the same.
 pub(super) async fn batch(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
-    let batch: Batch<'_> = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new(Code::NotJson, format!("{error}. Send {{\"batch\": [messages]}} as Segment's libraries do")))?;
+    let batch: Batch<'_> = object(&body, "Send {\"batch\": [messages]} as Segment's libraries do")?;
     access::for_events(&shop, &headers, batch.write_key.as_deref())?;
     if batch.batch.len() > MOST {
         return Err(Problem::at("/batch", format!("{} messages: send at most {MOST} at once", batch.batch.len())));
@@ -92,10 +91,10 @@ async fn single(State(shop): State<Arc<Shop>>, headers: HeaderMap, body: &[u8], 
         #[serde(default)]
         write_key: Option<String>,
     }
-    let bad = |error: serde_json::Error| Problem::new(Code::NotJson, format!("{error}. Send one message as Segment's libraries do"));
-    let key: Key = serde_json::from_slice(body).map_err(bad)?;
+    const REMEDY: &str = "Send one message as Segment's libraries do";
+    let key: Key = object(body, REMEDY)?;
     access::for_events(&shop, &headers, key.write_key.as_deref())?;
-    let message: &RawValue = serde_json::from_slice(body).map_err(bad)?;
+    let message: &RawValue = object(body, REMEDY)?;
     take(&shop, &headers, &[message], Some(kind), None).await
 }
 
@@ -150,6 +149,9 @@ struct Who {
 
 /// What a message says, and of whom; of nobody, where the customer was erased.
 fn read(shop: &Shop, raw: &RawValue, kind: Option<&str>, sent: Option<&str>, now: i64) -> Result<(Option<Who>, Said), Rejection> {
+    if !raw.get().starts_with('{') {
+        return Err(Rejection { rule: "message", detail: "not a message: write a JSON object".to_owned() });
+    }
     let message: Message =
         serde_json::from_str(raw.get()).map_err(|error| Rejection { rule: "message", detail: format!("not a message: {error}") })?;
     let id = |value: &Option<serde_json::Value>| value.as_ref().and_then(segment::identifier);

@@ -10,6 +10,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 /// Who sends the head of a request more slowly is hung up on: a few machines could otherwise hold every connection.
 const HEAD: Duration = Duration::from_secs(10);
@@ -17,7 +18,13 @@ const HEAD: Duration = Duration::from_secs(10);
 const MOST: usize = 4096;
 
 /// Answers until `stop`, then ends what is under way, for so long at most.
-pub(super) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, patience: Duration) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: impl Future<Output = ()>,
+    patience: Duration,
+) {
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(HEAD);
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(MOST)));
@@ -40,10 +47,21 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
         // Small answers go out at once.
         stream.set_nodelay(true).ok();
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
+        let Some(tls) = tls.clone() else {
+            let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(async move {
+                // A client that goes away is no error of ours.
+                connection.await.ok();
+                drop(place);
+            });
+            continue;
+        };
+        let (protocol, watcher) = (protocol.clone(), graceful.watcher());
         tokio::spawn(async move {
-            // A client that goes away is no error of ours.
-            connection.await.ok();
+            // Whoever is slow to say hello is hung up on as well.
+            if let Ok(Ok(stream)) = tokio::time::timeout(HEAD, tls.accept(stream)).await {
+                watcher.watch(protocol.serve_connection(TokioIo::new(stream), service)).await.ok();
+            }
             drop(place);
         });
     }

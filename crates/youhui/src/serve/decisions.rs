@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use youhui_commerce::{Micros, SubjectId};
 use youhui_decision::{Candidate, Decision, DecisionId, Facts, Filled, Kept, Mode, Place, Reason, Request, Snapshot, Unknown, decide};
 use youhui_design::law::Disclosure;
@@ -17,7 +17,7 @@ use youhui_promotion::{Basket, Context, Priced, read_basket};
 
 use super::collect::anonymous_name;
 use super::offers::Live;
-use super::problem::{Body, Code, Problem};
+use super::problem::{Body, Code, Problem, object};
 use super::state::{Shop, random};
 use super::{access, segment, signal};
 use crate::cli::now;
@@ -44,12 +44,30 @@ fn web() -> String {
 
 /// Whoever it is about.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Map<String, Value>")]
 pub(super) struct Customer {
-    #[serde(default)]
-    user_id: Option<Value>,
-    #[serde(default)]
-    anonymous_id: Option<Value>,
+    user_id: Option<String>,
+    anonymous_id: Option<String>,
+}
+
+impl TryFrom<Map<String, Value>> for Customer {
+    type Error = String;
+
+    fn try_from(map: Map<String, Value>) -> Result<Self, String> {
+        let mut customer = Self { user_id: None, anonymous_id: None };
+        for (name, value) in &map {
+            let field = match name.as_str() {
+                "user_id" => &mut customer.user_id,
+                "anonymous_id" => &mut customer.anonymous_id,
+                _ => return Err(format!("customer: there is user_id and anonymous_id, and no {name:?}")),
+            };
+            if !value.is_null() {
+                *field =
+                    Some(segment::identifier(value).ok_or_else(|| format!("customer: {name}: give text or a number of 1 to 256 bytes"))?);
+            }
+        }
+        Ok(customer)
+    }
 }
 
 /// The answer.
@@ -86,9 +104,7 @@ struct Shown<'a> {
 pub(super) async fn ask(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<axum::response::Response, Problem> {
     let start = Instant::now();
     access::for_decisions(&shop, &headers)?;
-    let ask: Ask = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(Code::NotJson, format!("{error}. Send {{\"customer\": {{\"user_id\": \"…\"}}, \"placements\": [\"home\"]}}"))
-    })?;
+    let ask: Ask = object(&body, "Send {\"customer\": {\"user_id\": \"…\"}, \"placements\": [\"home\"]}")?;
     if ask.placements.is_empty() || ask.placements.len() > MOST_PLACES {
         return Err(Problem::at("/placements", format!("name 1 to {MOST_PLACES} places to fill")));
     }
@@ -117,8 +133,7 @@ pub(super) fn read_ask_basket(value: &Value) -> Result<Basket, Problem> {
 
 /// How the vault knows the customer.
 pub(super) fn external_id(customer: &Customer) -> Option<String> {
-    let id = |value: &Option<Value>| value.as_ref().and_then(segment::identifier);
-    id(&customer.user_id).or_else(|| id(&customer.anonymous_id).map(|anonymous| anonymous_name(&anonymous)))
+    customer.user_id.clone().or_else(|| customer.anonymous_id.as_deref().map(anonymous_name))
 }
 
 /// A request, understood.

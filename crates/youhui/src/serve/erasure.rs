@@ -16,9 +16,12 @@ use youhui_storage::{ErasedRows, Live as Database, keep_identity_keys, keep_supp
 use super::access::{Right, needs};
 use super::audit::Said;
 use super::decisions::{Customer, Record, external_id, written};
-use super::problem::{Body, Code, Problem};
+use super::problem::{Body, Code, Problem, object as read_object};
 use super::state::{Entry, Shop, lines, read_batch};
 use crate::cli::{CliError, now};
+
+/// What is to be sent.
+const ASK: &str = "Send {\"customer\": {\"user_id\": \"…\"}}";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,9 +60,7 @@ impl Shop {
 /// `POST /v1/privacy/erasures`: when it is answered, nothing is left of the customer but that they were erased.
 pub(super) async fn erase(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
     let actor = needs(&shop, &headers, Right::Privacy)?;
-    let ask: Ask = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(Code::NotJson, format!("{error}. Send {{\"customer\": {{\"user_id\": \"…\"}}, \"reason\": \"…\"}}"))
-    })?;
+    let ask: Ask = read_object(&body, ASK)?;
     let external = external_id(&ask.customer).ok_or_else(|| Problem::at("/customer", "give a user_id or an anonymous_id"))?;
     // It goes on to its end though whoever asked hangs up.
     let work = tokio::spawn(erase_now(Arc::clone(&shop), external, actor.0, ask.reason));
@@ -196,9 +197,7 @@ pub(crate) async fn again(
 /// `POST /v1/privacy/objections`: a customer objects to being profiled, or takes that back (`"objects": false`).
 pub(super) async fn object(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
     needs(&shop, &headers, Right::Object)?;
-    let ask: Objection = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(Code::NotJson, format!("{error}. Send {{\"customer\": {{\"user_id\": \"…\"}}, \"objects\": true}}"))
-    })?;
+    let ask: Objection = read_object(&body, ASK)?;
     let external = external_id(&ask.customer).ok_or_else(|| Problem::at("/customer", "give a user_id or an anonymous_id"))?;
     // Whoever objects before anything is known of them is heard too.
     let subject = {
@@ -215,8 +214,7 @@ pub(super) async fn object(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bo
 /// `POST /v1/privacy/consent`: what holds for a customer, and since which word.
 pub(super) async fn consent(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
     needs(&shop, &headers, Right::Object)?;
-    let ask: Ask = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new(Code::NotJson, format!("{error}. Send {{\"customer\": {{\"user_id\": \"…\"}}}}")))?;
+    let ask: Ask = read_object(&body, ASK)?;
     let subject = external_id(&ask.customer).and_then(|external| shop.find(&external));
     let subject = subject.ok_or_else(|| Problem::new(Code::NotFound, "nobody of that identifier is known"))?;
     let line = |(purpose, status, said): (youhui_privacy::Purpose, youhui_privacy::Status, Option<youhui_privacy::Said>)| {

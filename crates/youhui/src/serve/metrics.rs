@@ -13,6 +13,7 @@ pub(super) struct Metrics {
     accepted: AtomicU64,
     duplicates: AtomicU64,
     rejected: AtomicU64,
+    turned_away: AtomicU64,
     modes: [AtomicU64; 4],
     unlogged: AtomicU64,
     outcomes: AtomicU64,
@@ -31,6 +32,10 @@ impl Metrics {
         for (counter, count) in [(&self.accepted, accepted), (&self.duplicates, duplicates), (&self.rejected, rejected)] {
             counter.fetch_add(count as u64, Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn turned_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn learnt(&self, outcomes: usize) {
@@ -78,6 +83,11 @@ impl Metrics {
             "youhui_decision_batches_lost_total",
             "Batches of decisions that the database refused.",
             &[(String::new(), of(&self.lost))],
+        );
+        counter(
+            "youhui_requests_turned_away_total",
+            "Requests that found too many others under way, or came too fast.",
+            &[(String::new(), of(&self.turned_away))],
         );
         let name = "youhui_decision_seconds";
         text.push_str(&format!("# HELP {name} From a request to its answer.\n# TYPE {name} histogram\n"));

@@ -12,6 +12,7 @@ mod customers;
 mod decisions;
 mod dry_run;
 mod erasure;
+mod guard;
 mod learn;
 mod metrics;
 pub(crate) mod offers;
@@ -21,6 +22,7 @@ mod reservations;
 mod segment;
 mod signal;
 mod state;
+mod tls;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,6 +50,8 @@ pub(crate) use access::{Keys, Role};
 pub(crate) use audit::{Audit, Said};
 pub(crate) use customers::Customers;
 pub(crate) use decisions::{Explained, Record, Snapshots, find, snapshot_of};
+pub(crate) use guard::Guard;
+pub(crate) use tls::tls;
 
 /// Largest body, unpacked.
 const MOST_BODY: usize = 8 << 20;
@@ -66,6 +70,7 @@ pub(crate) struct Start {
     pub(crate) consent: ConsentLedger,
     pub(crate) keys: Keys,
     pub(crate) audit: Audit,
+    pub(crate) guard: Guard,
 }
 
 /// Everything that answers, and what has to end after it.
@@ -83,7 +88,7 @@ pub(crate) struct Server {
 impl Server {
     /// Reads what was left and gets ready.
     pub(crate) async fn start(start: Start, imported: impl FnOnce(&Customers), console: Console) -> Result<Self, CliError> {
-        let Start { folder, settings, base, database, mut identity_keys, mut identities, consent, keys, audit } = start;
+        let Start { folder, settings, base, database, mut identity_keys, mut identities, consent, keys, audit, guard } = start;
         // The longest part of a start: it goes on while the log of events is read.
         let own = database.clone();
         let known = tokio::spawn(async move { own.identities().await });
@@ -116,6 +121,7 @@ impl Server {
             folder,
             metrics,
             erased,
+            guard,
         };
         let shop = Shop::new(parts);
         let changed = shop.database.changed().await?;
@@ -139,12 +145,13 @@ impl Server {
     pub(crate) async fn run(
         self,
         listener: tokio::net::TcpListener,
+        tls: Option<tokio_rustls::TlsAcceptor>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), CliError> {
         let Self { shop, events, decisions, learning, base, changed, console } = self;
         let tasks =
             [tokio::spawn(watch_limits(Arc::clone(&shop))), tokio::spawn(learn(Arc::clone(&shop), learning, base, changed, console))];
-        connections::serve(listener, router(Arc::clone(&shop)), stop, PATIENCE).await;
+        connections::serve(listener, tls, router(Arc::clone(&shop)), stop, PATIENCE).await;
         for task in tasks {
             task.abort();
             task.await.ok();
@@ -190,10 +197,13 @@ fn router(shop: Arc<Shop>) -> Router {
         .route("/v1/privacy/consent", post(erasure::consent))
         .route("/ofrep/v1/evaluate/flags", post(ofrep::all))
         .route("/ofrep/v1/evaluate/flags/{key}", post(ofrep::one))
+        .route("/.well-known/gpc.json", get(|| async { Json(json!({"gpc": true, "lastUpdate": "2026-11-28"})) }))
+        .route_layer(axum::middleware::from_fn_with_state(Arc::clone(&shop), guard::pass))
+        // Outside of the guard: whoever watches the server wants to know how it is when it is busiest.
         .route("/health", get(|| async { Json(json!({"status": "up"})) }))
         .route("/ready", get(ready))
         .route("/metrics", get(measured))
-        .route("/.well-known/gpc.json", get(|| async { Json(json!({"gpc": true, "lastUpdate": "2026-11-28"})) }))
+        .route("/openapi.json", get(described))
         .fallback(|| async { Problem::new(Code::NotFound, "there is no such path") })
         .method_not_allowed_fallback(|| async { Problem::new(Code::Method, "see docs/serving.md for what each path takes") })
         .layer(DefaultBodyLimit::max(MOST_BODY))
@@ -281,10 +291,16 @@ async fn ready(State(shop): State<Arc<Shop>>) -> Result<Json<serde_json::Value>,
     Ok(Json(json!({"status": "ready", "snapshot": shop.live.load().snapshot.version})))
 }
 
+/// What there is to ask, as OpenAPI 3.1.
+async fn described() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
+}
+
 async fn measured(State(shop): State<Arc<Shop>>) -> Response {
     let gauges = [
         ("youhui_customers", "Customers with a profile.", shop.customers.len() as u64),
         ("youhui_profile_reads", "Times a profile was read for a decision.", shop.customers.reads()),
+        ("youhui_requests_under_way", "Requests that are being answered.", shop.under_way.count() as u64),
         ("youhui_snapshot_version", "What decisions are made with.", shop.live.load().snapshot.version),
     ];
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], shop.metrics.text(&gauges)).into_response()
@@ -293,4 +309,21 @@ async fn measured(State(shop): State<Arc<Shop>>) -> Response {
 /// The database of a folder, where no other is named.
 pub(crate) fn database_of(folder: &Path) -> String {
     format!("sqlite:{}", folder.join("live.db").display())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    /// Every path that is answered is described, and no other.
+    #[test]
+    fn the_description_has_every_path() {
+        let described: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+        let described: BTreeSet<&str> = described["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+        let source = include_str!("mod.rs").split("mod tests").next().unwrap();
+        let answered: BTreeSet<&str> = source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(answered, described);
+    }
 }

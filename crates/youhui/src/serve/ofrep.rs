@@ -71,6 +71,9 @@ struct Evaluation {
 
 fn context(body: &[u8]) -> Result<Evaluation, (&'static str, String)> {
     let value: Value = serde_json::from_slice(body).map_err(|error| ("PARSE_ERROR", error.to_string()))?;
+    if !value.is_object() {
+        return Err(("PARSE_ERROR", "send an object with a context".to_owned()));
+    }
     let context = match value.get("context") {
         None | Some(Value::Null) => return Ok(Evaluation { external: None, channel: "web".to_owned() }),
         Some(Value::Object(context)) => context,

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use youhui_storage::LiveError;
 
 /// What can be wrong with a request.
@@ -24,6 +24,7 @@ pub(super) enum Code {
     LimitReached,
     Conflict,
     Stale,
+    TooFast,
     Overloaded,
     StoreFailed,
 }
@@ -47,6 +48,7 @@ impl Code {
             Self::LimitReached => (StatusCode::CONFLICT, "limit_reached", "A limit has no room for this"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "It is in another state"),
             Self::Stale => (StatusCode::PRECONDITION_FAILED, "stale", "It was changed meanwhile"),
+            Self::TooFast => (StatusCode::TOO_MANY_REQUESTS, "too_fast", "This key asks too often"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The server can't take more now"),
             Self::StoreFailed => (StatusCode::SERVICE_UNAVAILABLE, "store_failed", "The store did not take it"),
         }
@@ -93,6 +95,14 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
+/// A request's JSON. An object is asked for: what is read into a structure would take a list for one as well.
+pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8], remedy: &str) -> Result<T, Problem> {
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Problem::new(Code::NotJson, format!("this is no JSON object. {remedy}")));
+    }
+    serde_json::from_slice(body).map_err(|error| Problem::new(Code::NotJson, format!("{error}. {remedy}")))
+}
+
 #[derive(Serialize)]
 struct Answer<'a> {
     r#type: String,
@@ -121,7 +131,7 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Basic realm=\"youhui\""));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
         response

@@ -17,7 +17,7 @@ use super::access;
 use super::audit::Said;
 use super::decisions::{Customer, external_id, read_ask_basket, written};
 use super::offers::Ready;
-use super::problem::{Body, Code, Problem};
+use super::problem::{Body, Code, Problem, object};
 use super::state::{Shop, random};
 use crate::cli::now;
 
@@ -62,9 +62,7 @@ pub(super) struct Held {
 pub(super) async fn reserve(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
     access::for_decisions(&shop, &headers)?;
     let id = idempotency_key(&headers)?;
-    let ask: Ask = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(Code::NotJson, format!("{error}. Send promotion_id, basket, and customer or code where the promotion has such limits"))
-    })?;
+    let ask: Ask = object(&body, "Send promotion_id, basket, and customer or code where the promotion has such limits")?;
     if ask.minutes == 0 || ask.minutes > LONGEST {
         return Err(Problem::at("/minutes", format!("{}: hold it for 1 to {LONGEST} minutes", ask.minutes)));
     }
@@ -305,8 +303,7 @@ struct Mint {
 /// `POST /v1/codes`: codes that are each good once.
 pub(super) async fn codes(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
     let actor = access::needs(&shop, &headers, access::Right::Codes)?;
-    let ask: Mint =
-        serde_json::from_slice(&body).map_err(|error| Problem::new(Code::NotJson, format!("{error}. Send promotion_id and count")))?;
+    let ask: Mint = object(&body, "Send promotion_id and count")?;
     if ask.count == 0 || ask.count > MOST_CODES {
         return Err(Problem::at("/count", format!("{}: mint 1 to {MOST_CODES} codes", ask.count)));
     }

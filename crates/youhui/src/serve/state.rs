@@ -14,6 +14,7 @@ use youhui_storage::{DecisionLog, EventLog, Live as Database, LiveError};
 
 use super::access::Keys;
 use super::customers::Customers;
+use super::guard::{Guard, UnderWay};
 use super::offers::Live;
 use super::segment::Happened;
 
@@ -140,6 +141,8 @@ pub(super) struct Shop {
     pub(super) folder: PathBuf,
     /// Nothing is offered any more.
     pub(super) stopped: AtomicBool,
+    pub(super) guard: Guard,
+    pub(super) under_way: UnderWay,
     /// Somebody has changed a campaign, a key or the switch.
     pub(super) changes: tokio::sync::Notify,
 }
@@ -157,11 +160,12 @@ pub(super) struct Parts {
     pub(super) folder: PathBuf,
     pub(super) metrics: super::metrics::Metrics,
     pub(super) erased: SuppressionList,
+    pub(super) guard: Guard,
 }
 
 impl Shop {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { live, message_key, customers, database, events, decisions, keys, audit, folder, metrics, erased } = parts;
+        let Parts { live, message_key, customers, database, events, decisions, keys, audit, folder, metrics, erased, guard } = parts;
         Self {
             currency: live.offered.settings.currency,
             live: ArcSwap::from_pointee(live),
@@ -180,6 +184,8 @@ impl Shop {
             audit,
             folder,
             stopped: AtomicBool::new(false),
+            guard,
+            under_way: UnderWay::default(),
             changes: tokio::sync::Notify::new(),
         }
     }

@@ -23,7 +23,7 @@ impl Server {
         let child = Command::new(env!("CARGO_BIN_EXE_youhui"))
             .args(["serve", "--listen", "127.0.0.1:0", "--store"])
             .arg(folder)
-            .args(if more.contains(&"--offers") { vec![] } else { vec!["--offers", OFFERS] })
+            .args(if more.contains(&"--offers") || more.contains(&"--config") { vec![] } else { vec!["--offers", OFFERS] })
             .args(more)
             .stderr(Stdio::piped())
             .spawn()
@@ -35,7 +35,10 @@ impl Server {
             let line = lines.next().expect("the server listens").unwrap();
             server.said.push_str(&line);
             server.said.push('\n');
-            line.strip_prefix("listening on http://").unwrap_or_default().clone_into(&mut server.address);
+            line.strip_prefix("listening on http")
+                .and_then(|rest| rest.rsplit("//").next())
+                .unwrap_or_default()
+                .clone_into(&mut server.address);
         }
         // Whatever else it says must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
@@ -131,4 +134,15 @@ pub(crate) fn known(server: &Server, count: usize, headers: &[(&str, &str)]) -> 
         count
     );
     customers
+}
+
+/// A new key, made with `youhui keys add`.
+pub(crate) fn key(folder: &Path, name: &str, role: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_youhui"))
+        .args(["keys", "add", "--name", name, "--role", role, "--store"])
+        .arg(folder)
+        .output()
+        .unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    answer["key"].as_str().unwrap().to_owned()
 }
