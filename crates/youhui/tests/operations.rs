@@ -64,12 +64,18 @@ fn flags_come_before_the_environment_before_the_file_before_defaults() {
     );
     settings("[sevre]\n", &[], &[], &[], &expect!["error: youhui.toml: [sevre]: there is no such command"]);
     settings("[serve]\nlog-requests = 3\n", &[], &[], &[], &expect!["error: youhui.toml: [serve] log-requests: write true or false"]);
-    settings("[serve\n", &[], &[], &[], &expect![[r#"
+    settings(
+        "[serve\n",
+        &[],
+        &[],
+        &[],
+        &expect![[r#"
         error: youhui.toml: TOML parse error at line 1, column 7
           |
         1 | [serve
           |       ^
-        unclosed table, expected `]`"#]]);
+        unclosed table, expected `]`"#]],
+    );
 }
 
 #[test]
@@ -175,7 +181,8 @@ fn a_doctor_says_what_is_wrong_and_what_to_do() {
         audit false: the log ends with row 1, and had 9: rows were cut off
         access true: no keys: whoever reaches the server may do everything, so it listens to this machine only
         address true: 127.0.0.1:0 is free
-        offers true: 3 promotions, all cleared"#]].assert_eq(&told);
+        offers true: 3 promotions, all cleared"#]]
+    .assert_eq(&told);
 }
 
 #[test]
