@@ -4,9 +4,9 @@
 use youhui_commerce::Draw;
 
 /// 1, bought men's things, bought women's, new within a year, months since the last order by ten, ln of what was spent.
-pub const WIDTH: usize = 6;
+pub(crate) const WIDTH: usize = 6;
 /// Nothing, the men's promotion, the women's.
-pub const ARMS: usize = 3;
+pub(crate) const ARMS: usize = 3;
 
 /// Weights of the log odds of a visit, one row an arm.
 const VISITS: [[f64; WIDTH]; ARMS] = [
@@ -68,19 +68,19 @@ const CELLS: [(u8, u8, u8, u8, u16, u32); 48] = [
 ];
 
 /// What a visit brings the shop, in cents: 30 % of the 7.10 dollars that the trial's visitors spent on average.
-pub const VISIT: f64 = 213.0;
+pub(crate) const VISIT: f64 = 213.0;
 /// What each promotion costs it for a visitor, in cents.
-pub const COST: [i64; ARMS] = [0, 60, 40];
+pub(crate) const COST: [i64; ARMS] = [0, 60, 40];
 
 /// One customer.
 #[derive(Debug, Clone, Copy)]
-pub struct Customer {
-    pub context: [f64; WIDTH],
+pub(crate) struct Customer {
+    pub(crate) context: [f64; WIDTH],
 }
 
 impl Customer {
     /// Drawn as often as there are such customers.
-    pub fn draw(draw: &mut Draw) -> Self {
+    pub(crate) fn draw(draw: &mut Draw) -> Self {
         let all: u32 = CELLS.iter().map(|cell| cell.5).sum();
         let mut left = draw.uniform() * f64::from(all);
         let cell = CELLS.iter().find(|cell| {
@@ -93,23 +93,23 @@ impl Customer {
     }
 
     /// How likely a visit is.
-    pub fn visits(&self, arm: usize) -> f64 {
+    pub(crate) fn visits(&self, arm: usize) -> f64 {
         let odds: f64 = VISITS[arm].iter().zip(self.context).map(|(weight, number)| weight * number).sum();
         1.0 / (1.0 + (-odds).exp())
     }
 
     /// The expected profit of showing this.
-    pub fn worth(&self, arm: usize) -> f64 {
+    pub(crate) fn worth(&self, arm: usize) -> f64 {
         self.visits(arm) * (VISIT - COST[arm] as f64)
     }
 
     /// What happened: whether they came.
-    pub fn comes(&self, arm: usize, draw: &mut Draw) -> bool {
+    pub(crate) fn comes(&self, arm: usize, draw: &mut Draw) -> bool {
         draw.uniform() < self.visits(arm)
     }
 
     /// The best of those that there are.
-    pub fn best(&self, is_open: impl Fn(usize) -> bool) -> f64 {
+    pub(crate) fn best(&self, is_open: impl Fn(usize) -> bool) -> f64 {
         (0..ARMS).filter(|&arm| is_open(arm)).map(|arm| self.worth(arm)).fold(f64::MIN, f64::max)
     }
 }
