@@ -120,6 +120,17 @@ impl IdentityVault {
         open(&self.keys, row)
     }
 
+    /// Takes in a row that another server has written. Where both had given the identifier a subject, the row's counts, and the one that does not any
+    /// more is returned.
+    pub fn adopt(&mut self, row: IdentityRow) -> Option<SubjectId> {
+        let before = self.by_lookup.insert(row.lookup, row.subject);
+        if before == Some(row.subject) {
+            return None;
+        }
+        self.rows.push(row);
+        before
+    }
+
     /// Forgets a subject for good: its rows, and the key that they were sealed with.
     pub fn erase(&mut self, subject: SubjectId) {
         self.by_lookup.retain(|_, known| *known != subject);

@@ -27,7 +27,7 @@ pub use error::StoreError;
 pub use import::{ImportOptions, ImportSummary, import};
 pub use keyed::{BadNumber, KeyedBlock, KeyedColumns, KeyedFile, Room};
 pub use live::{
-    ApiKey, Change, DecisionLog, EventBatch, EventLog, Hold, Live, LiveError, Outcome, Part, Reservation, State, Used, Written,
+    ApiKey, Change, DecisionLog, EventBatch, EventLog, Hold, Live, LiveError, Others, Outcome, Part, Reservation, State, Used, Written,
 };
 pub use load::CustomerAttributes;
 pub use manifest::{Manifest, ShopSettings};

@@ -107,15 +107,6 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The value of a key, wherever it is.
-fn any<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
-    match value {
-        Value::Object(map) => map.get(key).or_else(|| map.values().find_map(|value| any(value, key))),
-        Value::Array(list) => list.iter().find_map(|value| any(value, key)),
-        _ => None,
-    }
-}
-
 fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|place| u8::from_str_radix(&text[2 * place..2 * place + 2], 16).unwrap()).collect()
 }
@@ -172,7 +163,7 @@ fn nothing_is_left_of_whoever_is_erased() {
         let answer = server.get(&format!("/v1/decisions/{}", decided["decision_id"].as_str().unwrap()));
         (answer.status == 200).then(|| answer.json())
     });
-    let subject = any(&explained.unwrap(), "subject").unwrap().as_str().unwrap().to_owned();
+    let subject = served::any(&explained.unwrap(), "subject").unwrap().as_str().unwrap().to_owned();
     let customers = server.metric("youhui_customers");
     assert!(server.stop());
 

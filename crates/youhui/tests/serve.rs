@@ -1,5 +1,6 @@
 //! `youhui serve` through its own front door.
 #![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers")]
 
 mod served;
 
@@ -7,6 +8,8 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use served::{Answer, OFFERS, Server, order};
@@ -207,6 +210,55 @@ fn what_was_acknowledged_outlives_a_kill() {
     // A batch that was written and whose answer was lost is there too, once; it is the last one of its round.
     assert!((acknowledged..=acknowledged + 20).contains(&entries), "{entries} of {acknowledged}");
     server.kill();
+}
+
+/// A million events from two senders who send again what was not acknowledged, and ten kills at random: each is there once.
+#[test]
+fn slow_a_million_events_outlive_ten_kills() {
+    const EVENTS: usize = 1_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Mutex::new(Some(Server::start(folder.path(), &[])));
+    let address = Mutex::new(server.lock().unwrap().as_ref().unwrap().address.clone());
+    let acknowledged = AtomicUsize::new(0);
+    let send = |first: usize| {
+        for batch in (first..EVENTS / 100).step_by(2) {
+            let messages: Vec<String> = (batch * 100..batch * 100 + 100)
+                .map(|number| {
+                    let (customer, view) = (number % 5000, "Product Viewed");
+                    format!(r#"{{"type":"track","event":"{view}","messageId":"m{number}","userId":"c{customer}","properties":{{"product_id":"tea"}}}}"#)
+                })
+                .collect();
+            let body = format!(r#"{{"batch":[{}]}}"#, messages.join(","));
+            loop {
+                let to = address.lock().unwrap().clone();
+                if served::send(&to, "POST", "/v1/batch", &[], body.as_bytes()).is_ok_and(|answer| answer.status == 200) {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            acknowledged.fetch_add(100, Ordering::Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| send(0));
+        scope.spawn(|| send(1));
+        let mut draw = youhui_commerce::Draw::seeded(7);
+        for kill in 0..10 {
+            // Somewhere within its tenth.
+            let at = (EVENTS / 10) * kill + (draw.uniform() * 90_000.0) as usize;
+            while acknowledged.load(Ordering::Relaxed) < at {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            server.lock().unwrap().take().unwrap().kill();
+            let next = Server::start(folder.path(), &[]);
+            next.address.clone_into(&mut address.lock().unwrap());
+            *server.lock().unwrap() = Some(next);
+        }
+    });
+    server.lock().unwrap().take().unwrap().kill();
+    let said = Server::start(folder.path(), &[]).said.clone();
+    assert!(said.contains("1000000 entries"), "{said}");
+    assert!(said.contains("5000 customers"), "{said}");
 }
 
 #[test]

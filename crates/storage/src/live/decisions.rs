@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::{Live, LiveError, on};
+use super::{Live, LiveError, on, others};
 
 /// How long decisions gather before they are written: what a crash can lose.
 const GATHER: Duration = Duration::from_millis(20);
@@ -95,9 +95,14 @@ impl Live {
     async fn keep_decisions(&self, batch: &Gathered) -> Result<(), LiveError> {
         let Some(first) = batch.first else { return Ok(()) };
         on!(&self.pool, db => {
-            sqlx::query("INSERT INTO decision_batch (first_id, last_id, decisions, payload) VALUES ($1, $2, $3, $4)")
+            let mut transaction = db.begin().await?;
+            if self.is_shared() {
+                sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(others::DECISIONS).execute(&mut *transaction).await?;
+            }
+            sqlx::query("INSERT INTO decision_batch (first_id, last_id, decisions, payload, origin) VALUES ($1, $2, $3, $4, $5)")
                 .bind(first.as_slice()).bind(batch.last.as_slice()).bind(i64::from(batch.decisions)).bind(batch.payload.as_slice())
-                .execute(db).await?;
+                .bind(self.origin).execute(&mut *transaction).await?;
+            transaction.commit().await?;
         });
         Ok(())
     }

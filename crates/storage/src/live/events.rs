@@ -3,7 +3,7 @@
 use tokio::sync::{mpsc, oneshot};
 use youhui_privacy::IdentityRow;
 
-use super::{Live, LiveError, on};
+use super::{Live, LiveError, on, others};
 
 /// Events that came together; they are kept together or not at all.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +74,9 @@ impl Live {
     async fn append(&self, batches: impl Iterator<Item = &EventBatch>) -> Result<(), LiveError> {
         on!(&self.pool, db => {
             let mut transaction = db.begin().await?;
+            if self.is_shared() {
+                sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(others::EVENTS).execute(&mut *transaction).await?;
+            }
             for batch in batches {
                 for rows in batch.identities.chunks(ROWS) {
                     let mut query = sqlx::QueryBuilder::new("INSERT INTO identity (lookup, key_version, subject, sealed) ");
@@ -88,8 +91,8 @@ impl Live {
                     query.push(" ON CONFLICT DO NOTHING").build().execute(&mut *transaction).await?;
                 }
                 if batch.events > 0 {
-                    sqlx::query("INSERT INTO event_batch (received, events, payload) VALUES ($1, $2, $3)")
-                        .bind(batch.received).bind(i64::from(batch.events)).bind(batch.payload.as_slice())
+                    sqlx::query("INSERT INTO event_batch (received, events, payload, origin) VALUES ($1, $2, $3, $4)")
+                        .bind(batch.received).bind(i64::from(batch.events)).bind(batch.payload.as_slice()).bind(self.origin)
                         .execute(&mut *transaction).await?;
                 }
                 for (rule, detail) in &batch.rejected {

@@ -10,6 +10,7 @@ mod decisions;
 mod erase;
 mod events;
 mod limits;
+mod others;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use changes::{ApiKey, Change, Written};
 pub use decisions::DecisionLog;
 pub use events::{EventBatch, EventLog};
 pub use limits::{Hold, Outcome, Part, Reservation, State, Used};
+pub use others::Others;
 
 /// What can go wrong with the database.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -79,16 +81,19 @@ pub(crate) use on;
 #[derive(Debug, Clone)]
 pub struct Live {
     pool: Pool,
+    /// This server, among those that share the database.
+    origin: i64,
 }
 
 /// Migrations, written once: `BYTES` and `COUNTED` stand for what the two call differently, and a line that begins with
 /// `--postgres` is for PostgreSQL only.
-const MIGRATIONS: [(i64, &str); 5] = [
+const MIGRATIONS: [(i64, &str); 6] = [
     (1, include_str!("migrations/1.sql")),
     (2, include_str!("migrations/2.sql")),
     (3, include_str!("migrations/3.sql")),
     (4, include_str!("migrations/4.sql")),
     (5, include_str!("migrations/5.sql")),
+    (6, include_str!("migrations/6.sql")),
 ];
 
 impl Live {
@@ -113,7 +118,9 @@ impl Live {
             let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
             Pool::Sqlite(pool.map_err(|error| LiveError::Unreachable(error.to_string()))?)
         };
-        let live = Self { pool };
+        let mut origin = [0; 8];
+        getrandom::fill(&mut origin).map_err(|error| LiveError::Refused(format!("no random bytes: {error}")))?;
+        let live = Self { pool, origin: i64::from_le_bytes(origin) };
         live.migrate().await?;
         Ok(live)
     }
@@ -169,6 +176,11 @@ impl Live {
         Ok(())
     }
 
+    /// Whether other servers may share it.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.pool, Pool::Postgres(_))
+    }
+
     /// Whether it answers.
     ///
     /// # Errors
@@ -187,16 +199,7 @@ impl Live {
         let rows: Vec<Row> = on!(&self.pool, db => {
             sqlx::query_as("SELECT lookup, key_version, subject, sealed FROM identity").fetch_all(db).await?
         });
-        let read = |(lookup, version, subject, sealed): Row| {
-            Some(IdentityRow {
-                lookup: lookup.try_into().ok()?,
-                key_version: u32::try_from(version).ok()?,
-                subject: SubjectId::from_bytes(subject.try_into().ok()?),
-                sealed,
-            })
-        };
-        let rows: Option<Vec<IdentityRow>> = rows.into_iter().map(read).collect();
-        rows.ok_or_else(|| LiveError::Refused("the identity table is damaged: restore it from a backup".to_owned()))
+        rows.into_iter().map(|(lookup, version, subject, sealed)| identity(lookup, version, subject, sealed)).collect()
     }
 
     /// Keeps what decisions are made with from now on; whether it did: not where another server has one of that version.
@@ -262,4 +265,17 @@ impl Live {
         });
         Ok(Written::Done)
     }
+}
+
+/// A row of the identity table, as it is kept.
+fn identity(lookup: Vec<u8>, version: i64, subject: Vec<u8>, sealed: Vec<u8>) -> Result<IdentityRow, LiveError> {
+    let row = || {
+        Some(IdentityRow {
+            lookup: lookup.try_into().ok()?,
+            key_version: u32::try_from(version).ok()?,
+            subject: SubjectId::from_bytes(subject.try_into().ok()?),
+            sealed,
+        })
+    };
+    row().ok_or_else(|| LiveError::Refused("the identity table is damaged: restore it from a backup".to_owned()))
 }

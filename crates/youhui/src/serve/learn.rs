@@ -214,6 +214,17 @@ pub(super) async fn stand_again(shop: &Shop) -> Result<(), LiveError> {
     }
 }
 
+/// Decisions that other servers have made stand here too.
+pub(super) async fn stand_here(shop: &Shop, records: &[Vec<u8>]) -> Result<(), LiveError> {
+    let window = shop.live.load().offered.settings.window;
+    let mut snapshots = Snapshots::new(&shop.database);
+    for record in records.iter().filter_map(|bytes| postcard::from_bytes::<Record>(bytes).ok()) {
+        let snapshot = snapshots.of(record.facts.snapshot).await?;
+        again(shop, snapshot, &record, window);
+    }
+    Ok(())
+}
+
 fn again(shop: &Shop, snapshot: &Snapshot, record: &Record, window: Micros) {
     let Some(subject) = record.facts.subject() else { return };
     // Offers have numbers of their own in each snapshot.

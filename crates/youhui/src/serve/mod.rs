@@ -12,6 +12,7 @@ mod customers;
 mod decisions;
 mod dry_run;
 mod erasure;
+mod follow;
 mod guard;
 mod learn;
 mod metrics;
@@ -38,7 +39,7 @@ use serde_json::json;
 use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use youhui_privacy::{ConsentLedger, IdentityKeys, IdentityRow, IdentityVault};
-use youhui_storage::{DecisionLog, EventLog, Live as Database, LiveError};
+use youhui_storage::{DecisionLog, EventLog, Live as Database, LiveError, Others};
 
 use crate::cli::{CliError, Console};
 use learn::Learning;
@@ -82,6 +83,8 @@ pub(crate) struct Server {
     base: Part,
     /// Changes that count already.
     changed: i64,
+    /// Where the logs were read to.
+    ends: Others,
     console: Console,
 }
 
@@ -89,6 +92,8 @@ impl Server {
     /// Reads what was left and gets ready.
     pub(crate) async fn start(start: Start, imported: impl FnOnce(&Customers), console: Console) -> Result<Self, CliError> {
         let Start { folder, settings, base, database, mut identity_keys, mut identities, consent, keys, audit, guard } = start;
+        // What comes after this is read when the server follows the others.
+        let mut ends = database.ends().await?;
         // The longest part of a start: it goes on while the log of events is read.
         let own = database.clone();
         let known = tokio::spawn(async move { own.identities().await });
@@ -126,7 +131,8 @@ impl Server {
         let shop = Shop::new(parts);
         let changed = shop.database.changed().await?;
         offer(&shop, &mut learning, &base, console).await?;
-        let (entries, brought_back) = shop.recover().await?;
+        let (entries, brought_back, last) = shop.recover().await?;
+        ends.events = last;
         identities.extend(known.await.map_err(|error| CliError::usage(error.to_string()))??);
         let erased = shop.erased.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let (identities, back) =
@@ -138,7 +144,7 @@ impl Server {
         }
         shop.know(IdentityVault::new(identity_keys, identities).map_err(|error| CliError::usage(error.to_string()))?);
         console.say(&format!("{} customers known, {entries} entries of the event log read", shop.customers.len()));
-        Ok(Self { shop: Arc::new(shop), events, decisions, learning, base, changed, console })
+        Ok(Self { shop: Arc::new(shop), events, decisions, learning, base, changed, ends, console })
     }
 
     /// Answers until told to stop, then writes down what there is.
@@ -148,9 +154,12 @@ impl Server {
         tls: Option<tokio_rustls::TlsAcceptor>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), CliError> {
-        let Self { shop, events, decisions, learning, base, changed, console } = self;
-        let tasks =
-            [tokio::spawn(watch_limits(Arc::clone(&shop))), tokio::spawn(learn(Arc::clone(&shop), learning, base, changed, console))];
+        let Self { shop, events, decisions, learning, base, changed, ends, console } = self;
+        let mut tasks =
+            vec![tokio::spawn(watch_limits(Arc::clone(&shop))), tokio::spawn(learn(Arc::clone(&shop), learning, base, changed, console))];
+        if shop.database.is_shared() {
+            tasks.push(tokio::spawn(follow::follow(Arc::clone(&shop), ends, console)));
+        }
         connections::serve(listener, tls, router(Arc::clone(&shop)), stop, PATIENCE).await;
         for task in tasks {
             task.abort();

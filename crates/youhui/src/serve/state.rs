@@ -325,24 +325,41 @@ impl Shop {
         Ok(guard)
     }
 
-    /// Reads the log, as it was left; how many entries there were, and how many of them are of those who were erased.
-    pub(super) async fn recover(&self) -> Result<(u64, usize), LiveError> {
+    /// Reads the log, as it was left: how many entries there were, how many of them are of those who were erased, and the last batch.
+    pub(super) async fn recover(&self) -> Result<(u64, usize, i64), LiveError> {
         let (mut after, mut entries, mut erased) = (0, 0, 0);
         loop {
             let batches = self.database.events_after(after).await?;
-            let Some((last, _)) = batches.last() else { return Ok((entries, erased)) };
+            let Some((last, _)) = batches.last() else { return Ok((entries, erased, after)) };
             after = *last;
             // Reading takes longer than counting: on every core.
-            let mut read = tokio::task::block_in_place(|| {
+            let read = tokio::task::block_in_place(|| {
                 batches.par_iter().map(|(seq, payload)| read_batch(*seq, payload)).collect::<Result<Vec<_>, _>>()
             })?;
-            erased += read.iter_mut().map(|batch| self.drop_erased(batch)).sum::<usize>();
-            for entry in read.iter().flatten() {
-                self.is_new(entry.message());
-                self.apply(entry);
-                entries += 1;
+            for mut batch in read {
+                entries += batch.len() as u64;
+                erased += self.take_in(&mut batch);
             }
         }
+    }
+
+    /// Has a batch of the log count, but for messages that an earlier one has as well: who sent them sent them to two servers, the first of
+    /// which was too slow to say so. How many entries are of those who were erased.
+    pub(super) fn take_in(&self, batch: &mut [Entry]) -> usize {
+        let erased = self.drop_erased(batch);
+        // Entries of one message stand together.
+        let mut message = None;
+        for entry in batch.iter() {
+            let is_new = match message {
+                Some((known, is_new)) if known == entry.message() => is_new,
+                _ => self.is_new(entry.message()),
+            };
+            message = Some((entry.message(), is_new));
+            if is_new {
+                self.apply(entry);
+            }
+        }
+        erased
     }
 }
 

@@ -54,18 +54,7 @@ impl Server {
     }
 
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes())?;
-        // A server that refuses a large body early may close before it has read all.
-        stream.write_all(body).ok();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Answer::read(&answer).ok_or_else(|| std::io::Error::other("no whole answer"))
+        send(&self.address, method, path, headers, body)
     }
 
     /// A figure of `/metrics`.
@@ -99,6 +88,22 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Asks whoever listens there.
+pub(crate) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    // A server that refuses a large body early may close before it has read all.
+    stream.write_all(body).ok();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Answer::read(&answer).ok_or_else(|| std::io::Error::other("no whole answer"))
 }
 
 pub(crate) struct Answer {
@@ -145,4 +150,13 @@ pub(crate) fn key(folder: &Path, name: &str, role: &str) -> String {
         .unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     answer["key"].as_str().unwrap().to_owned()
+}
+
+/// The value of a key, wherever it is.
+pub(crate) fn any<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(map) => map.get(key).or_else(|| map.values().find_map(|value| any(value, key))),
+        Value::Array(list) => list.iter().find_map(|value| any(value, key)),
+        _ => None,
+    }
 }

@@ -1,0 +1,75 @@
+//! What the other servers on the same database have taken in and decided, a moment later.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use youhui_storage::{LiveError, Others};
+
+use super::learn::stand_here;
+use super::state::{Entry, MessageId, Shop, random, read_batch};
+use crate::cli::{Console, now};
+
+/// How often it is read.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Reads on for as long as the server runs.
+pub(super) async fn follow(shop: Arc<Shop>, mut from: Others, console: Console) {
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failed = false;
+    loop {
+        tick.tick().await;
+        match read_on(&shop, &mut from).await {
+            Ok(()) => failed = false,
+            // Tried again; said once.
+            Err(error) if !failed => {
+                console.say(&format!("what other servers know does not come through: {error}"));
+                failed = true;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+async fn read_on(shop: &Arc<Shop>, from: &mut Others) -> Result<(), LiveError> {
+    adopt(shop, from).await?;
+    loop {
+        let (batches, more) = shop.database.events_of_others(from).await?;
+        for (seq, payload) in batches {
+            shop.take_in(&mut read_batch(seq, &payload)?);
+        }
+        if !more {
+            break;
+        }
+    }
+    loop {
+        let (records, more) = shop.database.decisions_of_others(from).await?;
+        stand_here(shop, &records).await?;
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+/// Customers whom another server has met. Of two who met the same one at once the first counts; what the second has written down is of the first's.
+async fn adopt(shop: &Arc<Shop>, from: &mut Others) -> Result<(), LiveError> {
+    loop {
+        let rows = shop.database.new_identities(from).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let lost: Vec<Entry> = {
+            let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
+            let Some(vault) = &mut identities.vault else { return Ok(()) };
+            let link = |row: youhui_privacy::IdentityRow| {
+                let to = row.subject;
+                let message = MessageId(u128::from_le_bytes(random()));
+                vault.adopt(row).map(|from| Entry::Link { message, from, to })
+            };
+            rows.into_iter().filter_map(link).collect()
+        };
+        if !lost.is_empty() {
+            shop.keep(lost, vec![], now()).await?;
+        }
+    }
+}
