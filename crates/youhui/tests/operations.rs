@@ -3,6 +3,7 @@
 
 mod served;
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -59,7 +60,7 @@ fn flags_come_before_the_environment_before_the_file_before_defaults() {
         &[],
         &[],
         &expect![
-            "error: youhui.toml: [serve] lissten: there is no such setting; there are store, offers, listen, database, write-key, secret-key, tls-cert, tls-key, rate-limit, most-requests, log, log-requests, consent-default"
+            "error: youhui.toml: [serve] lissten: there is no such setting; there are store, offers, listen, database, write-key, secret-key, tls-cert, tls-key, rate-limit, most-requests, webhook, webhook-secret, log, log-requests, consent-default"
         ],
     );
     settings("[sevre]\n", &[], &[], &[], &expect!["error: youhui.toml: [sevre]: there is no such command"]);
@@ -222,4 +223,71 @@ fn slow_tls_is_spoken_where_a_certificate_is_given() {
     let wrong =
         youhui(folder.path(), &["serve", "--offers", OFFERS, "--store", "shop", "--tls-cert", "cert.pem", "--tls-key", "other.pem"]);
     assert_eq!(wrong.status.code(), Some(2), "{}", String::from_utf8_lossy(&wrong.stderr));
+}
+
+/// What one webhook says: its headers and its body.
+type Told = (std::collections::BTreeMap<String, String>, String);
+
+/// Takes webhooks, the first `failing` of which it fails.
+fn receiver(failing: usize) -> (String, std::sync::mpsc::Receiver<Told>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (sender, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut headers = std::collections::BTreeMap::new();
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                if let Some((name, value)) = line.trim_end().split_once(": ") {
+                    headers.insert(name.to_lowercase(), value.to_owned());
+                }
+                line.clear();
+            }
+            let mut body = vec![0; headers["content-length"].parse().unwrap()];
+            reader.read_exact(&mut body).unwrap();
+            let answer = if number < failing { "500 No" } else { "204 Yes" };
+            write!(reader.get_mut(), "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            if sender.send((headers, String::from_utf8(body).unwrap())).is_err() {
+                return;
+            }
+        }
+    });
+    (url, told)
+}
+
+#[test]
+fn webhooks_are_signed_told_in_order_and_again_until_they_are_taken() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let folder = tempfile::tempdir().unwrap();
+    let (url, told) = receiver(1);
+    let start = || Server::start(folder.path(), &["--webhook", &url, "--webhook-secret", SECRET]);
+    let server = start();
+    assert_eq!(server.post("/v1/stop", &json!({"reason": "a test"})).status, 200);
+    let next = || told.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    let (first, again, stop) = (next(), next(), next());
+    assert_eq!((&first.0["webhook-id"], &first.1), (&again.0["webhook-id"], &again.1), "told again as it was");
+    let of = |told: &Told| -> Value { serde_json::from_str(&told.1).unwrap() };
+    assert_eq!((of(&first)["type"].as_str(), of(&stop)["type"].as_str()), (Some("offers.serve"), Some("shop.stop")));
+    assert_eq!(of(&stop)["data"]["reason"], "a test");
+    // By the library of the standard's makers, where it is; here by hand.
+    let (headers, body) = &stop;
+    let secret = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &SECRET[6..]).unwrap();
+    let mut mac = <hmac::Hmac<sha2::Sha256> as hmac::KeyInit>::new_from_slice(&secret).unwrap();
+    hmac::Mac::update(&mut mac, format!("{}.{}.{body}", headers["webhook-id"], headers["webhook-timestamp"]).as_bytes());
+    let signature = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hmac::Mac::finalize(mac).into_bytes());
+    assert_eq!(headers["webhook-signature"], format!("v1,{signature}"));
+    // After a kill the last one may come again, under the same identifier; what is new comes.
+    server.kill();
+    let server = start();
+    let third = next();
+    let third = if third.0["webhook-id"] == "msg_2" { next() } else { third };
+    assert_eq!((of(&third)["type"].as_str(), third.0["webhook-id"].as_str()), (Some("offers.serve"), "msg_3"));
+    assert_eq!(server.send("DELETE", "/v1/stop", &[], b"").unwrap().status, 200);
+    let last = next();
+    assert_eq!((of(&last)["type"].as_str(), last.0["webhook-id"].as_str()), (Some("shop.go_on"), "msg_4"));
+    assert_eq!(server.metric("youhui_webhook_failures_total"), 0);
+    drop(server);
+    let wrong = youhui(folder.path(), &["serve", "--offers", OFFERS, "--store", "shop", "--webhook", &url, "--webhook-secret", "short"]);
+    assert_eq!(wrong.status.code(), Some(2));
 }

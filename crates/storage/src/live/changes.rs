@@ -156,4 +156,33 @@ impl Live {
         });
         Ok(row.map(|(content,)| content))
     }
+
+    /// Keeps what a switch says, without a row of the audit log: for what the server keeps for itself.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn keep_setting(&self, name: &str, content: &str) -> Result<(), LiveError> {
+        on!(&self.pool, db => {
+            sqlx::query("INSERT INTO setting (name, content) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET content = excluded.content")
+                .bind(name).bind(content).execute(db).await?;
+        });
+        Ok(())
+    }
+
+    /// Takes the lease of that name until then, or goes on with it; whether it is this server's now.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn lease(&self, name: &str, now: i64, until: i64) -> Result<bool, LiveError> {
+        // Times have as many digits as each other, so that they compare as texts do.
+        let (mine, over) = (format!("{until:020} {}", self.origin), format!("{now:020}"));
+        let taken = on!(&self.pool, db => {
+            sqlx::query(
+                "INSERT INTO setting (name, content) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET content = excluded.content
+                 WHERE setting.content < $3 OR setting.content LIKE $4",
+            )
+            .bind(name).bind(&mine).bind(&over).bind(format!("% {}", self.origin)).execute(db).await?.rows_affected()
+        });
+        Ok(taken > 0)
+    }
 }

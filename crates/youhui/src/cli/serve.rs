@@ -11,7 +11,7 @@ use youhui_storage::{Live as Database, LiveError, Store};
 
 use super::{CliError, Console};
 use crate::serve::offers::{Part, Settings, Shelves, read};
-use crate::serve::{Audit, Guard, Keys, Role, Said, Server, Start, database_of, tls};
+use crate::serve::{Audit, Guard, Keys, Role, Said, Server, Start, Webhooks, database_of, tls};
 
 /// Serve a shop: take its events (Segment's wire), decide what each customer sees (`/v1/decisions`, OFREP), learn from neither
 /// what a person did not allow.
@@ -47,6 +47,12 @@ pub(crate) struct Args {
     /// Requests at once; more are turned away at once.
     #[arg(long, value_name = "N", default_value_t = 2048, env = "YOUHUI_MOST_REQUESTS")]
     most_requests: usize,
+    /// Whom to tell what is written to the audit log; may be given several times.
+    #[arg(long = "webhook", value_name = "URL", env = "YOUHUI_WEBHOOK", hide_env_values = true, value_delimiter = ',')]
+    webhooks: Vec<String>,
+    /// What webhooks are signed with: `whsec_` and 24 to 64 bytes in base64.
+    #[arg(long, value_name = "SECRET", env = "YOUHUI_WEBHOOK_SECRET", hide_env_values = true)]
+    webhook_secret: Option<String>,
     /// How the server says what it does, on stderr.
     #[arg(long, value_enum, default_value = "text", env = "YOUHUI_LOG")]
     log: LogFormat,
@@ -115,11 +121,13 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     };
     audit.record(said).await?;
     let guard = Guard { most: args.most_requests.max(1), log_all: args.log_requests, console };
+    let webhooks = Webhooks::new(&args.webhooks, args.webhook_secret.as_deref())?;
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificates), Some(key)) => Some(tls(certificates, key)?),
         _ => None,
     };
-    let start = Start { folder: args.store.clone(), settings, base, database, identity_keys, identities, consent, keys, audit, guard };
+    let start =
+        Start { folder: args.store.clone(), settings, base, database, identity_keys, identities, consent, keys, audit, guard, webhooks };
     let imported = |customers: &crate::serve::Customers| {
         for table in &tables {
             for customer in table.customers() {

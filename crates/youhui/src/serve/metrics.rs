@@ -14,6 +14,7 @@ pub(super) struct Metrics {
     duplicates: AtomicU64,
     rejected: AtomicU64,
     turned_away: AtomicU64,
+    webhook_failures: AtomicU64,
     modes: [AtomicU64; 4],
     unlogged: AtomicU64,
     outcomes: AtomicU64,
@@ -36,6 +37,10 @@ impl Metrics {
 
     pub(super) fn turned_away(&self) {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn webhook_failed(&self) {
+        self.webhook_failures.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn learnt(&self, outcomes: usize) {
@@ -89,6 +94,7 @@ impl Metrics {
             "Requests that found too many others under way, or came too fast.",
             &[(String::new(), of(&self.turned_away))],
         );
+        counter("youhui_webhook_failures_total", "Webhooks that were not taken.", &[(String::new(), of(&self.webhook_failures))]);
         let name = "youhui_decision_seconds";
         text.push_str(&format!("# HELP {name} From a request to its answer.\n# TYPE {name} histogram\n"));
         let mut sum = 0;

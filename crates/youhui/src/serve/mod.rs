@@ -24,6 +24,7 @@ mod segment;
 mod signal;
 mod state;
 mod tls;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub(crate) use customers::Customers;
 pub(crate) use decisions::{Explained, Record, Snapshots, find, snapshot_of};
 pub(crate) use guard::Guard;
 pub(crate) use tls::tls;
+pub(crate) use webhooks::Webhooks;
 
 /// Largest body, unpacked.
 const MOST_BODY: usize = 8 << 20;
@@ -72,6 +74,7 @@ pub(crate) struct Start {
     pub(crate) keys: Keys,
     pub(crate) audit: Audit,
     pub(crate) guard: Guard,
+    pub(crate) webhooks: Option<Webhooks>,
 }
 
 /// Everything that answers, and what has to end after it.
@@ -85,13 +88,14 @@ pub(crate) struct Server {
     changed: i64,
     /// Where the logs were read to.
     ends: Others,
+    webhooks: Option<Webhooks>,
     console: Console,
 }
 
 impl Server {
     /// Reads what was left and gets ready.
     pub(crate) async fn start(start: Start, imported: impl FnOnce(&Customers), console: Console) -> Result<Self, CliError> {
-        let Start { folder, settings, base, database, mut identity_keys, mut identities, consent, keys, audit, guard } = start;
+        let Start { folder, settings, base, database, mut identity_keys, mut identities, consent, keys, audit, guard, webhooks } = start;
         // What comes after this is read when the server follows the others.
         let mut ends = database.ends().await?;
         // The longest part of a start: it goes on while the log of events is read.
@@ -144,7 +148,7 @@ impl Server {
         }
         shop.know(IdentityVault::new(identity_keys, identities).map_err(|error| CliError::usage(error.to_string()))?);
         console.say(&format!("{} customers known, {entries} entries of the event log read", shop.customers.len()));
-        Ok(Self { shop: Arc::new(shop), events, decisions, learning, base, changed, ends, console })
+        Ok(Self { shop: Arc::new(shop), events, decisions, learning, base, changed, ends, webhooks, console })
     }
 
     /// Answers until told to stop, then writes down what there is.
@@ -154,11 +158,14 @@ impl Server {
         tls: Option<tokio_rustls::TlsAcceptor>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), CliError> {
-        let Self { shop, events, decisions, learning, base, changed, ends, console } = self;
+        let Self { shop, events, decisions, learning, base, changed, ends, webhooks, console } = self;
         let mut tasks =
             vec![tokio::spawn(watch_limits(Arc::clone(&shop))), tokio::spawn(learn(Arc::clone(&shop), learning, base, changed, console))];
         if shop.database.is_shared() {
             tasks.push(tokio::spawn(follow::follow(Arc::clone(&shop), ends, console)));
+        }
+        if let Some(webhooks) = webhooks {
+            tasks.push(tokio::spawn(webhooks::tell(Arc::clone(&shop), webhooks, console)));
         }
         connections::serve(listener, tls, router(Arc::clone(&shop)), stop, PATIENCE).await;
         for task in tasks {
