@@ -30,8 +30,13 @@ pub struct Offer {
 impl Offer {
     /// Whether it may stand there.
     pub fn fits(&self, placement: &str, channel: &str) -> bool {
-        let names = |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == name);
-        names(&self.placements, placement) && names(&self.channels, channel)
+        let stands = self.placements.is_empty() || self.placements.iter().any(|one| one == placement);
+        stands && self.sells_through(channel)
+    }
+
+    /// Whether it may be shown through that channel.
+    pub fn sells_through(&self, channel: &str) -> bool {
+        self.channels.is_empty() || self.channels.iter().any(|one| one == channel)
     }
 }
 

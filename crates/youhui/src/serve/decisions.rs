@@ -1,5 +1,6 @@
 //! Decisions out: what to show a customer, and why.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -171,9 +172,11 @@ pub(super) fn make(shop: &Shop, live: &Live, asked: Asked) -> (Facts, Decision) 
 }
 
 fn place(live: &Live, placement: String, channel: &str, time: Micros) -> Place {
-    let candidates = (0..).zip(&live.snapshot.offers).zip(&live.offered.ready);
-    let can = candidates.filter(|((_, offer), ready)| offer.fits(&placement, channel) && ready.can_be_shown(time));
-    let candidates = can.map(|((offer, _), _)| Candidate { offer, predicted: None, budget_price: 0.0 }).collect();
+    let numbers = live.offered.of_placement(&placement).iter();
+    let can = numbers.copied().filter(|&number| {
+        live.snapshot.offers[number as usize].sells_through(channel) && live.offered.ready[number as usize].can_be_shown(time)
+    });
+    let candidates = can.map(|offer| Candidate { offer, predicted: None, budget_price: 0.0 }).collect();
     Place { placement, candidates }
 }
 
@@ -189,10 +192,8 @@ fn stand(shop: &Shop, live: &Live, subject: SubjectId, decision: &Decision, time
 
 /// Logs the decision and counts it.
 pub(super) fn finish(shop: &Shop, facts: &Facts, decision: &Decision, start: Instant) {
-    let record = Record { facts: facts.clone(), digest: digest(decision) };
-    // Facts are plain data: writing them to memory has no way to fail.
-    let bytes = postcard::to_stdvec(&record).unwrap_or_default();
-    let logged = shop.decisions.record(facts.decision.0, &bytes);
+    // As a `Record` is read, without a copy of the facts.
+    let logged = written_to_memory(&(facts, digest(decision)), |bytes| shop.decisions.record(facts.decision.0, bytes));
     let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
     shop.metrics.decision(micros, decision.places.iter().map(|filled| filled.mode), logged);
 }
@@ -206,10 +207,24 @@ pub(crate) struct Record {
 
 /// A decision's digest: of its bytes.
 pub(crate) fn digest(decision: &Decision) -> [u8; 16] {
-    let bytes = postcard::to_stdvec(decision).unwrap_or_default();
     let mut digest = [0; 16];
-    digest.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);
+    digest.copy_from_slice(&written_to_memory(decision, blake3::hash).as_bytes()[..16]);
     digest
+}
+
+/// What it is as bytes, in memory that each thread has for that: decisions are made by the ten thousand a second.
+fn written_to_memory<T: Serialize, R>(value: &T, then: impl FnOnce(&[u8]) -> R) -> R {
+    thread_local! {
+        static MEMORY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    MEMORY.with_borrow_mut(|memory| {
+        memory.clear();
+        // Plain data: writing it to memory has no way to fail.
+        let bytes = postcard::to_extend(value, std::mem::take(memory)).unwrap_or_default();
+        let done = then(&bytes);
+        *memory = bytes;
+        done
+    })
 }
 
 fn answer<'a>(live: &'a Live, facts: &Facts, decision: &'a Decision, basket: Option<&Basket>, opts_out: bool) -> Answer<'a> {

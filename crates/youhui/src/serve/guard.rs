@@ -54,7 +54,7 @@ pub(super) async fn pass(State(shop): State<Arc<Shop>>, request: Request, next: 
         return Problem::new(Code::Overloaded, "too many requests are under way: send it again in a moment").into_response();
     };
     if !guard.log_all {
-        let response = next.run(request).await;
+        let response = in_time(next.run(request)).await;
         if response.status().is_server_error() {
             guard.console.log(&json!({"time": told(), "status": response.status().as_u16(), "message": "a request failed"}));
         }
@@ -64,11 +64,17 @@ pub(super) async fn pass(State(shop): State<Arc<Shop>>, request: Request, next: 
     let method = request.method().clone();
     // The route's pattern: what stands in its place may be an identifier.
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
-    let response = next.run(request).await;
+    let response = in_time(next.run(request)).await;
     let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
     let line = json!({"time": told(), "method": method.as_str(), "route": route, "status": response.status().as_u16(), "micros": micros});
     guard.console.log(&line);
     response
+}
+
+/// The answer, its body's reading included, or that it took too long.
+async fn in_time(answer: impl Future<Output = Response>) -> Response {
+    let late = |_| Problem::new(Code::Late, "the request took longer than ten seconds: send it faster, or less at once").into_response();
+    tokio::time::timeout(super::PATIENCE, answer).await.unwrap_or_else(late)
 }
 
 fn told() -> String {

@@ -93,6 +93,9 @@ pub(crate) struct Offered {
     pub(crate) ready: Vec<Arc<Ready>>,
     /// Every placement that an offer names.
     pub(crate) placements: Vec<String>,
+    /// Which offers may stand in each of these, and which in any other.
+    by_placement: Vec<Vec<u32>>,
+    elsewhere: Vec<u32>,
     /// What has to be said of what is personal.
     pub(crate) disclosures: Vec<Disclosure>,
     pub(crate) settings: Settings,
@@ -113,6 +116,15 @@ pub(crate) struct Ready {
     pub(crate) withdrawn: AtomicBool,
     /// From when until when its campaign is live.
     pub(crate) live: (Micros, Micros),
+    /// It has no schedule of its own.
+    is_always: bool,
+}
+
+impl Offered {
+    /// Numbers of the offers that may stand there.
+    pub(crate) fn of_placement(&self, placement: &str) -> &[u32] {
+        self.placements.binary_search_by(|one| one.as_str().cmp(placement)).map_or(&self.elsewhere, |place| &self.by_placement[place])
+    }
 }
 
 impl Ready {
@@ -122,7 +134,9 @@ impl Ready {
 
     /// Whether its time has come and nobody stopped it.
     pub(crate) fn is_on(&self, time: Micros) -> bool {
-        !self.withdrawn.load(Ordering::Relaxed) && (self.live.0..self.live.1).contains(&time) && self.promotion().schedule.runs(time)
+        !self.withdrawn.load(Ordering::Relaxed)
+            && (self.live.0..self.live.1).contains(&time)
+            && (self.is_always || self.promotion().schedule.runs(time))
     }
 
     /// Whether it is on and there is something left.
@@ -299,7 +313,8 @@ fn part(file: File, settings: &Settings, live: (Micros, Micros), shelves: &Shelv
         let texts = texts.map(|(locale, text)| (locale.clone(), serde_json::to_value(text).unwrap_or_default())).collect();
         let set = Promotions::new(vec![promotion.get().clone()]).map_err(problems)?;
         let (exhausted, withdrawn) = (AtomicBool::new(false), AtomicBool::new(false));
-        part.ready.push(Arc::new(Ready { promotion, set, texts, exhausted, withdrawn, live }));
+        let is_always = promotion.get().schedule == youhui_promotion::Schedule::default();
+        part.ready.push(Arc::new(Ready { promotion, set, texts, exhausted, withdrawn, live, is_always }));
     }
     Ok(part)
 }
@@ -341,7 +356,15 @@ impl Live {
             offers: vec![],
         };
         let disclosures = disclosures(settings.market, &PERSONAL);
-        let offered = Offered { ready: vec![], placements: vec![], disclosures, settings, std_errors: vec![] };
+        let offered = Offered {
+            ready: vec![],
+            placements: vec![],
+            by_placement: vec![],
+            elsewhere: vec![],
+            disclosures,
+            settings,
+            std_errors: vec![],
+        };
         Self { snapshot, offered: Arc::new(offered) }
     }
 
@@ -382,8 +405,25 @@ impl Live {
         let mut placements: Vec<String> = snapshot.offers.iter().flat_map(|offer| offer.placements.iter().cloned()).collect();
         placements.sort_unstable();
         placements.dedup();
+        let those = |stands: &dyn Fn(&Offer) -> bool| -> Vec<u32> {
+            (0..)
+                .zip(&snapshot.offers)
+                .filter(|(_, offer)| offer.placements.is_empty() || stands(offer))
+                .map(|(number, _)| number)
+                .collect()
+        };
+        let by_placement = placements.iter().map(|placement| those(&|offer| offer.placements.contains(placement))).collect();
+        let elsewhere = those(&|_| false);
         let Offered { disclosures, settings, .. } = &*self.offered;
-        let offered = Offered { ready, placements, disclosures: disclosures.clone(), settings: settings.clone(), std_errors };
+        let offered = Offered {
+            ready,
+            placements,
+            by_placement,
+            elsewhere,
+            disclosures: disclosures.clone(),
+            settings: settings.clone(),
+            std_errors,
+        };
         (Self { snapshot, offered: Arc::new(offered) }, on)
     }
 }

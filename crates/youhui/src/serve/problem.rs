@@ -14,6 +14,7 @@ pub(super) enum Code {
     Invalid,
     Unreadable,
     TooLarge,
+    Late,
     NotAuthorised,
     Forbidden,
     NotFound,
@@ -36,6 +37,7 @@ impl Code {
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Something in the body breaks a rule"),
             Self::Unreadable => (StatusCode::BAD_REQUEST, "unreadable", "The body could not be read"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large"),
+            Self::Late => (StatusCode::REQUEST_TIMEOUT, "late", "The request took too long"),
             Self::NotAuthorised => (StatusCode::UNAUTHORIZED, "not_authorised", "The key is missing or not known"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The key is not for this"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
@@ -88,6 +90,10 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let packed = request.headers().get(header::CONTENT_ENCODING).filter(|coding| coding.as_bytes() != b"identity");
+        if packed.is_some() {
+            return Err(Problem::new(Code::Unreadable, "only events may be packed: send this without a content-encoding"));
+        }
         Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
             let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::TooLarge } else { Code::Unreadable };
             Problem::new(code, format!("{}. Send at most {} bytes, unpacked", rejection.body_text(), super::MOST_BODY))
