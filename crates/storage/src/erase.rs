@@ -63,6 +63,17 @@ pub fn suppression(root: &Path, keys: &IdentityKeys) -> Result<SuppressionList, 
     Ok(SuppressionList::new(keys, erased, subjects))
 }
 
+/// The right to change the files of keys, of several servers one's at a time; given back when dropped.
+///
+/// # Errors
+/// Where the folder can't be written.
+pub fn lock_keys(root: &Path) -> Result<fs::File, StoreError> {
+    let path = root.join("keys").join("lock");
+    let file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::io(&path))?;
+    file.lock().map_err(StoreError::io(&path))?;
+    Ok(file)
+}
+
 /// Keeps who was erased: before anything of them is taken out, so that an erasure that is interrupted is known to be begun.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ mod source;
 mod store;
 mod table;
 
-pub use erase::{ErasedRows, erase, keep_suppression, suppression};
+pub use erase::{ErasedRows, erase, keep_suppression, lock_keys, suppression};
 pub use error::StoreError;
 pub use import::{ImportOptions, ImportSummary, import};
 pub use keyed::{BadNumber, KeyedBlock, KeyedColumns, KeyedFile, Room};

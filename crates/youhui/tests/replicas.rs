@@ -183,11 +183,16 @@ fn what_one_server_knows_the_others_know_a_moment_later() {
         two.post("/v1/decisions", &json!({"customer": {"user_id": "customer-3"}, "placements": ["home"]})).json()["placements"][0]["mode"]
             == "twin"
     });
+    // So does an erasure, and nothing of what the other server still knew comes back.
+    assert_eq!(one.post("/v1/privacy/erasures", &json!({"customer": {"user_id": "customer-5"}})).status, 200);
+    until("the erasure came through", || two.metric("youhui_customers") == 49);
+    assert_eq!(two.post("/v1/batch", &json!({"batch": [order("late", "customer-5")]})).status, 200);
+    assert_eq!((one.metric("youhui_customers"), two.metric("youhui_customers")), (49, 49));
     assert_eq!(one.post("/v1/stop", &json!({"reason": "a wrong price"})).json()["stopped"], true);
     until("the switch came through", || two.get("/v1/stop").json()["stopped"] == true);
     // A third one that starts later knows as much.
     drop(one);
     let three = start();
-    assert_eq!(three.metric("youhui_customers"), 50);
+    assert_eq!(three.metric("youhui_customers"), 49);
     assert_eq!(three.get("/v1/stop").json()["stopped"], true);
 }

@@ -233,7 +233,8 @@ pub(super) async fn edit(
 ) -> Result<Response, Problem> {
     let actor = needs(&shop, &headers, Right::Write)?;
     let (_, document) = document(&body, Some(&id))?;
-    act(&shop, &id, &headers, &actor, Action::Edit { document }, String::new()).await
+    let kept = find(&shop, &id).await?;
+    act(&shop, kept, &headers, &actor, Action::Edit { document }, String::new()).await
 }
 
 /// What an action may be sent with.
@@ -302,11 +303,18 @@ pub(super) async fn step(
         "resume" => Action::Resume,
         _ => Action::End,
     };
-    act(&shop, &id, &headers, &actor, action, details.reason).await
+    act(&shop, kept, &headers, &actor, action, details.reason).await
 }
 
-async fn act(shop: &Arc<Shop>, id: &str, headers: &HeaderMap, actor: &Actor, action: Action, reason: String) -> Result<Response, Problem> {
-    let kept = find(shop, id).await?;
+/// Has somebody act on the campaign as it was read: what was checked is what counts, whoever edits it meanwhile.
+async fn act(
+    shop: &Arc<Shop>,
+    kept: Kept,
+    headers: &HeaderMap,
+    actor: &Actor,
+    action: Action,
+    reason: String,
+) -> Result<Response, Problem> {
     let wanted = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
     if wanted.is_some_and(|wanted| wanted != "*" && !wanted.split(',').any(|one| one.trim() == tag(kept.revision))) {
         return Err(Problem::new(Code::Stale, format!("the campaign is {} by now: read it again", tag(kept.revision))));
@@ -367,6 +375,7 @@ fn withdraw(shop: &Shop, campaign: &Campaign) {
 
 /// Reads what was changed, by whichever server: keys, the switch, and the campaigns that are on. What was started with comes first.
 pub(super) async fn reload(shop: &Shop, settings: &Settings, base: &Part, console: Console) -> Result<Vec<Part>, LiveError> {
+    super::erasure::forget_others(shop);
     shop.keys.store(Arc::new(shop.given.with(&shop.database.api_keys().await?)));
     shop.stopped.store(shop.database.setting(STOP).await?.is_some_and(|content| !content.is_empty()), Ordering::Relaxed);
     let (mut parts, mut after) = (vec![base.clone()], String::new());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use youhui_commerce::{Micros, SubjectId};
 use youhui_privacy::{IdentityKeys, IdentityRow, IdentityVault, Standing, SuppressionList};
-use youhui_storage::{ErasedRows, Live as Database, keep_identity_keys, keep_suppression};
+use youhui_storage::{ErasedRows, Live as Database, keep_identity_keys, keep_suppression, lock_keys, shop_keys};
 
 use super::access::{Right, needs};
 use super::audit::Said;
@@ -51,8 +51,11 @@ impl Shop {
 
     /// Whoever was erased and signs up again with consent is known from then on, as somebody new; whether that is so.
     pub(super) fn sign_up_again(&self, identifier: &str, happened: Micros, now: Micros) -> bool {
+        let (Ok(_lock), Ok(keys)) = (lock_keys(&self.folder), shop_keys(&self.folder)) else { return false };
         let mut erased = self.erased.write().unwrap_or_else(PoisonError::into_inner);
-        // Where it can't be kept, the next start would not know of it.
+        // Where it can't be read or kept, the next start would not know of it.
+        let Ok(list) = youhui_storage::suppression(&self.folder, &keys) else { return false };
+        *erased = list;
         erased.sign_up(identifier, happened, now) && keep_suppression(&self.folder, &erased).is_ok()
     }
 }
@@ -88,7 +91,9 @@ async fn erase_now(shop: Arc<Shop>, external: String, actor: String, reason: Str
         reason,
         ..Said::default()
     };
-    shop.audit.record(said).await.map_err(failed)?;
+    // Other servers look at the list when something has changed.
+    let change = youhui_storage::Change::Setting { name: "erased", content: &written(time) };
+    shop.audit.change(change, said).await.map_err(failed)?;
     Ok(json!({
         "erased": written(time),
         "subjects": subjects.len(),
@@ -108,7 +113,7 @@ fn forget(shop: &Shop, external: &str, time: Micros) -> Result<Option<Person>, C
     let Some(first) = identities.vault.as_ref().and_then(|vault| vault.find(external)) else { return Ok(None) };
     let person = identities.by_name(first);
     let mut subjects: FxHashSet<SubjectId> = [first, person].into_iter().collect();
-    subjects.extend(identities.named.iter().filter(|(_, named)| **named == person).map(|(device, _)| *device));
+    subjects.extend(identities.named.keys().copied().filter(|device| identities.by_name(*device) == person));
     let Some(vault) = &mut identities.vault else { return Ok(None) };
     let mut erased = shop.erased.write().unwrap_or_else(PoisonError::into_inner);
     let identifiers = destroy(&shop.folder, vault, &mut erased, &subjects, time)?;
@@ -120,6 +125,26 @@ fn forget(shop: &Shop, external: &str, time: Micros) -> Result<Option<Person>, C
     Ok(Some((subjects, identifiers)))
 }
 
+/// Forgets whom another server has erased: that it has stands in the folder of keys, which they share.
+pub(super) fn forget_others(shop: &Shop) {
+    let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
+    let Some(vault) = &mut identities.vault else { return };
+    // A list that can't be read is read when something changes next.
+    let Ok(list) = youhui_storage::suppression(&shop.folder, vault.keys()) else { return };
+    let mut erased = shop.erased.write().unwrap_or_else(PoisonError::into_inner);
+    if list.subjects().len() == erased.subjects().len() && list.erased() == erased.erased() {
+        return;
+    }
+    *erased = list;
+    let gone: FxHashSet<SubjectId> = vault.rows().iter().map(|row| row.subject).filter(|subject| erased.has(*subject)).collect();
+    drop(erased);
+    gone.iter().for_each(|subject| vault.erase(*subject));
+    identities.unsaved.retain(|row| !gone.contains(&row.subject));
+    identities.named.retain(|device, named| !gone.contains(device) && !gone.contains(named));
+    drop(identities);
+    gone.iter().for_each(|subject| shop.customers.forget(*subject));
+}
+
 /// Destroys the keys of these subjects; first of all it is kept that they were erased, so that what is interrupted is done at the next start.
 fn destroy(
     folder: &Path,
@@ -128,6 +153,10 @@ fn destroy(
     subjects: &FxHashSet<SubjectId>,
     time: Micros,
 ) -> Result<Vec<String>, CliError> {
+    // Another server may have erased somebody since: what stands on disk counts, and not what this one knows.
+    let _lock = lock_keys(folder)?;
+    let mut keys = shop_keys(folder)?;
+    *erased = youhui_storage::suppression(folder, &keys)?;
     let mut all = vec![];
     for subject in subjects {
         let rows = vault.rows().iter().filter(|row| row.subject == *subject);
@@ -137,8 +166,11 @@ fn destroy(
         all.extend(identifiers);
     }
     keep_suppression(folder, erased)?;
-    subjects.iter().for_each(|subject| vault.erase(*subject));
-    keep_identity_keys(folder, vault.keys())?;
+    for subject in subjects {
+        vault.erase(*subject);
+        keys.sealing.destroy(*subject);
+    }
+    keep_identity_keys(folder, &keys)?;
     Ok(all)
 }
 
@@ -188,8 +220,11 @@ pub(crate) async fn again(
     if subjects.is_empty() && !more {
         return Ok((rest, subjects));
     }
+    let lock = lock_keys(folder)?;
+    *keys = shop_keys(folder)?;
     subjects.iter().for_each(|subject| keys.sealing.destroy(*subject));
     keep_identity_keys(folder, keys)?;
+    drop(lock);
     take_out(folder, Some(database), &subjects, &[]).await?;
     Ok((rest, subjects))
 }
