@@ -94,13 +94,23 @@ impl SuppressionList {
     /// Whoever has that identifier signs up again, with consent: whether that brings them back. What is said to have happened before the erasure, or
     /// to happen in the future, does not.
     pub fn sign_up(&mut self, identifier: &str, happened: Micros, now: Micros) -> bool {
+        let is_new = self.may_sign_up(identifier, happened, now);
         let key = self.of_identifier(identifier);
-        let Some(erased) = self.identifiers.get_mut(&key) else { return false };
-        let is_new = erased.returned.is_none() && erased.time < happened && happened <= now;
-        if is_new {
+        if let Some(erased) = self.identifiers.get_mut(&key).filter(|_| is_new) {
             erased.returned = Some(happened);
         }
         is_new
+    }
+
+    /// Whether [`SuppressionList::sign_up`] would bring them back.
+    pub fn may_sign_up(&self, identifier: &str, happened: Micros, now: Micros) -> bool {
+        let erased = self.identifiers.get(&self.of_identifier(identifier));
+        erased.is_some_and(|erased| erased.returned.is_none() && erased.time < happened && happened <= now)
+    }
+
+    /// How many subjects were erased.
+    pub fn count(&self) -> usize {
+        self.subjects.len()
     }
 
     fn of_identifier(&self, identifier: &str) -> [u8; 32] {

@@ -131,13 +131,19 @@ impl IdentityVault {
         before
     }
 
-    /// Forgets a subject for good: its rows, and the key that they were sealed with.
-    pub fn erase(&mut self, subject: SubjectId) {
-        self.by_lookup.retain(|_, known| *known != subject);
+    /// Forgets subjects for good: their rows, and the keys that they were sealed with.
+    pub fn erase(&mut self, is_gone: impl Fn(SubjectId) -> bool) {
+        self.by_lookup.retain(|_, known| !is_gone(*known));
         let before = self.rows.len();
-        self.rows.retain(|row| row.subject != subject);
+        let keys = &mut self.keys;
+        self.rows.retain(|row| {
+            let gone = is_gone(row.subject);
+            if gone {
+                keys.sealing.destroy(row.subject);
+            }
+            !gone
+        });
         self.stored -= (before - self.rows.len()).min(self.stored);
-        self.keys.sealing.destroy(subject);
     }
 
     /// The keys as they are by now.
@@ -336,7 +342,7 @@ mod tests {
         vault.resolve("bob", || draw.bytes16());
         let backup = vault.rows().to_vec();
         assert_eq!(vault.reveal(&backup[0]), Ok("anna".to_owned()));
-        vault.erase(anna);
+        vault.erase(|subject| subject == anna);
         assert_eq!((vault.find("anna"), vault.rows().len()), (None, 1));
         let restored = IdentityVault::new(vault.keys().clone(), backup.clone()).unwrap();
         assert_eq!(restored.reveal(&backup[0]), Err(IdentityError::KeyDestroyed));

@@ -63,12 +63,13 @@ pub fn suppression(root: &Path, keys: &IdentityKeys) -> Result<SuppressionList, 
     Ok(SuppressionList::new(keys, erased, subjects))
 }
 
-/// The right to change the files of keys, of several servers one's at a time; given back when dropped.
+/// The right to do something to the keys of a shop's folder, of several servers one's at a time; it is waited for, and given back when dropped. `what`:
+/// a file's name.
 ///
 /// # Errors
 /// Where the folder can't be written.
-pub fn lock_keys(root: &Path) -> Result<fs::File, StoreError> {
-    let path = root.join("keys").join("lock");
+pub fn lock_keys(root: &Path, what: &str) -> Result<fs::File, StoreError> {
+    let path = root.join("keys").join(what);
     let file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::io(&path))?;
     file.lock().map_err(StoreError::io(&path))?;
     Ok(file)
@@ -86,32 +87,40 @@ pub fn keep_suppression(root: &Path, list: &SuppressionList) -> Result<(), Store
     parquet_io::write_atomic(&root.join("keys").join("erased.json"), serde_json::to_string_pretty(&file).unwrap_or_default().as_bytes())
 }
 
-/// Takes every row of these subjects out of the store in `root`, and every quarantined line that names one of the identifiers. The store is one
-/// without them from one moment to the next. Nothing happens where there is no store.
+/// Takes every row of the subjects that are gone out of the store in `root`, whoever else has one of these look-up hashes, and every quarantined line that
+/// names one of the identifiers. The store is one without them from one moment to the next; an import that is under way is waited for. Nothing
+/// happens where there is no store.
 ///
 /// # Errors
-/// `Locked` while something is imported; where files can't be read or written the store is as it was.
-pub fn erase(root: &Path, subjects: &FxHashSet<SubjectId>, identifiers: &[String]) -> Result<ErasedRows, StoreError> {
+/// Where files can't be read or written; the store is as it was then.
+pub fn erase(
+    root: &Path,
+    is_gone: &dyn Fn(SubjectId) -> bool,
+    lookups: &FxHashSet<[u8; 32]>,
+    identifiers: &[String],
+) -> Result<ErasedRows, StoreError> {
     let mut rows = ErasedRows::default();
     if !Manifest::path(root).exists() {
         return Ok(rows);
     }
-    let _lock = WriteLock::take(root)?;
+    let _lock = WriteLock::wait(root)?;
     let mut manifest = Manifest::read(root)?;
+    let twins: FxHashSet<SubjectId> =
+        load::identity_rows(root, &manifest)?.iter().filter(|row| lookups.contains(&row.lookup)).map(|row| row.subject).collect();
+    let is_gone = &|subject: SubjectId| twins.contains(&subject) || is_gone(subject);
     let mut next = manifest.next;
     let mut number = || {
         next += 1;
         next - 1
     };
     for segment in &mut manifest.events {
-        let gone = segment_without(root, segment, subjects, &mut number)?;
-        rows.events += gone;
+        rows.events += segment_without(root, segment, is_gone, &mut number)?;
     }
     for segment in manifest.tables.values_mut() {
-        rows.others += table_without(root, segment, subjects, &mut number)?;
+        rows.others += table_without(root, segment, is_gone, &mut number)?;
     }
     if let Some(segment) = &mut manifest.identity {
-        rows.identities += table_without(root, segment, subjects, &mut number)?;
+        rows.identities += table_without(root, segment, is_gone, &mut number)?;
     }
     manifest.next = next;
     manifest.commit(root)?;
@@ -125,17 +134,16 @@ pub fn erase(root: &Path, subjects: &FxHashSet<SubjectId>, identifiers: &[String
 fn segment_without(
     root: &Path,
     segment: &mut Segment,
-    subjects: &FxHashSet<SubjectId>,
+    is_gone: &dyn Fn(SubjectId) -> bool,
     number: &mut impl FnMut() -> u64,
 ) -> Result<u64, StoreError> {
     let old = root.join(&segment.name);
-    let buckets: FxHashSet<usize> = subjects.iter().map(|subject| subject.bucket()).collect();
     let mut changed = vec![];
-    for bucket in buckets {
+    for bucket in 0..SubjectId::BUCKETS {
         let name = format!("bucket-{bucket:02}.parquet");
         let path = old.join(&name);
         if path.exists()
-            && let Some((batch, gone)) = without(&path, subjects)?
+            && let Some((batch, gone)) = without(&path, is_gone)?
         {
             changed.push((name, batch, gone));
         }
@@ -172,10 +180,10 @@ fn segment_without(
 fn table_without(
     root: &Path,
     segment: &mut Segment,
-    subjects: &FxHashSet<SubjectId>,
+    is_gone: &dyn Fn(SubjectId) -> bool,
     number: &mut impl FnMut() -> u64,
 ) -> Result<u64, StoreError> {
-    let Some((batch, gone)) = without(&root.join(&segment.name), subjects)? else { return Ok(0) };
+    let Some((batch, gone)) = without(&root.join(&segment.name), is_gone)? else { return Ok(0) };
     let stem = segment.name.rsplit_once('-').map_or(segment.name.as_str(), |(stem, _)| stem);
     let name = format!("{stem}-{:06}.parquet", number());
     parquet_io::write_new(&root.join(&name), &batch)?;
@@ -184,22 +192,30 @@ fn table_without(
 }
 
 /// The rows of a file without those of the subjects, and how many these are; nothing, where there are none, or the file is of nobody.
-fn without(path: &Path, subjects: &FxHashSet<SubjectId>) -> Result<Option<(RecordBatch, u64)>, StoreError> {
-    let batches = parquet_io::read(path, None)?;
+fn without(path: &Path, is_gone: &dyn Fn(SubjectId) -> bool) -> Result<Option<(RecordBatch, u64)>, StoreError> {
     let damaged = || StoreError::format(path, "damaged: restore it from a backup");
+    let of = |bytes: Option<&[u8]>| is_gone(SubjectId::from_bytes(load::bytes16(bytes.unwrap_or_default())));
+    // Most files hold none of them: only who is in it is read first.
+    let mut any = false;
+    for batch in parquet_io::read(path, Some(&["subject"]))? {
+        if batch.num_columns() == 0 {
+            return Ok(None);
+        }
+        any |= batch.column(0).as_fixed_size_binary_opt().ok_or_else(damaged)?.iter().any(of);
+    }
+    if !any {
+        return Ok(None);
+    }
+    let batches = parquet_io::read(path, None)?;
     let Some(first) = batches.first() else { return Ok(None) };
     let schema = first.schema();
     let Ok(column) = schema.index_of("subject") else { return Ok(None) };
     let (mut kept, mut gone) = (vec![], 0);
     for batch in &batches {
         let column = batch.column(column).as_fixed_size_binary_opt().ok_or_else(damaged)?;
-        let stays: BooleanArray =
-            column.iter().map(|bytes| Some(!subjects.contains(&SubjectId::from_bytes(load::bytes16(bytes.unwrap_or_default()))))).collect();
+        let stays: BooleanArray = column.iter().map(|bytes| Some(!of(bytes))).collect();
         gone += (stays.len() - stays.true_count()) as u64;
         kept.push(arrow_select::filter::filter_record_batch(batch, &stays).map_err(|_| damaged())?);
-    }
-    if gone == 0 {
-        return Ok(None);
     }
     let all = arrow_select::concat::concat_batches(&Arc::clone(&schema), &kept).map_err(|_| damaged())?;
     Ok(Some((all, gone)))

@@ -52,6 +52,14 @@ pub(crate) struct WriteLock {
 }
 
 impl WriteLock {
+    /// Takes it, and waits until whoever has it is done.
+    pub(crate) fn wait(root: &Path) -> Result<Self, StoreError> {
+        let path = root.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::io(&path))?;
+        file.lock().map_err(StoreError::io(&path))?;
+        Ok(Self { _file: file })
+    }
+
     pub(crate) fn take(root: &Path) -> Result<Self, StoreError> {
         if root.is_file() {
             return Err(StoreError::NotAStore {
@@ -131,6 +139,12 @@ pub fn audit_key(root: &Path) -> Result<([u8; 32], Head), StoreError> {
         keep_audit_head(root, key, head)?;
         return Ok((key, head));
     }
+    let _lock = crate::erase::lock_keys(root, "audit.lock")?;
+    audit_file(root)
+}
+
+fn audit_file(root: &Path) -> Result<([u8; 32], Head), StoreError> {
+    let path = root.join("keys").join("audit.json");
     let text = std::fs::read_to_string(&path).map_err(StoreError::io(&path))?;
     let damaged = || StoreError::format(&path, "the file of the audit log's key is damaged: restore it from a backup");
     let file: AuditFile = serde_json::from_str(&text).map_err(|_| damaged())?;
@@ -146,6 +160,11 @@ pub fn keep_audit_head(root: &Path, key: [u8; 32], head: Head) -> Result<(), Sto
     let folder = root.join("keys");
     std::fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
     owner_only(&folder)?;
+    // Of several writers each may come late: the end only ever moves on.
+    let _lock = crate::erase::lock_keys(root, "audit.lock")?;
+    if folder.join("audit.json").exists() && audit_file(root)?.1.number > head.number {
+        return Ok(());
+    }
     let hex = |bytes: [u8; 32]| blake3::Hash::from_bytes(bytes).to_hex().to_string();
     let file = AuditFile { key: hex(key), number: head.number, hash: hex(head.hash) };
     write_atomic(&folder.join("audit.json"), serde_json::to_string_pretty(&file).unwrap_or_default().as_bytes())

@@ -39,7 +39,11 @@ impl Shop {
     }
 
     fn step(&self, who: &str, action: &str) -> Answer {
-        self.send(who, "POST", &format!("/v1/campaigns/winter/{action}"), &json!({"reason": "a test"}))
+        let tag = tag(&self.send("eve", "GET", "/v1/campaigns/winter", &Value::Null));
+        let bearer = format!("Bearer {}", (self.key)(who));
+        let headers = [("authorization", bearer.as_str()), ("if-match", tag.as_str())];
+        let path = format!("/v1/campaigns/winter/{action}");
+        self.server.send("POST", &path, &headers, br#"{"reason": "a test"}"#).unwrap()
     }
 
     /// What the place of the campaign shows a customer.
@@ -61,6 +65,10 @@ impl Shop {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     }
+}
+
+fn tag(answer: &Answer) -> String {
+    answer.headers.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap_or("none").to_owned()
 }
 
 fn shop(folder: &std::path::Path) -> Shop {
@@ -92,6 +100,8 @@ fn a_campaign_goes_live_through_four_eyes_and_stops_at_once() {
     assert_eq!(tried["offers"][0]["budget"], 100_000);
     assert_eq!(shop.step("ana", "submit").json()["state"], "submitted");
     assert_eq!(shop.step("ana", "approve").status, 403, "a marketer approves nothing");
+    let unread = shop.send("ben", "POST", "/v1/campaigns/winter/approve", &json!({}));
+    assert_eq!((unread.status, unread.json()["code"].as_str()), (428, Some("if_match_missing")), "whoever approves says what they read");
     assert_eq!(shop.step("ben", "approve").json()["state"], "approved");
     assert_eq!(shop.seen(), 0, "not before it is scheduled");
     assert_eq!(shop.step("ana", "schedule").json()["state"], "live");
@@ -209,7 +219,6 @@ fn a_campaign_that_breaks_a_rule_is_not_checked() {
         assert_eq!(shop.send("ana", "POST", "/v1/campaigns", &document).status, 422, "{name}");
     }
     // Two who edit at once: the second is told.
-    let tag = |answer: &Answer| answer.headers.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
     let before = tag(&shop.send("eve", "GET", "/v1/campaigns/winter", &Value::Null));
     let bearer = format!("Bearer {}", (shop.key)("ana"));
     let put = || {

@@ -291,3 +291,12 @@ fn webhooks_are_signed_told_in_order_and_again_until_they_are_taken() {
     let wrong = youhui(folder.path(), &["serve", "--offers", OFFERS, "--store", "shop", "--webhook", &url, "--webhook-secret", "short"]);
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+#[test]
+fn a_key_that_is_empty_lets_nobody_in() {
+    let folder = tempfile::tempdir().unwrap();
+    for flags in [["--secret-key", ""], ["--write-key", "a,"]] {
+        let output = youhui(folder.path(), &[&["serve", "--offers", OFFERS, "--listen", "127.0.0.1:0"], &flags[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+    }
+}

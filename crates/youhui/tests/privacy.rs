@@ -150,6 +150,10 @@ fn nothing_is_left_of_whoever_is_erased() {
     let server =
         Server::start(&shop, &["--offers", "offers.json"].map(|one| if one == "offers.json" { write_offers(desk.path()) } else { one }));
     live(&server, "2026-11-01T10:00:00Z");
+    // Consent that she gave before, by a message without a time.
+    let consented = json!({"type": "identify", "messageId": "c4n4ry-yes", "userId": "c4n4ry-anna",
+        "context": {"consent": {"categoryPreferences": {"Personalization": true}}}});
+    assert_eq!(server.post("/v1/identify", &consented).status, 200);
     let anna = json!({"user_id": "c4n4ry-anna"});
     let basket = json!({"currency": "EUR", "lines": [{"line_id": "c4n4ry", "product_id": "c4n4ry", "quantity": 6, "unit_price": 2000}]});
     let ask = json!({"customer": anna, "placements": ["home"], "basket": basket});
@@ -195,7 +199,9 @@ fn nothing_is_left_of_whoever_is_erased() {
         (&json!(2), &json!(1), &json!(1)),
         "{answer}"
     );
-    assert_eq!(server.post("/v1/privacy/erasures", &json!({"customer": anna})).status, 404, "once");
+    // Again, as where an answer was lost: there is nothing left to do. Of somebody who was never known there is not either.
+    assert_eq!(server.post("/v1/privacy/erasures", &json!({"customer": anna})).json()["subjects"], 0);
+    assert_eq!(server.post("/v1/privacy/erasures", &json!({"customer": {"user_id": "nobody"}})).status, 404);
     let reads = server.metric("youhui_profile_reads");
     let decided = server.post("/v1/decisions", &ask).json();
     assert_eq!(decided["placements"][0]["mode"], "fallback");
@@ -214,6 +220,7 @@ fn nothing_is_left_of_whoever_is_erased() {
         let message = json!({"type": "identify", "messageId": message, "userId": "c4n4ry-anna", "timestamp": time, "context": consent});
         assert_eq!(server.post("/v1/identify", &message).status, 200);
     };
+    assert_eq!(server.post("/v1/identify", &consented).json()["duplicates"], 1, "byte for byte, and remembered");
     sign_up("old-sign-up", "2026-11-01T10:00:00Z");
     sign_up("future-sign-up", "2099-01-01T00:00:00Z");
     assert_eq!(server.post("/v1/decisions", &ask).json()["placements"][0]["mode"], "fallback");
@@ -291,4 +298,39 @@ fn an_objection_binds_every_device() {
     assert_eq!(server.post("/v1/privacy/objections", &take_back).json()["objects"], false);
     assert_ne!(decide("0").0, "twin");
     assert_eq!(server.get("/.well-known/gpc.json").json()["gpc"], true);
+}
+
+/// Customers who are erased and come back, all at once and again and again: it ends, and whoever came back last is there.
+#[test]
+fn erasures_and_sign_ups_at_once_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--consent-default", "granted"]);
+    let names = served::known(&server, 8, &[]);
+    let consent = json!({"consent": {"categoryPreferences": {"Personalization": true}}});
+    let (shop, yes) = (&server, &consent);
+    std::thread::scope(|scope| {
+        for name in &names[..4] {
+            scope.spawn(move || {
+                for _ in 0..3 {
+                    let answer = shop.post("/v1/privacy/erasures", &json!({"customer": {"user_id": name}}));
+                    assert_eq!(answer.status, 200, "{}", answer.text);
+                }
+            });
+            scope.spawn(move || {
+                for number in 0..200 {
+                    let id = format!("{name}-{number}");
+                    let message = json!({"type": "identify", "messageId": id, "userId": name, "context": yes});
+                    assert_eq!(shop.post("/v1/identify", &message).status, 200);
+                    shop.post("/v1/decisions", &json!({"customer": {"user_id": name}, "placements": ["home"]}));
+                }
+            });
+        }
+    });
+    // Those whom nobody erased are as they were.
+    let mode = |name: &str| {
+        let ask = json!({"customer": {"user_id": name}, "placements": ["home"]});
+        server.post("/v1/decisions", &ask).json()["placements"][0]["mode"].as_str().unwrap().to_owned()
+    };
+    assert!(names[4..].iter().all(|name| mode(name) != "fallback"));
+    assert!(server.stop());
 }

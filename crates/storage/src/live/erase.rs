@@ -24,10 +24,10 @@ impl Live {
         on!(&self.pool, db => {
             let mut transaction = db.begin_with(self.begin()).await?;
             for subject in subjects {
+                // Limits first, as whoever settles a reservation takes them.
                 let limits = format!("%:customer:{subject}:%");
-                sqlx::query("DELETE FROM identity WHERE subject = $1").bind(subject.as_bytes().as_slice()).execute(&mut *transaction).await?;
-                sqlx::query("DELETE FROM reserved_part WHERE name LIKE $1").bind(&limits).execute(&mut *transaction).await?;
                 sqlx::query("DELETE FROM limit_of WHERE name LIKE $1").bind(&limits).execute(&mut *transaction).await?;
+                sqlx::query("DELETE FROM reserved_part WHERE name LIKE $1").bind(&limits).execute(&mut *transaction).await?;
             }
             sqlx::query("DELETE FROM rejected_event").execute(&mut *transaction).await?;
             transaction.commit().await?;
@@ -38,10 +38,25 @@ impl Live {
             (kept.len() < records(payload).count()).then(|| kept.iter().flat_map(framed).collect())
         };
         let changed = self.rewrite("event_batch", rewrite).await? + self.rewrite("decision_batch", &without).await?;
+        // Last of all: while they are there, it is known at the next start that something is left to do.
+        on!(&self.pool, db => {
+            let mut transaction = db.begin_with(self.begin()).await?;
+            for subject in subjects {
+                sqlx::query("DELETE FROM identity WHERE subject = $1").bind(subject.as_bytes().as_slice()).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+        });
         match &self.pool {
-            // What was overwritten is in the write-ahead log until it is cut off.
+            // What was overwritten is in the write-ahead log until it is cut off, which whoever reads just then puts off.
             Pool::Sqlite(db) => {
-                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(db).await?;
+                for _ in 0..50 {
+                    let (busy, ..): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(db).await?;
+                    if busy == 0 {
+                        return Ok(changed);
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+                return Err(LiveError::Refused("the write-ahead log is in use and was not cut off: erase again".to_owned()));
             }
             Pool::Postgres(db) => {
                 for table in ["identity", "event_batch", "decision_batch", "rejected_event", "limit_of", "reserved_part"] {

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
 async fn change(args: &Args, console: Console) -> Result<(), CliError> {
     std::fs::create_dir_all(&args.store).map_err(|error| CliError::usage(format!("--store {}: {error}", args.store.display())))?;
     let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
-    let audit = Audit::open(&args.store, database.clone())?;
+    let audit = Audit::open(&args.store, database.clone()).await?;
     let said = |action: &str, object: &str, after: Option<String>| Said {
         actor: "command line".to_owned(),
         action: action.to_owned(),

@@ -99,11 +99,16 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     let shop = ShopFolder::open(args)?;
     let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
     let (settings, base) = offers_of(args)?;
+    if args.write_keys.iter().chain(&args.secret_keys).any(|key| key.trim().is_empty()) {
+        return Err(CliError::usage(
+            "--write-key, --secret-key: one of them is empty, and would let everybody in: leave it out, or give a key",
+        ));
+    }
     let mut keys = Keys::paced(args.rate_limit);
     args.write_keys.iter().for_each(|key| keys.add("write key", Role::Collect, key));
     args.secret_keys.iter().for_each(|key| keys.add("secret key", Role::Checkout, key));
     let ShopFolder { identity_keys, identities, consent, tables } = shop;
-    let audit = Audit::open(&args.store, database.clone())?;
+    let audit = Audit::open(&args.store, database.clone()).await?;
     let offers = std::fs::read(&args.offers).map(|bytes| blake3::hash(&bytes).to_hex().to_string()).unwrap_or_default();
     let has_keys = !args.write_keys.is_empty() && !args.secret_keys.is_empty();
     if !args.listen.ip().is_loopback() && !has_keys && database.api_keys().await?.iter().all(|key| key.revoked.is_some()) {

@@ -28,7 +28,14 @@ pub(crate) struct Said {
 
 impl Audit {
     /// The log of the shop in a folder.
-    pub(crate) fn open(folder: &Path, database: Database) -> Result<Self, CliError> {
+    pub(crate) async fn open(folder: &Path, database: Database) -> Result<Self, CliError> {
+        let is_new = !folder.join("keys").join("audit.json").exists();
+        if is_new && database.last_audit().await?.is_some() {
+            let folder = folder.display();
+            return Err(CliError::usage(format!(
+                "{folder}: the key of this database's audit log is not here: name the folder of --store that it was made with, or copy its keys"
+            )));
+        }
         let (key, _) = audit_key(folder)?;
         Ok(Self { folder: folder.to_owned(), database, key })
     }
@@ -63,7 +70,10 @@ impl Audit {
 
     /// The row that would come next.
     async fn next(&self, change: &Row) -> Result<(Chained, Chain), CliError> {
-        let last = self.database.last_audit().await?.and_then(|bytes| postcard::from_bytes::<Chained>(&bytes).ok());
+        let last = self.database.last_audit().await?;
+        let damaged =
+            |error| CliError::usage(format!("the last row of the audit log can't be read ({error}): restore the database from a backup"));
+        let last = last.map(|bytes| postcard::from_bytes::<Chained>(&bytes)).transpose().map_err(damaged)?;
         let head = last.map_or(Head { number: 0, hash: [0; 32] }, |row| Head { number: row.number, hash: row.hash });
         let mut chain = Chain::after(self.key, head);
         Ok((chain.append(change.clone()), chain))

@@ -115,6 +115,9 @@ fn tag(revision: i64) -> String {
 pub(super) async fn create(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
     let actor = needs(&shop, &headers, Right::Write)?;
     let (id, document) = document(&body, None)?;
+    if shop.base == id {
+        return Err(Problem::at("/campaign_id", format!("{id}: the server was started with offers of that name: choose another")));
+    }
     let campaign = Campaign::new(&id, document, &actor.0);
     let said = said(&actor, "create", None, &campaign, String::new());
     if !keep(&shop, &campaign, 0, said).await? {
@@ -126,6 +129,12 @@ pub(super) async fn create(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bo
 /// A document as it was sent, once it is known to be one. Whether it keeps the rules is seen when it is checked.
 fn document(body: &[u8], id: Option<&str>) -> Result<(String, String), Problem> {
     let value: Value = object(body, "Send a campaign: see docs/serving.md")?;
+    if value.get("menu").is_some() {
+        return Err(Problem::at(
+            "/menu",
+            "send a campaign: what youhui design printed is a menu of offers, of which its promotions are taken",
+        ));
+    }
     let found = match value.get("campaign_id") {
         None => id.unwrap_or_default(),
         Some(found) => found.as_str().unwrap_or_default(),
@@ -281,6 +290,11 @@ pub(super) async fn step(
     };
     let actor = needs(&shop, &headers, right)?;
     let details = Details::read(&body)?;
+    // Whoever approves says what they have read: it may have been written anew since.
+    let wanted = headers.get(header::IF_MATCH).filter(|tag| tag.as_bytes() != b"*");
+    if name == "approve" && wanted.is_none() {
+        return Err(Problem::new(Code::NoMatch, "send If-Match with the ETag of the campaign as you read it"));
+    }
     let kept = find(&shop, &id).await?;
     if name == "dry-run" {
         let part = part_of(&shop, &kept.campaign, true).await?;
@@ -289,7 +303,7 @@ pub(super) async fn step(
     // What is approved has to keep the rules as they are now, not only when it was checked.
     if name == "check" || name == "approve" {
         let part = part_of(&shop, &kept.campaign, true).await?;
-        is_free(&shop, &part)?;
+        is_free(&shop, &part).await?;
     }
     let micros = |time: jiff::Timestamp| time.as_microsecond();
     let action = match name.as_str() {
@@ -326,6 +340,7 @@ async fn act(
         return Err(Problem::new(Code::Stale, "somebody else changed the campaign meanwhile: read it again"));
     }
     // This server at once, the others within a moment.
+    shop.generation.fetch_add(1, Ordering::SeqCst);
     withdraw(shop, &next);
     shop.changes.notify_one();
     Ok(answer(StatusCode::OK, &Kept { revision: kept.revision + 1, campaign: next }))
@@ -335,10 +350,11 @@ async fn act(
 async fn part_of(shop: &Arc<Shop>, campaign: &Campaign, pending: bool) -> Result<Part, Problem> {
     let revision = if pending { campaign.pending.as_ref().or(campaign.approved.as_ref()) } else { campaign.approved.as_ref() };
     let document = revision.map(|revision| revision.document.clone()).unwrap_or_default();
-    let (shop, live) = (Arc::clone(shop), (Micros::MIN, Micros::MAX));
+    let (shop, live, id) = (Arc::clone(shop), (Micros::MIN, Micros::MAX), campaign.campaign_id.clone());
     // Prices of an imported store are read from disk.
-    let read =
-        tokio::task::spawn_blocking(move || read_campaign(&document, &shop.live.load().offered.settings, live, &Shelves::of(&shop.folder)));
+    let read = tokio::task::spawn_blocking(move || {
+        read_campaign(&document, &id, &shop.live.load().offered.settings, live, &Shelves::of(&shop.folder))
+    });
     let part = read.await.map_err(|_| Problem::new(Code::Overloaded, "the server is shutting down"))?;
     part.map_err(|wrong| {
         let errors = wrong.lines().map(|line| line.split_once(": ").unwrap_or(("", line)));
@@ -347,18 +363,30 @@ async fn part_of(shop: &Arc<Shop>, campaign: &Campaign, pending: bool) -> Result
     })
 }
 
-/// Whether no other campaign has one of its promotions.
-fn is_free(shop: &Shop, part: &Part) -> Result<(), Problem> {
-    let live = shop.live.load();
-    let other = |offer: &&youhui_decision::Offer| {
-        live.snapshot.offers.iter().any(|known| known.promotion_id == offer.promotion_id && known.campaign_id != part.campaign_id)
-    };
-    match part.offers.iter().find(other) {
-        Some(offer) => Err(Problem::at(
-            "/offers",
-            format!("another campaign has a promotion {}: give this one another identifier", offer.promotion_id),
-        )),
-        None => Ok(()),
+/// Whether no other campaign has one of its promotions, whether it is live by now or not, nor what the server was started with.
+async fn is_free(shop: &Shop, part: &Part) -> Result<(), Problem> {
+    let taken = |id: &str| Err(Problem::at("/offers", format!("another campaign has a promotion {id}: give this one another identifier")));
+    let ours = |id: &str| part.offers.iter().any(|offer| offer.promotion_id == id);
+    let known = shop.live.load_full();
+    if let Some(offer) = known.snapshot.offers.iter().find(|known| known.campaign_id != part.campaign_id && ours(&known.promotion_id)) {
+        return taken(&offer.promotion_id);
+    }
+    let mut after = String::new();
+    loop {
+        let rows = shop.database.campaigns(&after, MOST).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = Kept::read(last)?.campaign.campaign_id;
+        for row in &rows {
+            let other = Kept::read(row)?.campaign;
+            if other.campaign_id == part.campaign_id || other.state(now()) == Stage::Ended {
+                continue;
+            }
+            let documents: Vec<Value> = other.approved.iter().map(value).collect();
+            let offers = documents.iter().filter_map(|document| document["offers"].as_array()).flatten();
+            if let Some(id) = offers.filter_map(|offer| offer["promotion"]["promotion_id"].as_str()).find(|id| ours(id)) {
+                return taken(id);
+            }
+        }
     }
 }
 
@@ -377,7 +405,13 @@ fn withdraw(shop: &Shop, campaign: &Campaign) {
 pub(super) async fn reload(shop: &Shop, settings: &Settings, base: &Part, console: Console) -> Result<Vec<Part>, LiveError> {
     super::erasure::forget_others(shop);
     shop.keys.store(Arc::new(shop.given.with(&shop.database.api_keys().await?)));
-    shop.stopped.store(shop.database.setting(STOP).await?.is_some_and(|content| !content.is_empty()), Ordering::Relaxed);
+    let generation = shop.generation.load(Ordering::SeqCst);
+    let is_stopped = shop.database.setting(STOP).await?.is_some_and(|content| !content.is_empty());
+    // What somebody did here meanwhile counts more than what was read before.
+    if shop.generation.load(Ordering::SeqCst) == generation {
+        shop.stopped.store(is_stopped, Ordering::Relaxed);
+    }
+    let shelves = Shelves::of(&shop.folder);
     let (mut parts, mut after) = (vec![base.clone()], String::new());
     loop {
         let rows = shop.database.campaigns(&after, MOST).await?;
@@ -392,7 +426,7 @@ pub(super) async fn reload(shop: &Shop, settings: &Settings, base: &Part, consol
                 continue;
             };
             let live = (starts, campaign.ends.unwrap_or(Micros::MAX));
-            let read = tokio::task::block_in_place(|| read_campaign(&approved.document, settings, live, &Shelves::of(&shop.folder)));
+            let read = tokio::task::block_in_place(|| read_campaign(&approved.document, &campaign.campaign_id, settings, live, &shelves));
             match read {
                 Ok(part) => parts.push(part),
                 Err(wrong) => console.say(&format!("campaign {} is not offered: {wrong}", campaign.campaign_id)),
@@ -420,6 +454,7 @@ pub(super) async fn go_on(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bod
 async fn turn(shop: &Arc<Shop>, headers: &HeaderMap, body: &[u8], stop: bool) -> Result<Response, Problem> {
     let actor = needs(shop, headers, if stop { Right::Stop } else { Right::Approve })?;
     let Details { reason, .. } = Details::read(body)?;
+    shop.generation.fetch_add(1, Ordering::SeqCst);
     if stop {
         // In effect at once, whatever becomes of the database.
         shop.stopped.store(true, Ordering::Relaxed);
@@ -430,6 +465,7 @@ async fn turn(shop: &Arc<Shop>, headers: &HeaderMap, body: &[u8], stop: bool) ->
         Said { actor: actor.0, action: action.to_owned(), object: "shop".to_owned(), before: told(!stop), after: told(stop), reason };
     let change = Change::Setting { name: STOP, content: if stop { "stopped" } else { "" } };
     shop.audit.change(change, said).await.map_err(|error| Problem::new(Code::StoreFailed, error.message))?;
+    shop.generation.fetch_add(1, Ordering::SeqCst);
     shop.stopped.store(stop, Ordering::Relaxed);
     shop.changes.notify_one();
     Ok(axum::Json(json!({"stopped": stop})).into_response())

@@ -167,6 +167,11 @@ fn read(shop: &Shop, raw: &RawValue, kind: Option<&str>, sent: Option<&str>, now
     let is_of_an_erased_device = device.is_none();
     let anonymous = device.flatten();
     let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
+    // Once more, under the lock that an erasure has: it may have come between.
+    let is_erased = |id: &Option<String>| id.as_deref().is_some_and(|id| shop.standing(id) == Standing::Erased);
+    if is_erased(&user) || is_erased(&anonymous) {
+        return Ok((None, said));
+    }
     let nameless = anonymous.as_ref().map(|anonymous| identities.resolve(anonymous));
     match (user.map(|user| identities.resolve(&user)), nameless) {
         (Some(subject), before) => Ok((Some(Who { subject, before: before.filter(|_| said.links) }), said)),
@@ -192,7 +197,9 @@ fn taken_in(shop: &Shop, identifier: Option<String>, said: &Said, now: i64) -> O
         Standing::Returned(time) => said.time >= time,
         Standing::Erased => {
             let consents = said.consent.iter().any(|(purpose, granted)| *purpose == Purpose::Personalisation && *granted);
-            said.links && consents && !said.is_future && shop.sign_up_again(&identifier, said.time, now)
+            // By the earliest time that it claims, and never by a message that was seen: an old one, sent again, says what it said then.
+            let is_new = !said.is_future && !shop.is_seen(shop.message_id(&said.message));
+            said.links && consents && is_new && shop.sign_up_again(&identifier, said.time.min(said.claimed), now)
         }
     };
     is_in.then_some(Some(identifier))

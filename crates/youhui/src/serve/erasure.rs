@@ -1,6 +1,7 @@
 //! What customers ask of their data: to be forgotten, and not to be profiled.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use axum::extract::State;
@@ -10,7 +11,7 @@ use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use youhui_commerce::{Micros, SubjectId};
-use youhui_privacy::{IdentityKeys, IdentityRow, IdentityVault, Standing, SuppressionList};
+use youhui_privacy::{IdentityKeys, IdentityRow, Standing, SuppressionList};
 use youhui_storage::{ErasedRows, Live as Database, keep_identity_keys, keep_suppression, lock_keys, shop_keys};
 
 use super::access::{Right, needs};
@@ -51,7 +52,12 @@ impl Shop {
 
     /// Whoever was erased and signs up again with consent is known from then on, as somebody new; whether that is so.
     pub(super) fn sign_up_again(&self, identifier: &str, happened: Micros, now: Micros) -> bool {
-        let (Ok(_lock), Ok(keys)) = (lock_keys(&self.folder), shop_keys(&self.folder)) else { return false };
+        // Files are touched for what can succeed only: anybody may send such a message.
+        if !self.erased.read().unwrap_or_else(PoisonError::into_inner).may_sign_up(identifier, happened, now) {
+            return false;
+        }
+        // The lock of the files before that of the list, as an erasure takes them.
+        let (Ok(_lock), Ok(keys)) = (lock_keys(&self.folder, KEYS), shop_keys(&self.folder)) else { return false };
         let mut erased = self.erased.write().unwrap_or_else(PoisonError::into_inner);
         // Where it can't be read or kept, the next start would not know of it.
         let Ok(list) = youhui_storage::suppression(&self.folder, &keys) else { return false };
@@ -59,6 +65,12 @@ impl Shop {
         erased.sign_up(identifier, happened, now) && keep_suppression(&self.folder, &erased).is_ok()
     }
 }
+
+/// The lock of the files of keys; and that of an erasure, which takes longer.
+const KEYS: &str = "lock";
+const ERASING: &str = "erasing.lock";
+/// Says in the database that an erasure is under way.
+const UNDER_WAY: &str = "erasing";
 
 /// `POST /v1/privacy/erasures`: when it is answered, nothing is left of the customer but that they were erased.
 pub(super) async fn erase(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
@@ -71,142 +83,159 @@ pub(super) async fn erase(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bod
     Ok(axum::Json(done).into_response())
 }
 
+/// Who is gone.
+struct Gone {
+    /// Of this person; of those who were erased before, the list tells.
+    subjects: FxHashSet<SubjectId>,
+    lookups: FxHashSet<[u8; 32]>,
+    identifiers: Vec<String>,
+    erased: SuppressionList,
+}
+
+impl Gone {
+    fn has(&self, subject: SubjectId) -> bool {
+        self.subjects.contains(&subject) || self.erased.has(subject)
+    }
+}
+
+async fn locked(folder: &Path, what: &'static str) -> Result<std::fs::File, CliError> {
+    let folder = folder.to_owned();
+    let lock = tokio::task::spawn_blocking(move || lock_keys(&folder, what)).await;
+    Ok(lock.map_err(|_| CliError::usage("the server is shutting down"))??)
+}
+
 async fn erase_now(shop: Arc<Shop>, external: String, actor: String, reason: String) -> Result<Value, Problem> {
     let failed = |error: CliError| Problem::new(Code::StoreFailed, error.message);
+    // One erasure at a time, of all servers: each rewrites what the others do.
+    let _one = locked(&shop.folder, ERASING).await.map_err(failed)?;
     let time = now();
-    let (subjects, identifiers) = {
+    shop.database.keep_setting(UNDER_WAY, &written(time)).await?;
+    let gone = {
+        let keys = locked(&shop.folder, KEYS).await.map_err(failed)?;
         let _still = shop.still().await?;
-        let found = forget(&shop, &external, time).map_err(failed)?;
-        found.ok_or_else(|| Problem::new(Code::NotFound, "nobody of that identifier is known"))?
+        let gone = tokio::task::block_in_place(|| forget(&shop, &external, time)).map_err(failed)?;
+        drop(keys);
+        gone
     };
-    let (folder, database) = (shop.folder.clone(), shop.database.clone());
-    let rows = take_out(&folder, Some(&database), &subjects, &identifiers).await.map_err(failed)?;
-    let told = json!({"subjects": subjects.len(), "identifiers": identifiers.len(), "rows": rows});
+    // Whoever was erased before is erased again: an erasure that was cut off is gone on with.
+    if gone.subjects.is_empty() && shop.standing(&external) == Standing::Known {
+        shop.database.keep_setting(UNDER_WAY, "").await?;
+        return Err(Problem::new(Code::NotFound, "nobody of that identifier is known"));
+    }
+    let (subjects, identifiers) = (gone.subjects.len(), gone.identifiers.len());
     // Nothing that tells who it was.
-    let said = Said {
-        actor,
-        action: "privacy.erase".to_owned(),
-        object: "customer".to_owned(),
-        after: Some(told.to_string()),
-        reason,
-        ..Said::default()
-    };
-    // Other servers look at the list when something has changed.
+    let told = json!({"subjects": subjects, "identifiers": identifiers}).to_string();
+    let object = "customer".to_owned();
+    let said = Said { actor, action: "privacy.erase".to_owned(), object, after: Some(told), reason, ..Said::default() };
     let change = youhui_storage::Change::Setting { name: "erased", content: &written(time) };
     shop.audit.change(change, said).await.map_err(failed)?;
+    // Other servers look at the list when something has changed, and what is under way comes to its end.
+    tokio::time::sleep(SETTLE).await;
+    let rows = take_out(&shop.folder, &shop.database, &gone).await.map_err(failed)?;
+    shop.database.keep_setting(UNDER_WAY, "").await?;
     Ok(json!({
         "erased": written(time),
-        "subjects": subjects.len(),
-        "identifiers": identifiers.len(),
+        "subjects": subjects,
+        "identifiers": identifiers,
         "rows": rows,
         "left": ["that somebody of these identifiers was erased, as keyed hashes", "sums over customers, such as what was learnt of promotions",
             "what was written elsewhere: exports, models and backups; in backups identifiers are sealed with keys that are destroyed"],
     }))
 }
 
-/// Somebody's subjects and identifiers.
-type Person = (FxHashSet<SubjectId>, Vec<String>);
+/// Until other servers have looked what changed, and decisions that were made before are in the log.
+const SETTLE: std::time::Duration = std::time::Duration::from_millis(600);
 
-/// Forgets whoever that is and every device that turned out to be theirs, in memory and in the files of keys; their subjects and identifiers.
-fn forget(shop: &Shop, external: &str, time: Micros) -> Result<Option<Person>, CliError> {
+/// Forgets whoever that is and every device that turned out to be theirs, in memory and in the files of keys, whose lock the caller holds. First of all it
+/// is kept that they were erased, so that what is interrupted is known at the next start.
+fn forget(shop: &Shop, external: &str, time: Micros) -> Result<Gone, CliError> {
+    let mut keys = shop_keys(&shop.folder)?;
+    // Another server may have erased somebody since: what stands on disk counts, and not what this one knows.
+    let list = youhui_storage::suppression(&shop.folder, &keys)?;
+    let mut gone = Gone { subjects: FxHashSet::default(), lookups: FxHashSet::default(), identifiers: vec![], erased: list };
     let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
-    let Some(first) = identities.vault.as_ref().and_then(|vault| vault.find(external)) else { return Ok(None) };
-    let person = identities.by_name(first);
-    let mut subjects: FxHashSet<SubjectId> = [first, person].into_iter().collect();
-    subjects.extend(identities.named.keys().copied().filter(|device| identities.by_name(*device) == person));
-    let Some(vault) = &mut identities.vault else { return Ok(None) };
-    let mut erased = shop.erased.write().unwrap_or_else(PoisonError::into_inner);
-    let identifiers = destroy(&shop.folder, vault, &mut erased, &subjects, time)?;
-    drop(erased);
-    identities.unsaved.retain(|row| !subjects.contains(&row.subject));
-    identities.named.retain(|device, named| !subjects.contains(device) && !subjects.contains(named));
+    let Some(vault) = &identities.vault else { return Ok(gone) };
+    if let Some(first) = vault.find(external) {
+        let person = identities.by_name(first);
+        gone.subjects.extend([first, person]);
+        gone.subjects.extend(identities.named.keys().copied().filter(|device| identities.by_name(*device) == person));
+    }
+    // An identifier that was imported and seen by the server has two rows: whoever has a row of one of these is the same person.
+    loop {
+        let of_subject = vault.rows().iter().filter(|row| gone.subjects.contains(&row.subject));
+        gone.lookups.extend(of_subject.map(|row| row.lookup));
+        let before = gone.subjects.len();
+        let of_lookup = vault.rows().iter().filter(|row| gone.lookups.contains(&row.lookup));
+        gone.subjects.extend(of_lookup.map(|row| row.subject));
+        if gone.subjects.len() == before {
+            break;
+        }
+    }
+    for row in vault.rows().iter().filter(|row| gone.subjects.contains(&row.subject)) {
+        // A row that doesn't open is of a customer who was erased before.
+        let identifier = vault.reveal(row).ok();
+        gone.erased.erase(row.subject, identifier.as_slice(), time);
+        gone.identifiers.extend(identifier);
+    }
+    gone.subjects.iter().for_each(|subject| gone.erased.erase(*subject, &[], time));
+    keep_suppression(&shop.folder, &gone.erased)?;
+    gone.subjects.iter().for_each(|subject| keys.sealing.destroy(*subject));
+    keep_identity_keys(&shop.folder, &keys)?;
+    *shop.erased.write().unwrap_or_else(PoisonError::into_inner) = gone.erased.clone();
+    identities.forget(|subject| gone.has(subject));
     drop(identities);
-    subjects.iter().for_each(|subject| shop.customers.forget(*subject));
-    Ok(Some((subjects, identifiers)))
+    gone.subjects.iter().for_each(|subject| shop.customers.forget(*subject));
+    Ok(gone)
 }
 
 /// Forgets whom another server has erased: that it has stands in the folder of keys, which they share.
 pub(super) fn forget_others(shop: &Shop) {
-    let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
-    let Some(vault) = &mut identities.vault else { return };
     // A list that can't be read is read when something changes next.
-    let Ok(list) = youhui_storage::suppression(&shop.folder, vault.keys()) else { return };
-    let mut erased = shop.erased.write().unwrap_or_else(PoisonError::into_inner);
-    if list.subjects().len() == erased.subjects().len() && list.erased() == erased.erased() {
+    let Ok(list) = shop_keys(&shop.folder).map_err(drop).and_then(|keys| youhui_storage::suppression(&shop.folder, &keys).map_err(drop))
+    else {
+        return;
+    };
+    // Every customer is looked at, where there is somebody new on the list only.
+    if shop.forgotten.swap(list.count(), Ordering::Relaxed) == list.count() {
         return;
     }
-    *erased = list;
-    let gone: FxHashSet<SubjectId> = vault.rows().iter().map(|row| row.subject).filter(|subject| erased.has(*subject)).collect();
-    drop(erased);
-    gone.iter().for_each(|subject| vault.erase(*subject));
-    identities.unsaved.retain(|row| !gone.contains(&row.subject));
-    identities.named.retain(|device, named| !gone.contains(device) && !gone.contains(named));
+    let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
+    let Some(vault) = &identities.vault else { return };
+    let gone: FxHashSet<SubjectId> = vault.rows().iter().map(|row| row.subject).filter(|subject| list.has(*subject)).collect();
+    *shop.erased.write().unwrap_or_else(PoisonError::into_inner) = list;
+    identities.forget(|subject| gone.contains(&subject));
     drop(identities);
     gone.iter().for_each(|subject| shop.customers.forget(*subject));
 }
 
-/// Destroys the keys of these subjects; first of all it is kept that they were erased, so that what is interrupted is done at the next start.
-fn destroy(
-    folder: &Path,
-    vault: &mut IdentityVault,
-    erased: &mut SuppressionList,
-    subjects: &FxHashSet<SubjectId>,
-    time: Micros,
-) -> Result<Vec<String>, CliError> {
-    // Another server may have erased somebody since: what stands on disk counts, and not what this one knows.
-    let _lock = lock_keys(folder)?;
-    let mut keys = shop_keys(folder)?;
-    *erased = youhui_storage::suppression(folder, &keys)?;
-    let mut all = vec![];
-    for subject in subjects {
-        let rows = vault.rows().iter().filter(|row| row.subject == *subject);
-        // A row that doesn't open is of a customer who was erased before.
-        let identifiers: Vec<String> = rows.filter_map(|row| vault.reveal(row).ok()).collect();
-        erased.erase(*subject, &identifiers, time);
-        all.extend(identifiers);
-    }
-    keep_suppression(folder, erased)?;
-    for subject in subjects {
-        vault.erase(*subject);
-        keys.sealing.destroy(*subject);
-    }
-    keep_identity_keys(folder, &keys)?;
-    Ok(all)
+/// Takes everything of those who are gone out of the tables.
+async fn take_out(folder: &Path, database: &Database, gone: &Gone) -> Result<ErasedRows, CliError> {
+    let all: Vec<SubjectId> = gone.subjects.iter().copied().collect();
+    let rewrite = |payload: &[u8]| without(payload, gone);
+    // What can't be read is of nobody that could be found.
+    let keep = |record: &[u8]| {
+        let subject = postcard::from_bytes::<Record>(record).ok().and_then(|record| record.facts.subject());
+        subject.is_none_or(|subject| !gone.has(subject))
+    };
+    database.erase(&all, &rewrite, &keep).await?;
+    let is_gone = |subject| gone.has(subject);
+    Ok(tokio::task::block_in_place(|| youhui_storage::erase(folder, &is_gone, &gone.lookups, &gone.identifiers))?)
 }
 
-/// Takes everything of these subjects out of the tables.
-async fn take_out(
-    folder: &Path,
-    database: Option<&Database>,
-    subjects: &FxHashSet<SubjectId>,
-    identifiers: &[String],
-) -> Result<ErasedRows, CliError> {
-    if let Some(database) = database {
-        let all: Vec<SubjectId> = subjects.iter().copied().collect();
-        let rewrite = |payload: &[u8]| without(payload, subjects);
-        // What can't be read is of nobody that could be found.
-        let keep = |record: &[u8]| {
-            let subject = postcard::from_bytes::<Record>(record).ok().and_then(|record| record.facts.subject());
-            subject.is_none_or(|subject| !subjects.contains(&subject))
-        };
-        database.erase(&all, &rewrite, &keep).await?;
-    }
-    Ok(tokio::task::block_in_place(|| youhui_storage::erase(folder, subjects, identifiers))?)
-}
-
-/// A batch of events without those of the subjects: their messages are still remembered, so that they don't come again.
-fn without(payload: &[u8], subjects: &FxHashSet<SubjectId>) -> Option<Vec<u8>> {
+/// A batch of events without those of who is gone: their messages are still remembered, so that they don't come again.
+fn without(payload: &[u8], gone: &Gone) -> Option<Vec<u8>> {
     let mut entries = read_batch(0, payload).ok()?;
     let mut changed = false;
     for entry in &mut entries {
-        if entry.subjects().any(|subject| subjects.contains(&subject)) {
+        if entry.subjects().any(|subject| gone.has(subject)) {
             (*entry, changed) = (Entry::Empty { message: entry.message() }, true);
         }
     }
     changed.then(|| lines(&entries))
 }
 
-/// Erases again whoever an old backup has brought back, before anybody is served; the rows that are left.
+/// Erases again whoever an old backup has brought back, and goes on with what was cut off, before anybody is served; the rows that are left, and who
+/// came back.
 pub(crate) async fn again(
     folder: &Path,
     database: &Database,
@@ -217,16 +246,20 @@ pub(crate) async fn again(
 ) -> Result<(Vec<IdentityRow>, FxHashSet<SubjectId>), CliError> {
     let (back, rest): (Vec<IdentityRow>, Vec<IdentityRow>) = rows.into_iter().partition(|row| erased.has(row.subject));
     let subjects: FxHashSet<SubjectId> = back.iter().map(|row| row.subject).collect();
-    if subjects.is_empty() && !more {
+    let is_under_way = database.setting(UNDER_WAY).await?.is_some_and(|content| !content.is_empty());
+    if subjects.is_empty() && !more && !is_under_way {
         return Ok((rest, subjects));
     }
-    let lock = lock_keys(folder)?;
+    let _one = locked(folder, ERASING).await?;
+    let lock = locked(folder, KEYS).await?;
     *keys = shop_keys(folder)?;
     subjects.iter().for_each(|subject| keys.sealing.destroy(*subject));
     keep_identity_keys(folder, keys)?;
     drop(lock);
-    take_out(folder, Some(database), &subjects, &[]).await?;
-    Ok((rest, subjects))
+    let gone = Gone { lookups: back.iter().map(|row| row.lookup).collect(), subjects, identifiers: vec![], erased: erased.clone() };
+    take_out(folder, database, &gone).await?;
+    database.keep_setting(UNDER_WAY, "").await?;
+    Ok((rest, gone.subjects))
 }
 
 /// `POST /v1/privacy/objections`: a customer objects to being profiled, or takes that back (`"objects": false`).
@@ -236,9 +269,11 @@ pub(super) async fn object(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bo
     let external = external_id(&ask.customer).ok_or_else(|| Problem::at("/customer", "give a user_id or an anonymous_id"))?;
     // Whoever objects before anything is known of them is heard too.
     let subject = {
+        let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
+        // Looked at under this lock: an erasure that is under way has it.
         match shop.standing(&external) {
             Standing::Erased => return Err(Problem::new(Code::NotFound, "nobody of that identifier is known")),
-            _ => shop.identities.write().unwrap_or_else(PoisonError::into_inner).resolve(&external),
+            _ => identities.resolve(&external),
         }
     };
     let subject = shop.by_name(subject);

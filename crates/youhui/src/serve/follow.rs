@@ -34,17 +34,22 @@ pub(super) async fn follow(shop: Arc<Shop>, mut from: Others, console: Console) 
 async fn read_on(shop: &Arc<Shop>, from: &mut Others) -> Result<(), LiveError> {
     adopt(shop, from).await?;
     loop {
-        let (batches, more) = shop.database.events_of_others(from).await?;
+        // Read on from here only once it has counted: what fails is read again, and counts once.
+        let mut next = *from;
+        let (batches, more) = shop.database.events_of_others(&mut next).await?;
         for (seq, payload) in batches {
             shop.take_in(&mut read_batch(seq, &payload)?);
         }
+        *from = next;
         if !more {
             break;
         }
     }
     loop {
-        let (records, more) = shop.database.decisions_of_others(from).await?;
+        let mut next = *from;
+        let (records, more) = shop.database.decisions_of_others(&mut next).await?;
         stand_here(shop, &records).await?;
+        *from = next;
         if !more {
             return Ok(());
         }
@@ -54,8 +59,10 @@ async fn read_on(shop: &Arc<Shop>, from: &mut Others) -> Result<(), LiveError> {
 /// Customers whom another server has met. Of two who met the same one at once the first counts; what the second has written down is of the first's.
 async fn adopt(shop: &Arc<Shop>, from: &mut Others) -> Result<(), LiveError> {
     loop {
-        let rows = shop.database.new_identities(from).await?;
+        let mut next = *from;
+        let rows = shop.database.new_identities(&mut next).await?;
         if rows.is_empty() {
+            *from = next;
             return Ok(());
         }
         let lost: Vec<Entry> = {
@@ -68,8 +75,10 @@ async fn adopt(shop: &Arc<Shop>, from: &mut Others) -> Result<(), LiveError> {
             };
             rows.into_iter().filter_map(link).collect()
         };
-        if !lost.is_empty() {
-            shop.keep(lost, vec![], now()).await?;
+        // Tried until it is kept: nobody else knows of it.
+        while !lost.is_empty() && shop.keep(lost.clone(), vec![], now()).await.is_err() {
+            tokio::time::sleep(EVERY).await;
         }
+        *from = next;
     }
 }

@@ -130,6 +130,7 @@ impl Server {
             metrics,
             erased,
             guard,
+            base: base.campaign_id.clone(),
         };
         let shop = Shop::new(parts);
         let changed = shop.database.changed().await?;
@@ -247,7 +248,14 @@ async fn watch_limits(shop: Arc<Shop>) {
 
 /// Has the shop offer what it was started with and what its campaigns say by now. Limits are there before anything is shown.
 async fn offer(shop: &Shop, learning: &mut Learning, base: &Part, console: Console) -> Result<(), LiveError> {
-    let parts = campaigns::reload(shop, &shop.live.load().offered.settings, base, console).await?;
+    // Again, where somebody paused something here while it was read.
+    let (parts, generation) = loop {
+        let generation = shop.generation.load(Ordering::SeqCst);
+        let parts = campaigns::reload(shop, &shop.live.load().offered.settings, base, console).await?;
+        if shop.generation.load(Ordering::SeqCst) == generation {
+            break (parts, generation);
+        }
+    };
     for ready in parts.iter().map(|part| &part.ready) {
         for refused in reservations::make_limits(&shop.database, ready).await? {
             console.say(&refused);
@@ -255,7 +263,14 @@ async fn offer(shop: &Shop, learning: &mut Learning, base: &Part, console: Conso
     }
     let next = shop.live.load().with(&parts);
     let next = learning.take_up(&shop.database, next).await?;
+    let ready = next.offered.ready.clone();
     shop.live.store(Arc::new(next));
+    if shop.generation.load(Ordering::SeqCst) != generation {
+        // At the last moment: nothing of a campaign is shown until it is read again, which is at once.
+        let base: Vec<*const offers::Ready> = base.ready.iter().map(Arc::as_ptr).collect();
+        ready.iter().filter(|ready| !base.contains(&Arc::as_ptr(ready))).for_each(|ready| ready.withdrawn.store(true, Ordering::Relaxed));
+        return Err(LiveError::Refused("a campaign was changed meanwhile".to_owned()));
+    }
     Ok(())
 }
 

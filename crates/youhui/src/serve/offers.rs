@@ -225,8 +225,15 @@ pub(crate) fn read(text: &str, shelves: &Shelves<'_>) -> Result<(Settings, Part)
 ///
 /// # Errors
 /// What is wrong with it, as a JSON pointer and a remedy.
-pub(crate) fn read_campaign(text: &str, settings: &Settings, live: (Micros, Micros), shelves: &Shelves<'_>) -> Result<Part, String> {
-    let file = parse(text)?;
+pub(crate) fn read_campaign(
+    text: &str,
+    id: &str,
+    settings: &Settings,
+    live: (Micros, Micros),
+    shelves: &Shelves<'_>,
+) -> Result<Part, String> {
+    // A campaign is what it is called, whatever its document says.
+    let file = File { campaign_id: id.to_owned(), ..parse(text)? };
     let of_the_shop = [
         ("holdout_share", file.holdout_share.is_some()),
         ("exploration", file.exploration.is_some()),

@@ -110,6 +110,8 @@ pub(super) struct Said {
     pub(super) notice: Option<String>,
     /// When.
     pub(super) time: Micros,
+    /// When its sender's clock says it was.
+    pub(super) claimed: Micros,
     /// It was said to be of the future; its time is now instead.
     pub(super) is_future: bool,
 }
@@ -131,7 +133,7 @@ pub(super) fn read(message: &Message, kind: Option<&str>, sent: Option<&str>, no
     let Some(id) = message.message_id.as_deref().filter(|id| !id.is_empty() && id.len() <= LONGEST) else {
         return reject("messageId", format!("a message needs a messageId of 1 to {LONGEST} bytes, so that it counts once"));
     };
-    let told = time(message, sent, now)?;
+    let (told, claimed) = time(message, sent, now)?;
     // Nothing comes from the future, whatever a clock says.
     let time = told.min(now);
     let empty = Map::new();
@@ -143,7 +145,7 @@ pub(super) fn read(message: &Message, kind: Option<&str>, sent: Option<&str>, no
     };
     let links = matches!(kind, "identify" | "alias");
     let (consent, notice) = consent(message.context.as_ref());
-    Ok(Said { message: id.to_owned(), happened, links, consent, notice, time, is_future: told > now })
+    Ok(Said { message: id.to_owned(), happened, links, consent, notice, time, claimed, is_future: told > now })
 }
 
 /// `context.consent.categoryPreferences`, as Segment's consent management sends it, by the names that are in use for our purposes; and
@@ -168,7 +170,7 @@ fn consent(context: Option<&Map<String, Value>>) -> (Vec<(Purpose, bool)>, Optio
 
 /// When it happened on the server's clock: the sender's clock may be wrong, but not by how much time passed between the event
 /// and its sending (Segment's rule).
-fn time(message: &Message, sent: Option<&str>, now: Micros) -> Result<Micros, Rejection> {
+fn time(message: &Message, sent: Option<&str>, now: Micros) -> Result<(Micros, Micros), Rejection> {
     let read = |name: &'static str, text: Option<&str>| match text.map(str::parse::<jiff::Timestamp>) {
         None => Ok(None),
         Some(Ok(time)) => Ok(Some(time.as_microsecond())),
@@ -176,11 +178,12 @@ fn time(message: &Message, sent: Option<&str>, now: Micros) -> Result<Micros, Re
     };
     let happened = read("originalTimestamp", message.original_timestamp.as_deref())?.or(read("timestamp", message.timestamp.as_deref())?);
     let sent = read("sentAt", message.sent_at.as_deref().or(sent))?;
-    Ok(match (happened, sent) {
+    let time = match (happened, sent) {
         (Some(happened), Some(sent)) => now - sent.saturating_sub(happened).max(0),
         (Some(happened), None) => happened,
         (None, _) => now,
-    })
+    };
+    Ok((time, happened.unwrap_or(now)))
 }
 
 fn page(properties: &Map<String, Value>, time: Micros) -> Vec<Happened> {

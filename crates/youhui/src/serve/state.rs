@@ -1,7 +1,7 @@
 //! What the server holds.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -110,6 +110,15 @@ impl Identities {
         subject
     }
 
+    /// Forgets those who are gone.
+    pub(super) fn forget(&mut self, is_gone: impl Fn(SubjectId) -> bool) {
+        if let Some(vault) = &mut self.vault {
+            vault.erase(&is_gone);
+        }
+        self.unsaved.retain(|row| !is_gone(row.subject));
+        self.named.retain(|device, named| !is_gone(*device) && !is_gone(*named));
+    }
+
     /// Whoever that is by now: a device can be an account's that turned out to be another's.
     pub(super) fn by_name(&self, subject: SubjectId) -> SubjectId {
         let mut by_name = subject;
@@ -135,6 +144,8 @@ pub(super) struct Shop {
     seen: Mutex<Seen>,
     /// Who was erased.
     pub(super) erased: RwLock<SuppressionList>,
+    /// How many of them were looked for in memory.
+    pub(super) forgotten: AtomicUsize,
     pub(super) database: Database,
     events: EventLog,
     /// Batches go to the log one by one, each with the identities that it is the first to need.
@@ -147,8 +158,12 @@ pub(super) struct Shop {
     pub(super) audit: super::Audit,
     /// The shop's folder.
     pub(super) folder: PathBuf,
+    /// The campaign of what the server was started with.
+    pub(super) base: String,
     /// Nothing is offered any more.
     pub(super) stopped: AtomicBool,
+    /// Counts what this server changed itself: what was read before does not undo it.
+    pub(super) generation: AtomicU64,
     pub(super) guard: Guard,
     pub(super) under_way: UnderWay,
     /// Somebody has changed a campaign, a key or the switch.
@@ -169,11 +184,12 @@ pub(super) struct Parts {
     pub(super) metrics: super::metrics::Metrics,
     pub(super) erased: SuppressionList,
     pub(super) guard: Guard,
+    pub(super) base: String,
 }
 
 impl Shop {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { live, message_key, customers, database, events, decisions, keys, audit, folder, metrics, erased, guard } = parts;
+        let Parts { live, message_key, customers, database, events, decisions, keys, audit, folder, metrics, erased, guard, base } = parts;
         Self {
             currency: live.offered.settings.currency,
             live: ArcSwap::from_pointee(live),
@@ -181,6 +197,7 @@ impl Shop {
             identities: RwLock::new(Identities { vault: None, unsaved: vec![], named: FxHashMap::default() }),
             message_key,
             seen: Mutex::default(),
+            forgotten: AtomicUsize::new(erased.count()),
             erased: RwLock::new(erased),
             database,
             events,
@@ -191,7 +208,9 @@ impl Shop {
             metrics,
             audit,
             folder,
+            base,
             stopped: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
             guard,
             under_way: UnderWay::default(),
             changes: tokio::sync::Notify::new(),
@@ -213,6 +232,12 @@ impl Shop {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.as_bytes()[..16]);
         MessageId(u128::from_le_bytes(bytes))
+    }
+
+    /// Whether the message was seen before.
+    pub(super) fn is_seen(&self, id: MessageId) -> bool {
+        let seen = lock(&self.seen);
+        seen.recent.contains(&id) || seen.older.contains(&id)
     }
 
     /// Whether the message is new; from now on it is not.
@@ -257,13 +282,18 @@ impl Shop {
         };
         let (answered, identities) = answered;
         if let Err(error) = answered.await.map_err(|_| LiveError::Stopped).and_then(|result| result) {
-            self.identities.write().unwrap_or_else(PoisonError::into_inner).unsaved.extend(identities);
+            let erased = self.erased.read().unwrap_or_else(PoisonError::into_inner);
+            let known = identities.into_iter().filter(|row| !erased.has(row.subject)).collect::<Vec<_>>();
+            drop(erased);
+            self.identities.write().unwrap_or_else(PoisonError::into_inner).unsaved.extend(known);
             let mut seen = lock(&self.seen);
             entries.iter().for_each(|entry| {
                 seen.recent.remove(&entry.message());
             });
             return Err(error);
         }
+        // Whoever was erased while this was written is not known again by it.
+        self.drop_erased(&mut entries);
         entries.iter().for_each(|entry| self.apply(entry));
         Ok(())
     }
