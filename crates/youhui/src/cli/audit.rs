@@ -1,6 +1,6 @@
 //! `youhui audit`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
@@ -8,19 +8,14 @@ use youhui_privacy::audit::{Broken, Chain, Row};
 use youhui_storage::{Live as Database, audit_key};
 
 use super::{CliError, Console};
-use crate::serve::database_of;
 
 /// The log of what was changed: print it, or check that nobody has changed the log.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
-    /// The shop's folder.
-    #[arg(long, value_name = "DIR", default_value = "youhui-shop", global = true)]
-    store: PathBuf,
-    /// `postgres://…`, or `sqlite:PATH`; a file in the shop's folder if absent.
-    #[arg(long, value_name = "URL", env = "YOUHUI_DATABASE", hide_env_values = true, global = true)]
-    database: Option<String>,
+    #[command(flatten)]
+    shop: super::Served,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -32,16 +27,19 @@ enum What {
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
-    if !args.store.join("keys").join("audit.json").exists() {
-        return Err(CliError::usage(format!("--store {}: there is no key of an audit log here: no server has run", args.store.display())));
+    if !args.shop.store.join("keys").join("audit.json").exists() {
+        return Err(CliError::usage(format!(
+            "--store {}: there is no key of an audit log here: no server has run",
+            args.shop.store.display()
+        )));
     }
     super::serve::runtime()?.block_on(read(args, console))
 }
 
 async fn read(args: &Args, console: Console) -> Result<(), CliError> {
-    let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
+    let database = args.shop.open().await?;
     if let What::Verify = args.what {
-        let rows = verified(&args.store, &database).await?;
+        let rows = verified(&args.shop.store, &database).await?;
         return console.print(&json!({"rows": rows, "whole": true}).to_string());
     }
     let mut after = 0;

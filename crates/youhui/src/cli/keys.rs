@@ -1,25 +1,19 @@
 //! `youhui keys`.
 
-use std::path::PathBuf;
-
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
-use youhui_storage::{ApiKey, Change, Live as Database};
+use youhui_storage::{ApiKey, Change};
 
 use super::{CliError, Console, now};
-use crate::serve::{Audit, Role, Said, database_of};
+use crate::serve::{Audit, Role, Said};
 
 /// Keys of those who ask the server: each has a name and a role. Servers that run take changes up within a second.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
-    /// The shop's folder.
-    #[arg(long, value_name = "DIR", default_value = "youhui-shop", global = true)]
-    store: PathBuf,
-    /// `postgres://…`, or `sqlite:PATH`; a file in the shop's folder if absent.
-    #[arg(long, value_name = "URL", env = "YOUHUI_DATABASE", hide_env_values = true, global = true)]
-    database: Option<String>,
+    #[command(flatten)]
+    shop: super::Served,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,9 +42,10 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
 }
 
 async fn change(args: &Args, console: Console) -> Result<(), CliError> {
-    std::fs::create_dir_all(&args.store).map_err(|error| CliError::usage(format!("--store {}: {error}", args.store.display())))?;
-    let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
-    let audit = Audit::open(&args.store, database.clone()).await?;
+    std::fs::create_dir_all(&args.shop.store)
+        .map_err(|error| CliError::usage(format!("--store {}: {error}", args.shop.store.display())))?;
+    let database = args.shop.open().await?;
+    let audit = Audit::open(&args.shop.store, database.clone()).await?;
     let said = |action: &str, object: &str, after: Option<String>| Said {
         actor: "command line".to_owned(),
         action: action.to_owned(),

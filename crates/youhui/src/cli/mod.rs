@@ -57,6 +57,25 @@ impl From<StoreError> for CliError {
     }
 }
 
+/// Which served shop a command is about.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Served {
+    /// The shop's folder.
+    #[arg(long, value_name = "DIR", default_value = "youhui-shop", global = true)]
+    pub(crate) store: std::path::PathBuf,
+    /// `postgres://…`, or `sqlite:PATH`; a file in the shop's folder if absent.
+    #[arg(long, value_name = "URL", env = "YOUHUI_DATABASE", hide_env_values = true, global = true)]
+    pub(crate) database: Option<String>,
+}
+
+impl Served {
+    /// Its database.
+    pub(crate) async fn open(&self) -> Result<youhui_storage::Live, CliError> {
+        let url = self.database.clone().unwrap_or_else(|| crate::serve::database_of(&self.store));
+        Ok(youhui_storage::Live::open(&url).await?)
+    }
+}
+
 /// Where a command writes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Console {
