@@ -356,6 +356,14 @@ fn a_minted_code_is_good_once() {
     assert_eq!(with("3", "customer-1", &typo), 422, "a typo is told without looking it up");
     assert_eq!(with("4", "customer-1", "0000-0000-0000-0000"), 422, "well formed, and never minted");
     assert_eq!(with("5", "customer-1", &codes[1]), 201);
+    // A call that is repeated, for its answer was lost, mints nothing more.
+    let again = |key: &str| {
+        let body = json!({"promotion_id": "ten-off-fifty", "count": 2}).to_string();
+        server.send("POST", "/v1/codes", &[("idempotency-key", key)], body.as_bytes()).unwrap().json()["codes"].clone()
+    };
+    assert_eq!(again("one"), again("one"));
+    assert_ne!(again("one"), again("two"));
+    assert_eq!(with("6", "customer-2", again("two")[1].as_str().unwrap()), 201);
     assert_eq!(server.post("/v1/codes", &json!({"promotion_id": "none", "count": 3})).status, 422);
     assert_eq!(server.post("/v1/codes", &json!({"promotion_id": "ten-off-fifty", "count": 1_000_000})).status, 422);
 }

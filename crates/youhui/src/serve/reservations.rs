@@ -300,6 +300,12 @@ struct Mint {
     count: usize,
 }
 
+fn ten(bytes: &[u8]) -> [u8; 10] {
+    let mut ten = [0; 10];
+    ten.copy_from_slice(&bytes[..10]);
+    ten
+}
+
 /// `POST /v1/codes`: codes that are each good once.
 pub(super) async fn codes(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Problem> {
     let actor = access::needs(&shop, &headers, access::Right::Codes)?;
@@ -310,12 +316,15 @@ pub(super) async fn codes(State(shop): State<Arc<Shop>>, headers: HeaderMap, Bod
     let live = shop.live.load_full();
     let ready = live.snapshot.find(&ask.promotion_id).and_then(|number| live.offered.ready.get(number));
     let ready = ready.ok_or_else(|| Problem::at("/promotion_id", format!("{} is not offered now", ask.promotion_id)))?;
-    let bytes = || {
-        let mut ten = [0; 10];
-        ten.copy_from_slice(&random()[..10]);
-        ten
+    let named = headers.get("idempotency-key").is_some().then(|| idempotency_key(&headers)).transpose()?;
+    let codes: Vec<String> = match &named {
+        None => (0..ask.count).map(|_| mint(ten(&random()))).collect(),
+        // The same call again gets the same codes: nobody else can tell them from random ones.
+        Some(key) => {
+            let secret = shop.secret_of(&format!("codes of {key} {} {}", ask.promotion_id, ask.count));
+            (0..ask.count).map(|number| mint(ten(blake3::keyed_hash(&secret, &number.to_le_bytes()).as_bytes()))).collect()
+        }
     };
-    let codes: Vec<String> = (0..ask.count).map(|_| mint(bytes())).collect();
     let limits: Vec<Part> = codes.iter().map(|code| Part { name: code_name(ready.promotion(), code), amount: 1 }).collect();
     shop.database.add_limits(&limits).await?;
     let name: &Name = &ready.promotion().promotion_id;

@@ -227,6 +227,12 @@ impl Shop {
         self.identities.write().unwrap_or_else(PoisonError::into_inner).vault = Some(vault);
     }
 
+    /// A secret for one purpose, the same whenever it is asked for.
+    pub(super) fn secret_of(&self, purpose: &str) -> [u8; 32] {
+        let secrets = blake3::derive_key("youhui 2026-11-28 secrets of a served shop", &self.message_key);
+        *blake3::keyed_hash(&secrets, purpose.as_bytes()).as_bytes()
+    }
+
     pub(super) fn message_id(&self, message: &str) -> MessageId {
         let hash = blake3::keyed_hash(&self.message_key, message.as_bytes());
         let mut bytes = [0; 16];
