@@ -244,3 +244,37 @@ fn a_campaign_that_breaks_a_rule_is_not_checked() {
     }
     assert_eq!(names, ["c0", "c1", "c2", "c3", "c4", "winter"]);
 }
+
+/// The same from the command line.
+#[test]
+fn a_campaign_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = shop(folder.path());
+    let file = folder.path().join("winter.json");
+    std::fs::write(&file, campaign("Winter", spend(500)).to_string()).unwrap();
+    let ask = |who: &str, arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_youhui"))
+            .args(arguments)
+            .args(["--server", &format!("http://{}", shop.server.address), "--key", &(shop.key)(who)])
+            .output()
+            .unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        (output.status.code().unwrap(), answer, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(ask("ana", &["campaign", "create", file.to_str().unwrap()]).1["state"], "draft");
+    for (who, step, state) in [("ana", "check", "checked"), ("ana", "submit", "submitted")] {
+        assert_eq!(ask(who, &["campaign", step, "winter", "--reason", "a test"]).1["state"], state);
+    }
+    let etag = ask("eve", &["campaign", "show", "winter"]).1["etag"].as_str().unwrap().to_owned();
+    let (code, _, said) = ask("ana", &["campaign", "approve", "winter", "--etag", &etag]);
+    assert!(code == 1 && said.contains("this key's role is marketer"), "{said}");
+    assert_eq!(ask("ben", &["campaign", "approve", "winter", "--etag", &etag]).1["state"], "approved");
+    assert_eq!(ask("ana", &["campaign", "schedule", "winter", "--ends", "2099-01-01T00:00:00Z"]).1["state"], "live");
+    assert_eq!(ask("ana", &["campaign", "stop", "--reason", "a wrong price"]).1["stopped"], true);
+    assert_eq!(ask("ben", &["campaign", "go-on"]).1["stopped"], false);
+    assert_eq!(ask("eve", &["campaign", "list"]).1["campaigns"][0]["state"], "live");
+    let (_, answer, said) = ask("adi", &["privacy", "erase", "--user", "customer-1", "--reason", "asked"]);
+    assert_eq!(answer["subjects"], 1, "{said}");
+    assert_eq!(ask("adi", &["privacy", "object", "--user", "customer-2"]).1["objects"], true);
+    assert_eq!(ask("adi", &["campaign", "show", "none"]).0, 1);
+}

@@ -11,6 +11,7 @@ pub(crate) mod evaluate;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod price;
+pub(crate) mod remote;
 pub(crate) mod replay;
 pub(crate) mod response;
 pub(crate) mod runs;
