@@ -300,3 +300,21 @@ fn a_key_that_is_empty_lets_nobody_in() {
         assert_eq!(output.status.code(), Some(2), "{flags:?}");
     }
 }
+
+/// One request at a time: while it is under way the next is turned away, and whoever watches the server is answered.
+#[test]
+fn more_requests_than_may_be_under_way_are_turned_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--most-requests", "1"]);
+    // Its body never comes to its end.
+    let mut slow = std::net::TcpStream::connect(&server.address).unwrap();
+    slow.write_all(b"POST /v1/decisions HTTP/1.1\r\nhost: shop\r\ncontent-length: 9\r\n\r\n{").unwrap();
+    let ask = || server.post("/v1/decisions", &json!({"placements": ["home"]}));
+    let turned_away = (0..100).map(|_| ask()).find(|answer| answer.status != 200).expect("the slow one is under way");
+    assert_eq!((turned_away.status, turned_away.json()["code"].as_str()), (503, Some("overloaded")), "{}", turned_away.text);
+    assert!(turned_away.headers.contains("retry-after: 1"));
+    assert_eq!((server.get("/health").status, server.metric("youhui_requests_under_way")), (200, 1));
+    drop(slow);
+    let again = (0..100).map(|_| ask().status).find(|status| *status == 200);
+    assert_eq!(again, Some(200), "there is room again");
+}

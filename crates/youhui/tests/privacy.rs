@@ -334,3 +334,28 @@ fn erasures_and_sign_ups_at_once_end() {
     assert!(names[4..].iter().all(|name| mode(name) != "fallback"));
     assert!(server.stop());
 }
+
+/// An erasure that a kill cuts off is done at the next start, before anybody is served.
+#[test]
+fn an_erasure_that_is_cut_off_is_finished() {
+    let desk = tempfile::tempdir().unwrap();
+    let shop = desk.path().join("shop");
+    let offers = write_offers(desk.path());
+    let start = || Server::start(&shop, &["--offers", offers, "--consent-default", "granted"]);
+    let server = start();
+    live(&server, "2026-11-01T10:00:00Z");
+    let address = server.address.clone();
+    // It waits a moment for what is under way before it takes anything out of the tables.
+    let erasing = std::thread::spawn(move || {
+        let body = json!({"customer": {"user_id": "c4n4ry-anna"}}).to_string();
+        served::send(&address, "POST", "/v1/privacy/erasures", &[], body.as_bytes()).is_ok_and(|answer| answer.status == 200)
+    });
+    std::thread::sleep(std::time::Duration::from_millis(250));
+    server.kill();
+    assert!(!erasing.join().unwrap(), "it was cut off");
+    assert!(!found(&shop, &[CANARY.as_bytes().to_vec()]).is_empty(), "her words are still there");
+    let server = start();
+    assert!(server.said.contains("erased again"), "{}", server.said);
+    assert!(server.stop());
+    assert_eq!(found(&shop, &[CANARY.as_bytes().to_vec()]), Vec::<String>::new());
+}

@@ -63,6 +63,13 @@ fn row(number: i64, content: &[u8]) -> Option<Row> {
 
 /// How many rows the log has, if it is whole.
 pub(super) async fn verified(store: &Path, database: &Database) -> Result<u64, CliError> {
+    if !store.join("keys").join("audit.json").exists() {
+        // Looking makes no key.
+        return match database.last_audit().await? {
+            None => Ok(0),
+            Some(_) => Err(CliError::usage(format!("--store {}: the key of this audit log is not here", store.display()))),
+        };
+    }
     let (key, head) = audit_key(store)?;
     let (mut chain, mut after) = (Chain::new(key), 0);
     loop {

@@ -90,7 +90,9 @@ fn keys(folder: &Path) -> Result<String, String> {
             return Err(format!("{}: others can look into it (mode {mode:o}): chmod 700", keys.display()));
         }
     }
-    audit_key(folder).map_err(|error| error.to_string())?;
+    if keys.join("audit.json").exists() {
+        audit_key(folder).map_err(|error| error.to_string())?;
+    }
     Ok("only their owner can read them. Keep them apart from the backup of the tables".to_owned())
 }
 

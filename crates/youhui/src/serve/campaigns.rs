@@ -457,7 +457,7 @@ async fn turn(shop: &Arc<Shop>, headers: &HeaderMap, body: &[u8], stop: bool) ->
     shop.generation.fetch_add(1, Ordering::SeqCst);
     if stop {
         // In effect at once, whatever becomes of the database.
-        shop.stopped.store(true, Ordering::Relaxed);
+        shop.stopped_here.store(true, Ordering::Relaxed);
     }
     let told = |stopped: bool| Some(if stopped { "stopped" } else { "on" }.to_owned());
     let action = if stop { "shop.stop" } else { "shop.go_on" };
@@ -467,6 +467,7 @@ async fn turn(shop: &Arc<Shop>, headers: &HeaderMap, body: &[u8], stop: bool) ->
     shop.audit.change(change, said).await.map_err(|error| Problem::new(Code::StoreFailed, error.message))?;
     shop.generation.fetch_add(1, Ordering::SeqCst);
     shop.stopped.store(stop, Ordering::Relaxed);
+    shop.stopped_here.store(false, Ordering::Relaxed);
     shop.changes.notify_one();
     Ok(axum::Json(json!({"stopped": stop})).into_response())
 }

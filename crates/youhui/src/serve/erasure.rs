@@ -196,11 +196,12 @@ pub(super) fn forget_others(shop: &Shop) {
         return;
     };
     // Every customer is looked at, where there is somebody new on the list only.
-    if shop.forgotten.swap(list.count(), Ordering::Relaxed) == list.count() {
+    if shop.forgotten.load(Ordering::Relaxed) == list.count() {
         return;
     }
     let mut identities = shop.identities.write().unwrap_or_else(PoisonError::into_inner);
     let Some(vault) = &identities.vault else { return };
+    shop.forgotten.store(list.count(), Ordering::Relaxed);
     let gone: FxHashSet<SubjectId> = vault.rows().iter().map(|row| row.subject).filter(|subject| list.has(*subject)).collect();
     *shop.erased.write().unwrap_or_else(PoisonError::into_inner) = list;
     identities.forget(|subject| gone.contains(&subject));

@@ -162,6 +162,8 @@ pub(super) struct Shop {
     pub(super) base: String,
     /// Nothing is offered any more.
     pub(super) stopped: AtomicBool,
+    /// Somebody stopped it here, and the database does not say so yet.
+    pub(super) stopped_here: AtomicBool,
     /// Counts what this server changed itself: what was read before does not undo it.
     pub(super) generation: AtomicU64,
     pub(super) guard: Guard,
@@ -210,6 +212,7 @@ impl Shop {
             folder,
             base,
             stopped: AtomicBool::new(false),
+            stopped_here: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             guard,
             under_way: UnderWay::default(),
@@ -219,7 +222,7 @@ impl Shop {
 
     /// Whether somebody has stopped everything.
     pub(super) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+        self.stopped.load(Ordering::Relaxed) || self.stopped_here.load(Ordering::Relaxed)
     }
 
     /// Who the customers are: before the first request.
