@@ -4,6 +4,7 @@
 //! and unit (invariant 8).
 
 mod estimate;
+pub mod experiment;
 mod policy;
 pub mod uplift;
 
