@@ -1,1 +1,2 @@
+mod peers;
 mod special;
