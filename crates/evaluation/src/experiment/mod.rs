@@ -5,12 +5,14 @@
 //! ([`unadjusted`], [`proportion()`]), adjusted ([`cuped()`], [`regression()`], [`post_stratified`]), of quantiles
 //! ([`quantile()`]) or of clusters ([`cluster_sums`], [`switchback()`]). A contrast is judged by
 //! [`frequentist()`], [`bayesian()`], [`confidence_sequence()`] or [`mixture_sprt()`], on an absolute or a relative
-//! [`Scale`]. Checks give [`Warning`]s that say what they do to the figures; [`decide`] puts all together.
+//! [`Scale`]. Checks give [`Warning`]s that say what they do to the figures; [`decide`] says what to do.
+//! [`analyse`] does all of it for several metrics and arms.
 //!
 //! Units are those that were assigned by lot. Only moments' estimators work from aggregates; quantiles,
 //! HC2/HC3 variances, caps, exposures and novelty need rows.
 
 mod accumulate;
+mod analysis;
 mod balance;
 mod bayesian;
 mod cluster;
@@ -40,6 +42,7 @@ mod special;
 mod switchback;
 
 pub use accumulate::{Accumulator, Rows, accumulate, by_arm, cell};
+pub use analysis::{Analysis, AnalysisPlan, ArmResult, Engine, MetricPlan, MetricResult, Planned, Role, analyse};
 pub use balance::{Balance, CovariateBalance, balance};
 pub use bayesian::{Bayesian, Posterior, Prior, bayesian};
 pub use cluster::{ClusterSums, DesignEffect, cluster_sums, design_effect, finer_than_assignment};
@@ -67,4 +70,5 @@ pub use sample_ratio::{ALARM, SampleRatio, exact_sample_ratio, normal_sample_rat
 pub use switchback::{Switchback, SwitchbackDesign, SwitchbackRows, switchback};
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts in tests are small and not negative")]
 mod tests;

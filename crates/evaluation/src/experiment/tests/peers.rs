@@ -62,7 +62,7 @@ fn prior(name: &str) -> Option<Prior> {
 }
 
 /// One of gbstats' analyses in our words.
-fn gbstats_figures(contrast: &Contrast, scale: Scale, analysis: &str, peer: &mut Vec<f64>) -> Vec<f64> {
+fn gbstats_figures(contrast: &Contrast, scale: Scale, analysis: &str, peer: &mut [f64]) -> Vec<f64> {
     if let Some(tuning) = analysis.strip_prefix("sequential ") {
         let settings = Sequential { level: 0.95, tuning: tuning.parse().unwrap() };
         let look = confidence_sequence(contrast, scale, settings).unwrap();

@@ -1,0 +1,356 @@
+//! A whole experiment from its statistics: every metric of every arm, adjusted for how many there are,
+//! checks, guardrails and a decision for each arm.
+//!
+//! Works from one [`Moments`] an arm, so from rows and aggregates alike. Checks that need rows — exposures,
+//! novelty, analysis finer than assignment — are done before and their warnings handed in.
+
+use serde::{Deserialize, Serialize};
+
+use super::multiplicity::{Adjust, adjust, widened};
+use super::{
+    ALARM, Balance, Bayesian, Better, Contrast, Decision, ExperimentError, Frequentist, GoalResult, Guarded, GuardrailResult, Interval,
+    Metric, Moments, Prior, Progress, RelativeInterval, SampleRatio, Scale, Sequential, Tail, Warning, achieved_power, balance, bayesian,
+    confidence_sequence, cuped, decide, frequentist, guardrail, sample_ratio, unadjusted,
+};
+
+/// What a metric is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// To be made better.
+    Goal,
+    /// Not to be made worse by more than `margin` (≥ 0), in the analysis' scale.
+    Guardrail {
+        /// How much worse it may get.
+        margin: f64,
+    },
+    /// To be looked at.
+    Secondary,
+}
+
+/// A metric of the analysis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricPlan {
+    /// Its name.
+    pub name: String,
+    /// Unit of its values, such as "EUR per customer".
+    pub unit: String,
+    /// Which columns.
+    pub metric: Metric,
+    /// Covariates from before the experiment; with any, CUPED.
+    pub covariates: Vec<Metric>,
+    /// Which way is better.
+    pub better: Better,
+    /// What it is there for.
+    pub role: Role,
+}
+
+/// How effects are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// One look, chosen beforehand.
+    Frequentist,
+    /// A posterior; `None` for a flat prior.
+    Bayesian(Option<Prior>),
+    /// Any number of looks; units at which the sequence is tightest.
+    Sequential {
+        /// Units of both arms.
+        tuning: f64,
+    },
+}
+
+/// What was planned.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Units of all arms.
+    pub units: u64,
+    /// The effect on goals that the experiment is to find, in the analysis' scale.
+    pub effect: f64,
+}
+
+/// Settings of an analysis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnalysisPlan {
+    /// Names of arms, in the order of their statistics.
+    pub arms: Vec<String>,
+    /// Their shares of units, not necessarily summing to 1.
+    pub weights: Vec<f64>,
+    /// Which arm is control.
+    pub control: usize,
+    /// The metrics.
+    pub metrics: Vec<MetricPlan>,
+    /// Columns known before the experiment, with names, for the check of balance.
+    pub covariates: Vec<(usize, String)>,
+    /// Absolute or relative.
+    pub scale: Scale,
+    /// How effects are judged.
+    pub engine: Engine,
+    /// Chance of covering.
+    pub level: f64,
+    /// How goals of all arms together are adjusted; not done for posteriors.
+    pub adjust: Adjust,
+    /// What was planned, where it was.
+    pub planned: Option<Planned>,
+}
+
+/// One metric of one arm against control.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MetricResult {
+    /// The metric.
+    pub metric: String,
+    /// What it is there for.
+    pub role: Role,
+    /// Control's value as it stands, in the metric's unit.
+    pub control: f64,
+    /// The arm's value as it stands.
+    pub treatment: f64,
+    /// The effect, adjusted by covariates where there are any.
+    pub effect: f64,
+    /// Lower end of its interval, widened for the number of goals.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Chance of covering, or the posterior's mass.
+    pub level: f64,
+    /// Unit of effect, low and high.
+    pub unit: String,
+    /// Units of both arms.
+    pub n: u64,
+    /// Standard error, or the posterior's standard deviation.
+    pub std_error: f64,
+    /// The p-value (always valid for a sequential analysis).
+    pub p_value: Option<f64>,
+    /// The p-value, adjusted for the number of goals.
+    pub adjusted_p: Option<f64>,
+    /// Chance to beat control.
+    pub chance_to_beat_control: Option<f64>,
+    /// Expected loss of taking the arm.
+    pub risk: Option<f64>,
+    /// Share of variance that covariates took away.
+    pub variance_reduction: Option<f64>,
+    /// What a guardrail says.
+    pub guarded: Option<Guarded>,
+}
+
+/// One arm against control.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ArmResult {
+    /// The arm.
+    pub arm: String,
+    /// Its metrics.
+    pub metrics: Vec<MetricResult>,
+    /// Metrics of which nothing can be said, and why.
+    pub problems: Vec<String>,
+    /// Balance of covariates against control.
+    pub balance: Option<Balance>,
+    /// The power reached for the planned effect: the least of the goals'.
+    pub power: Option<f64>,
+    /// What to do.
+    pub decision: Decision,
+}
+
+/// A whole experiment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Analysis {
+    /// Arm by arm, without control.
+    pub arms: Vec<ArmResult>,
+    /// Sizes of the arms against their weights.
+    pub sample_ratio: SampleRatio,
+    /// All that changes how far figures can be trusted.
+    pub warnings: Vec<Warning>,
+}
+
+/// Analyses an experiment. `warnings` are those of checks that needed rows. A metric of which nothing can
+/// be said is among the arm's problems and fails nothing else.
+///
+/// # Errors
+/// Where arms, weights and statistics don't fit each other, or settings are out of range.
+pub fn analyse(plan: &AnalysisPlan, arms: &[Moments], warnings: Vec<Warning>) -> Result<Analysis, ExperimentError> {
+    check(plan, arms)?;
+    let units: Vec<u64> = arms.iter().map(Moments::units).collect();
+    let sample_ratio = sample_ratio(&units, &plan.weights)?;
+    let mut warnings = warnings;
+    warnings.extend(sample_ratio.warning(ALARM));
+    let control = &arms[plan.control];
+    let treatments: Vec<usize> = (0..arms.len()).filter(|&arm| arm != plan.control).collect();
+    let mut judged: Vec<Judged> = treatments.iter().map(|&arm| judge(plan, arm, control, &arms[arm])).collect();
+    adjust_goals(plan, &mut judged);
+    for judged in &judged {
+        warnings.extend(judged.balance.as_ref().and_then(|balance| balance.warning(ALARM)));
+    }
+    let all: u64 = units.iter().sum();
+    let results = judged.into_iter().map(|judged| judged.decided(plan, all, &warnings)).collect();
+    Ok(Analysis { arms: results, sample_ratio, warnings })
+}
+
+fn check(plan: &AnalysisPlan, arms: &[Moments]) -> Result<(), ExperimentError> {
+    super::frequentist::check_share("level", plan.level, "a chance of covering of 0 or 1 gives an empty or an endless interval")?;
+    for (name, found) in [("arms", plan.arms.len()), ("weights", plan.weights.len())] {
+        if found != arms.len() {
+            return Err(ExperimentError::Length { column: name.to_owned(), found, expected: arms.len() });
+        }
+    }
+    if plan.control >= arms.len() {
+        let consequence = "there would be nothing to compare with";
+        return Err(ExperimentError::Setting {
+            name: "control",
+            value: plan.control as f64,
+            needed: "one of the arms is needed",
+            consequence,
+        });
+    }
+    let of_metric = |metric: &Metric| [Some(metric.numerator), metric.denominator].into_iter().flatten().max().unwrap_or_default();
+    let used = plan.metrics.iter().flat_map(|metric| std::iter::once(&metric.metric).chain(&metric.covariates)).map(of_metric);
+    let most = used.chain(plan.covariates.iter().map(|covariate| covariate.0)).max().map_or(0, |column| column + 1);
+    arms.iter().find(|moments| moments.columns() < most).map_or(Ok(()), |moments| {
+        Err(ExperimentError::Length { column: "statistics".to_owned(), found: moments.columns(), expected: most })
+    })
+}
+
+/// An arm before it is decided on.
+struct Judged {
+    arm: String,
+    metrics: Vec<(MetricResult, Better, Option<super::Effect>)>,
+    problems: Vec<String>,
+    balance: Option<Balance>,
+    power: Option<f64>,
+}
+
+fn judge(plan: &AnalysisPlan, arm: usize, control: &Moments, treatment: &Moments) -> Judged {
+    let mut judged = Judged { arm: plan.arms[arm].clone(), metrics: vec![], problems: vec![], balance: None, power: None };
+    for metric in &plan.metrics {
+        match judge_metric(plan, metric, control, treatment) {
+            Ok((result, effect)) => {
+                if let (Role::Goal, Some(planned)) = (metric.role, plan.planned) {
+                    let power = achieved_power(result.std_error, planned.effect, 1.0 - plan.level, Tail::TwoSided).ok();
+                    judged.power = judged.power.into_iter().chain(power).reduce(f64::min);
+                }
+                judged.metrics.push((result, metric.better, effect));
+            }
+            Err(error) => judged.problems.push(format!("{}: {error}", metric.name)),
+        }
+    }
+    if !plan.covariates.is_empty() {
+        let named: Vec<(usize, &str)> = plan.covariates.iter().map(|(column, name)| (*column, name.as_str())).collect();
+        match balance(&named, control, treatment) {
+            Ok(balance) => judged.balance = Some(balance),
+            Err(error) => judged.problems.push(format!("balance: {error}")),
+        }
+    }
+    judged
+}
+
+type OfMetric = (MetricResult, Option<super::Effect>);
+
+fn judge_metric(plan: &AnalysisPlan, metric: &MetricPlan, control: &Moments, treatment: &Moments) -> Result<OfMetric, ExperimentError> {
+    let (contrast, variance_reduction) = if metric.covariates.is_empty() {
+        (unadjusted(metric.metric, control, treatment)?, None)
+    } else {
+        let adjusted = cuped(metric.metric, &metric.covariates, control, treatment)?;
+        (adjusted.contrast, Some(adjusted.variance_reduction))
+    };
+    let unit = match plan.scale {
+        Scale::Absolute => metric.unit.clone(),
+        Scale::Relative => "share of control".to_owned(),
+    };
+    let mut result = MetricResult {
+        metric: metric.name.clone(),
+        role: metric.role,
+        control: contrast.control.raw,
+        treatment: contrast.treatment.raw,
+        effect: 0.0,
+        low: 0.0,
+        high: 0.0,
+        level: plan.level,
+        unit,
+        n: contrast.units(),
+        std_error: 0.0,
+        p_value: None,
+        adjusted_p: None,
+        chance_to_beat_control: None,
+        risk: None,
+        variance_reduction,
+        guarded: None,
+    };
+    let effect = fill(plan, metric, &contrast, &mut result)?;
+    Ok((result, effect))
+}
+
+fn fill(
+    plan: &AnalysisPlan,
+    metric: &MetricPlan,
+    contrast: &Contrast,
+    result: &mut MetricResult,
+) -> Result<Option<super::Effect>, ExperimentError> {
+    let level = plan.level;
+    match plan.engine {
+        Engine::Frequentist => {
+            let settings = Frequentist { level, relative: RelativeInterval::Delta, ..Frequentist::default() };
+            let effect = frequentist(contrast, plan.scale, settings)?;
+            (result.effect, result.low, result.high, result.std_error) = (effect.value, effect.low, effect.high, effect.std_error);
+            result.p_value = Some(effect.p_value);
+            Ok(Some(effect))
+        }
+        Engine::Sequential { tuning } => {
+            let look = confidence_sequence(contrast, plan.scale, Sequential { level, tuning })?;
+            (result.effect, result.low, result.high, result.std_error) = (look.value, look.low, look.high, look.std_error);
+            result.p_value = Some(look.p_value);
+            Ok(None)
+        }
+        Engine::Bayesian(prior) => {
+            let settings = Bayesian { level, prior, lower_is_better: metric.better == Better::Lower };
+            let posterior = bayesian(contrast, plan.scale, settings)?;
+            (result.effect, result.low, result.high, result.std_error) = (posterior.value, posterior.low, posterior.high, posterior.sd);
+            result.chance_to_beat_control = Some(posterior.chance_to_beat_control);
+            result.risk = Some(posterior.risk_of_treatment);
+            Ok(None)
+        }
+    }
+}
+
+/// Goals of all arms are one family; guardrails, each of which alone can stop a rollout, aren't adjusted.
+fn adjust_goals(plan: &AnalysisPlan, judged: &mut [Judged]) {
+    let mut goals: Vec<&mut (MetricResult, Better, Option<super::Effect>)> =
+        judged.iter_mut().flat_map(|judged| judged.metrics.iter_mut()).filter(|metric| metric.0.role == Role::Goal).collect();
+    let p_values: Vec<f64> = goals.iter().filter_map(|goal| goal.0.p_value).collect();
+    if p_values.len() < goals.len() {
+        return;
+    }
+    for (goal, adjusted) in goals.iter_mut().zip(adjust(&p_values, plan.adjust)) {
+        goal.0.adjusted_p = Some(adjusted);
+        if let Some(effect) = goal.2 {
+            (goal.0.low, goal.0.high) = widened(&effect, adjusted);
+        } else if adjusted >= 1.0 - plan.level && goal.0.p_value.is_some_and(|p| p < 1.0 - plan.level) {
+            // A sequence's interval that says more than the family allows: it reaches to 0.
+            (goal.0.low, goal.0.high) = (goal.0.low.min(0.0), goal.0.high.max(0.0));
+        }
+    }
+}
+
+impl Judged {
+    fn decided(self, plan: &AnalysisPlan, units: u64, warnings: &[Warning]) -> ArmResult {
+        let (mut goals, mut rails, mut metrics) = (vec![], vec![], vec![]);
+        for (mut result, better, _) in self.metrics {
+            let interval = Interval { value: result.effect, low: result.low, high: result.high, n: result.n };
+            match result.role {
+                Role::Goal => goals.push(GoalResult { metric: result.metric.clone(), interval, better }),
+                Role::Guardrail { margin } => {
+                    let guarded = guardrail(interval, better, margin);
+                    result.guarded = Some(guarded);
+                    rails.push(GuardrailResult { metric: result.metric.clone(), guarded });
+                }
+                Role::Secondary => {}
+            }
+            metrics.push(result);
+        }
+        // A guardrail of which nothing can be said doesn't hold.
+        let silent = plan.metrics.iter().filter(|metric| matches!(metric.role, Role::Guardrail { .. }));
+        let silent = silent.filter(|metric| !metrics.iter().any(|result| result.metric == metric.name));
+        rails.extend(silent.map(|metric| GuardrailResult { metric: metric.name.clone(), guarded: Guarded::NotYetKnown }));
+        let sequential = matches!(plan.engine, Engine::Sequential { .. });
+        let progress = Progress { sequential, units, planned: plan.planned.map(|planned| planned.units), power: self.power };
+        let decision = decide(&goals, &rails, warnings, progress);
+        ArmResult { arm: self.arm, metrics, problems: self.problems, balance: self.balance, power: self.power, decision }
+    }
+}
