@@ -7,7 +7,7 @@
 //! the check of balance shows it.
 
 use super::metric::arm;
-use super::solve::{dot, inverse, product};
+use super::solve::{dot, inverse, product, quadratic};
 use super::{ArmEstimate, Contrast, ExperimentError, Metric, Moments};
 
 /// An adjusted contrast and how it was adjusted.
@@ -63,7 +63,7 @@ fn adjust(
     let with: Vec<f64> = places.iter().map(|&place| covariates[place].covariance(metric, moments) / n).collect();
     let among: Vec<Vec<f64>> =
         places.iter().map(|&one| places.iter().map(|&two| covariates[one].covariance(covariates[two], moments) / n).collect()).collect();
-    let variance = plain.variance - 2.0 * dot(&theta, &with) + dot(&theta, &product(&among, &theta));
+    let variance = plain.variance - 2.0 * dot(&theta, &with) + quadratic(&among, &theta);
     if variance <= 64.0 * f64::EPSILON * plain.variance {
         return Err(ExperimentError::Constant { metric: "metric less its covariates".to_owned(), arm: name.to_owned() });
     }

@@ -34,7 +34,7 @@ impl Metric {
     }
 
     /// Weight of each column in the linearised metric.
-    fn weights(self, moments: &Moments) -> Vec<(usize, f64)> {
+    pub(super) fn weights(self, moments: &Moments) -> Vec<(usize, f64)> {
         self.denominator.map_or_else(
             || vec![(self.numerator, 1.0)],
             |denominator| {

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::accumulate::Rows;
-use super::solve::{dot, inverse, product};
+use super::solve::{dot, inverse, product, quadratic};
 use super::{ArmEstimate, Contrast, ExperimentError, Metric, Moments};
 
 /// Which lines are fitted.
@@ -92,7 +92,8 @@ pub fn regression_from_moments(control: &Moments, treatment: &Moments, adjustmen
         }
         Adjustment::Ancova => {
             // One residual variance for both arms.
-            let all = ((n[0] - 1.0) * residual[0] + (n[1] - 1.0) * residual[1]) / (n[0] + n[1] - 2.0);
+            let squares = |arm: usize| residual[arm] * (n[arm] - 1.0 - fit.parameters);
+            let all = (squares(0) + squares(1)) / (n[0] + n[1] - 2.0 - fit.parameters);
             let own = |arm: usize| all * (1.0 / n[arm] + lever(arm, arm));
             contrast(&fit, &arms, own(0), own(1), all * lever(0, 1))
         }
@@ -158,7 +159,7 @@ fn meat(fit: &Fit, rows: Rows<'_>, start: usize, group: &[u32], adjustment: Adju
             *cell = rows.columns[at + 1][row] - fit.centres[arm][at];
         }
         let residual = rows.columns[0][row] - fit.outcome[arm] - dot(&fit.slopes[arm], &apart);
-        let leverage = 1.0 / fit.units[arm] + dot(&apart, &product(&fit.gram[arm], &apart));
+        let leverage = 1.0 / fit.units[arm] + quadratic(&fit.gram[arm], &apart);
         let square = residual * residual / (1.0 - leverage).max(1e-12).powi(power);
         let mut weight = match adjustment {
             Adjustment::Interacted => [0.0, 0.0],
@@ -180,7 +181,7 @@ fn residual_variance(fit: &Fit, moments: &Moments, arm: usize) -> f64 {
     let with: Vec<f64> = (1..=covariates).map(|column| moments.covariance(column, 0)).collect();
     let among: Vec<Vec<f64>> = (1..=covariates).map(|one| (1..=covariates).map(|two| moments.covariance(one, two)).collect()).collect();
     let slopes = &fit.slopes[arm];
-    let variance = moments.variance(0) - 2.0 * dot(slopes, &with) + dot(slopes, &product(&among, slopes));
+    let variance = moments.variance(0) - 2.0 * dot(slopes, &with) + quadratic(&among, slopes);
     let n = fit.units[arm];
     variance.max(0.0) * (n - 1.0) / (n - 1.0 - fit.parameters)
 }

@@ -46,6 +46,11 @@ pub(super) fn product(matrix: &[Vec<f64>], vector: &[f64]) -> Vec<f64> {
     matrix.iter().map(|row| dot(row, vector)).collect()
 }
 
+/// vᵀ M v, without a list of its own.
+pub(super) fn quadratic(matrix: &[Vec<f64>], vector: &[f64]) -> f64 {
+    matrix.iter().zip(vector).map(|(row, value)| value * dot(row, vector)).sum()
+}
+
 pub(super) fn dot(one: &[f64], two: &[f64]) -> f64 {
     one.iter().zip(two).map(|(one, two)| one * two).sum()
 }

@@ -245,9 +245,13 @@ fn covariates_that_say_the_same_are_refused_and_constant_ones_left_out() {
 #[test]
 fn strata_clusters_and_periods_that_cannot_be_are_refused() {
     let some = moments_of((0..10).map(|row| [f64::from(row)]));
-    let error = post_stratified(0, &[some.clone(), Moments::empty(1)], &[some.clone(), some.clone()]).unwrap_err().to_string();
+    let error =
+        post_stratified(Metric::mean(0), &[some.clone(), Moments::empty(1)], &[some.clone(), some.clone()]).unwrap_err().to_string();
     assert!(error.contains("stratum 1: 0 unit(s) of control") && error.contains("changes whom the effect is about"), "{error}");
-    assert!(post_stratified(0, &[some.clone(), Moments::empty(1)], &[some.clone(), Moments::empty(1)]).is_ok(), "nobody is no stratum");
+    assert!(
+        post_stratified(Metric::mean(0), &[some.clone(), Moments::empty(1)], &[some.clone(), Moments::empty(1)]).is_ok(),
+        "nobody is no stratum"
+    );
     let error = cluster_sums(&[&[1.0, 2.0, 3.0]], &[4, 5, 4], &[0, 0, 1]).unwrap_err().to_string();
     assert!(error.starts_with("row 2: cluster 4 was in arm 0 and now in 1"), "{error}");
     assert!(cluster_sums(&[&[1.0, f64::NAN]], &[1, 1], &[0, 0]).is_err() && cluster_sums(&[&[1.0]], &[1, 1], &[0, 0]).is_err());

@@ -286,12 +286,28 @@ fn post_stratification_covers_and_is_narrower() {
         }
         let arms = by_arm(&cells, 3);
         let whole = |arm: usize| arms[arm].iter().fold(Moments::empty(1), |sum, moments| sum.merged(moments));
-        (post_stratified(0, &arms[0], &arms[1]).unwrap(), unadjusted(Metric::mean(0), &whole(0), &whole(1)).unwrap())
+        (post_stratified(Metric::mean(0), &arms[0], &arms[1]).unwrap(), unadjusted(Metric::mean(0), &whole(0), &whole(1)).unwrap())
     };
     assert_covers("post-stratified", 1500, |mut draw| Some(fixed(&run(&mut draw).0, Scale::Absolute, 0.7)));
     assert_covers("post-stratified, relative", 1500, |mut draw| Some(fixed(&run(&mut draw).0, Scale::Relative, 0.7 / 2.8)));
     let (adjusted, plain) = run(&mut Draw::seeded(3));
     assert!(adjusted.absolute().1 < 0.3 * plain.absolute().1);
+}
+
+#[test]
+fn post_stratified_ratios_cover() {
+    // Orders per session: two strata whose sessions and rates differ; the effect is on the rate of all.
+    assert_covers("post-stratified ratio", 1500, |mut draw| {
+        let mut cells = vec![Moments::empty(2); 4];
+        for row in 0..800_u32 {
+            let (stratum, arm) = (u32::from(draw.uniform() < 0.3), row % 2);
+            let sessions = 1.0 + poisson(&mut draw, 1.0 + 3.0 * f64::from(stratum));
+            let rate = 0.2 + 0.3 * f64::from(stratum) + 0.05 * f64::from(arm);
+            cells[cell(arm, stratum, 2) as usize].push(&[poisson(&mut draw, sessions * rate), sessions]);
+        }
+        let arms = by_arm(&cells, 2);
+        Some(fixed(&post_stratified(Metric::ratio(0, 1), &arms[0], &arms[1]).unwrap(), Scale::Absolute, 0.05))
+    });
 }
 
 /// Outcome, two covariates: their slopes and the spread depend on the arm.

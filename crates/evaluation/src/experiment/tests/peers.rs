@@ -338,3 +338,33 @@ fn adjusted_p_values_are_those_of_tea_tasting() {
     }
     tally.report("tea-tasting 1.14.0, multiplicity", 18);
 }
+
+#[test]
+fn regression_is_that_of_statsmodels() {
+    // Written by `benches/peers/evaluation/regression_cases.py`, statsmodels 0.14.6.
+    let cases: Value = serde_json::from_str(include_str!("regression.json")).unwrap();
+    let mut tally = Tally::default();
+    for case in cases.as_array().unwrap() {
+        let columns: Vec<Vec<f64>> = std::iter::once(&case["y"]).chain(case["x"].as_array().unwrap()).map(numbers).collect();
+        let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        let group: Vec<u32> = numbers(&case["arm"]).iter().map(|&arm| arm as u32).collect();
+        for (name, peer) in case["answers"].as_object().unwrap() {
+            let (lines, kind) = name.split_once(' ').unwrap();
+            let adjustment = if lines == "ancova" { Adjustment::Ancova } else { Adjustment::Interacted };
+            let robust = match kind {
+                "HC2" => Robust::Hc2,
+                "HC3" => Robust::Hc3,
+                _ => Robust::Classical,
+            };
+            if (adjustment, robust) == (Adjustment::Interacted, Robust::Classical) {
+                // Theirs has one residual variance for both arms, ours each arm's own.
+                continue;
+            }
+            let contrast = regression(Rows { columns: &columns, names: &[], group: &group }, adjustment, robust).unwrap();
+            let (value, variance) = contrast.absolute();
+            let peer = numbers(peer);
+            tally.compare(name, &[value, variance], &[peer[0], peer[1] + peer[2]]);
+        }
+    }
+    tally.report("statsmodels 0.14.6, regression", 15);
+}

@@ -1,0 +1,84 @@
+//! How long ten million users take: statistics with a covariate in one pass, CUPED and its test.
+//!
+//! `cargo run --release -p youhui-evaluation --example experiment_speed [ROWS] [RUNS]` makes the rows in memory and
+//! prints JSON: the least and the median seconds of the runs, which `benches/peers/evaluation/speed_experiment.py`
+//! sets beside gbstats and tea-tasting on rows of the same shape.
+
+#![allow(clippy::print_stdout, reason = "it is what this program is for")]
+
+use std::time::Instant;
+
+use youhui_commerce::Draw;
+use youhui_evaluation::experiment::{
+    Adjustment, Effect, ExperimentError, Frequentist, Metric, Robust, Rows, Scale, accumulate, cuped, frequentist, regression,
+};
+
+/// Rows in memory.
+struct Users {
+    revenue: Vec<f64>,
+    before: Vec<f64>,
+    arm: Vec<u32>,
+}
+
+fn users(rows: usize) -> Users {
+    let mut draw = Draw::seeded(20_261_201);
+    let mut users = Users { revenue: vec![], before: vec![], arm: vec![] };
+    for _ in 0..rows {
+        let before = 20.0 + 5.0 * draw.normal();
+        let arm = u32::from(draw.uniform() < 0.5);
+        users.revenue.push(0.6 * before + 3.0 * draw.normal() + 0.01 * f64::from(arm));
+        users.before.push(before);
+        users.arm.push(arm);
+    }
+    users
+}
+
+fn analyse(users: &Users) -> Result<Effect, ExperimentError> {
+    let rows = Rows { columns: &[&users.revenue, &users.before], names: &["revenue", "before"], group: &users.arm };
+    let arms = accumulate(rows, 2)?;
+    let adjusted = cuped(Metric::mean(0), &[Metric::mean(1)], &arms[0], &arms[1])?;
+    frequentist(&adjusted.contrast, Scale::Relative, Frequentist::default())
+}
+
+/// Lin's regression with HC2, which goes over the rows twice.
+fn regress(users: &Users) -> Result<Effect, ExperimentError> {
+    let rows = Rows { columns: &[&users.revenue, &users.before], names: &["revenue", "before"], group: &users.arm };
+    frequentist(&regression(rows, Adjustment::Interacted, Robust::Hc2)?, Scale::Relative, Frequentist::default())
+}
+
+fn seconds(
+    runs: usize,
+    users: &Users,
+    analysis: fn(&Users) -> Result<Effect, ExperimentError>,
+) -> Result<(Vec<f64>, Effect), ExperimentError> {
+    let mut effect = analysis(users)?;
+    let mut times = Vec::new();
+    for _ in 0..runs.max(1) {
+        let start = Instant::now();
+        effect = analysis(users)?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok((times, effect))
+}
+
+fn main() -> Result<(), ExperimentError> {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>().unwrap_or(0));
+    let rows = arguments.next().filter(|&rows| rows > 3).unwrap_or(10_000_000);
+    let runs = arguments.next().unwrap_or(9);
+    let users = users(rows);
+    let (times, effect) = seconds(runs, &users, analyse)?;
+    let (regressed, _) = seconds(runs.min(3), &users, regress)?;
+    println!(
+        "{{\"rows\": {rows}, \"threads\": {}, \"least_seconds\": {:.4}, \"median_seconds\": {:.4}, \"effect\": {:.9}, \"low\": {:.9}, \"high\": {:.9}, \"p_value\": {:e}, \"regression_hc2_least_seconds\": {:.4}}}",
+        std::thread::available_parallelism().map_or(1, usize::from),
+        times[0],
+        times[times.len() / 2],
+        effect.value,
+        effect.low,
+        effect.high,
+        effect.p_value,
+        regressed[0]
+    );
+    Ok(())
+}
