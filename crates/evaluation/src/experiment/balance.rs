@@ -47,6 +47,7 @@ pub fn balance(covariates: &[(usize, &str)], control: &Moments, treatment: &Mome
         if moments.units() < 2 {
             return Err(ExperimentError::TooFewUnits { arm: arm.to_owned(), units: moments.units() });
         }
+        moments.check_columns(covariates.iter().map(|covariate| covariate.0))?;
     }
     let (n, m) = (control.units() as f64, treatment.units() as f64);
     let apart = |column: usize| treatment.mean(column) - control.mean(column);

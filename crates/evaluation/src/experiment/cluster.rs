@@ -95,7 +95,7 @@ pub struct DesignEffect {
 /// As [`super::unadjusted`].
 pub fn design_effect(column: usize, rows: &Moments, clusters: &Moments) -> Result<DesignEffect, ExperimentError> {
     let naive = super::metric::arm(Metric::mean(column), rows, "an arm")?;
-    let clustered = super::metric::arm(Metric::ratio(column, clusters.columns() - 1), clusters, "an arm's clusters")?;
+    let clustered = super::metric::arm(Metric::ratio(column, clusters.columns().saturating_sub(1)), clusters, "an arm's clusters")?;
     Ok(DesignEffect {
         design_effect: clustered.variance / naive.variance,
         rows_per_cluster: rows.units() as f64 / clusters.units() as f64,

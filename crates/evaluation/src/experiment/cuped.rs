@@ -27,6 +27,9 @@ pub struct Cuped {
 /// As [`super::unadjusted`], and where covariates are linearly dependent.
 pub fn cuped(metric: Metric, covariates: &[Metric], control: &Moments, treatment: &Moments) -> Result<Cuped, ExperimentError> {
     let plain = super::unadjusted(metric, control, treatment)?;
+    for moments in [control, treatment] {
+        moments.check_columns(covariates.iter().flat_map(|covariate| covariate.columns()))?;
+    }
     let total = control.merged(treatment);
     let theta = coefficients(metric, covariates, &total)?;
     let adjusted = |moments: &Moments, name| adjust(metric, covariates, &theta, moments, &total, name);

@@ -33,6 +33,11 @@ impl Metric {
         moments.mean(self.numerator) / self.denominator.map_or(1.0, |denominator| moments.mean(denominator))
     }
 
+    /// The columns it is made of.
+    pub(super) fn columns(self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.numerator).chain(self.denominator)
+    }
+
     /// Weight of each column in the linearised metric.
     pub(super) fn weights(self, moments: &Moments) -> Vec<(usize, f64)> {
         self.denominator.map_or_else(
@@ -53,6 +58,7 @@ impl Metric {
 
     /// Refuses an arm of which nothing can be said.
     pub(super) fn check(self, moments: &Moments, arm: &str) -> Result<(), ExperimentError> {
+        moments.check_columns(self.columns())?;
         if moments.units() < 2 {
             return Err(ExperimentError::TooFewUnits { arm: arm.to_owned(), units: moments.units() });
         }

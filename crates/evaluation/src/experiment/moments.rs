@@ -82,7 +82,7 @@ impl Moments {
         Self { n, means, products }
     }
 
-    /// Adds one unit (Welford 1962).
+    /// Adds one unit (Welford 1962): a value for each column.
     pub fn push(&mut self, row: &[f64]) {
         self.n += 1;
         let n = self.n as f64;
@@ -95,13 +95,18 @@ impl Moments {
         }
     }
 
-    /// Adds the units of `other`, which has the same columns.
+    /// Adds the units of `other`, which has the same columns; columns that only one of them has are dropped.
     pub fn merge(&mut self, other: &Self) {
+        let columns = self.columns().min(other.columns());
+        self.means.truncate(columns);
+        self.products.truncate(columns * (columns + 1) / 2);
         if other.n == 0 {
             return;
         }
         if self.n == 0 {
-            self.clone_from(other);
+            self.n = other.n;
+            self.means.copy_from_slice(&other.means[..columns]);
+            self.products.copy_from_slice(&other.products[..columns * (columns + 1) / 2]);
             return;
         }
         let (one, two) = (self.n as f64, other.n as f64);
@@ -126,11 +131,26 @@ impl Moments {
     }
 
     /// Some columns only, in the given order.
-    #[must_use]
-    pub fn select(&self, columns: &[usize]) -> Self {
+    ///
+    /// # Errors
+    /// Where there is no such column.
+    pub fn select(&self, columns: &[usize]) -> Result<Self, ExperimentError> {
+        self.check_columns(columns.iter().copied())?;
         let means = columns.iter().map(|&column| self.means[column]).collect();
         let pairs = columns.iter().enumerate().flat_map(|(at, &one)| columns[..=at].iter().map(move |&two| (one, two)));
-        Self { n: self.n, means, products: pairs.map(|(one, two)| self.products[place(one, two)]).collect() }
+        Ok(Self { n: self.n, means, products: pairs.map(|(one, two)| self.products[place(one, two)]).collect() })
+    }
+
+    /// Refuses columns that aren't there.
+    pub(super) fn check_columns(&self, mut columns: impl Iterator<Item = usize>) -> Result<(), ExperimentError> {
+        columns.find(|&column| column >= self.columns()).map_or(Ok(()), |column| {
+            Err(ExperimentError::Setting {
+                name: "column",
+                value: column as f64,
+                needed: "the statistics have no such column, counted from 0",
+                consequence: "nothing is known of it. Sum that column too",
+            })
+        })
     }
 
     /// Units.
@@ -143,9 +163,9 @@ impl Moments {
         self.means.len()
     }
 
-    /// Mean of a column; 0 where there are no units.
+    /// Mean of a column; 0 where there are no units, NaN where there is no such column.
     pub fn mean(&self, column: usize) -> f64 {
-        self.means[column]
+        self.means.get(column).copied().unwrap_or(f64::NAN)
     }
 
     /// Sample variance of a column; 0 where there are fewer than 2 units.
@@ -153,9 +173,12 @@ impl Moments {
         self.covariance(column, column)
     }
 
-    /// Sample covariance of two columns.
+    /// Sample covariance of two columns; 0 where there are fewer than 2 units, NaN where there is no such column.
     pub fn covariance(&self, one: usize, two: usize) -> f64 {
-        if self.n < 2 { 0.0 } else { self.products[place(one, two)] / (self.n as f64 - 1.0) }
+        if self.n < 2 {
+            return 0.0;
+        }
+        self.products.get(place(one, two)).map_or(f64::NAN, |product| product / (self.n as f64 - 1.0))
     }
 
     /// Whether a column varies by more than rounding can explain.

@@ -60,8 +60,17 @@ pub struct Novelty {
 /// Where an outcome comes before the exposure, a unit of an outcome isn't among those followed or is in
 /// another arm, or a value isn't finite.
 pub fn by_day(followed: Followed<'_>, rows: DayRows<'_>, days: usize) -> Result<(Vec<Moments>, u64), ExperimentError> {
+    check_lengths(followed, rows)?;
     let mut units: Vec<usize> = (0..followed.unit.len()).collect();
     units.sort_unstable_by_key(|&place| followed.unit[place]);
+    if let Some(twice) = units.windows(2).find(|pair| followed.unit[pair[0]] == followed.unit[pair[1]]) {
+        return Err(ExperimentError::Setting {
+            name: "followed unit",
+            value: followed.unit[twice[0]] as f64,
+            needed: "each unit can be followed once",
+            consequence: "counted twice, a unit would make intervals too narrow",
+        });
+    }
     let long: Vec<usize> =
         units.iter().copied().filter(|&place| usize::try_from(followed.days[place]).is_ok_and(|seen| seen >= days)).collect();
     let mut columns = vec![vec![0.0; long.len()]; days];
@@ -79,11 +88,26 @@ pub fn by_day(followed: Followed<'_>, rows: DayRows<'_>, days: usize) -> Result<
     Ok((moments, (units.len() - long.len()) as u64))
 }
 
+fn check_lengths(followed: Followed<'_>, rows: DayRows<'_>) -> Result<(), ExperimentError> {
+    let (units, outcomes) = (followed.unit.len(), rows.unit.len());
+    let lengths = [
+        ("arm of those followed", followed.arm.len(), units),
+        ("days", followed.days.len(), units),
+        ("arm", rows.arm.len(), outcomes),
+        ("day", rows.day.len(), outcomes),
+        ("value", rows.value.len(), outcomes),
+    ];
+    lengths
+        .into_iter()
+        .find(|(_, found, expected)| found != expected)
+        .map_or(Ok(()), |(name, found, expected)| Err(ExperimentError::Length { column: name.to_owned(), found, expected }))
+}
+
 fn check_row(row: usize, unit: u64, rows: DayRows<'_>, units: &[usize], followed: Followed<'_>) -> Result<(), ExperimentError> {
     if rows.day[row] < 0 {
         return Err(ExperimentError::TimeBackwards {
             row: row as u64,
-            what: format!("unit {unit}: an outcome {} day(s) before its first exposure", -rows.day[row]),
+            what: format!("unit {unit}: an outcome {} day(s) before its first exposure", rows.day[row].unsigned_abs()),
             consequence: "what happened before can't have been caused; counted, it pulls the effect towards 0. Drop outcomes from before the exposure, and check clocks and time zones",
         });
     }
@@ -108,6 +132,7 @@ fn check_row(row: usize, unit: u64, rows: DayRows<'_>, units: &[usize], followed
 /// Where there are fewer than 2 days, or as [`unadjusted`] for a day.
 pub fn novelty(control: &Moments, treatment: &Moments, left_out: u64) -> Result<Novelty, ExperimentError> {
     let count = control.columns();
+    treatment.check_columns(0..count)?;
     if count < 2 {
         return Err(ExperimentError::Setting {
             name: "days",

@@ -52,11 +52,14 @@ pub fn post_stratified(metric: Metric, control: &[Moments], treatment: &[Moments
 
 /// The arm's value and its strata.
 fn of_arm(metric: Metric, shares: &[f64], strata: &[Moments], arm: &str) -> Result<(f64, Vec<Stratum>), ExperimentError> {
+    for moments in strata {
+        moments.check_columns(metric.columns())?;
+    }
     let with_units = || shares.iter().zip(strata).enumerate().filter(|(_, (share, _))| **share > 0.0);
     if let Some((stratum, (_, moments))) = with_units().find(|(_, (_, moments))| moments.units() < 2) {
         return Err(ExperimentError::EmptyStratum { stratum, arm: arm.to_owned(), units: moments.units() });
     }
-    let columns = strata.first().map_or(0, Moments::columns);
+    let columns = metric.columns().max().map_or(0, |column| column + 1);
     let means: Vec<f64> = (0..columns).map(|column| with_units().map(|(_, (share, moments))| share * moments.mean(column)).sum()).collect();
     let whole = Moments::from_parts(0, means, vec![0.0; columns * (columns + 1) / 2]);
     if let Some(mean) = metric.denominator.map(|denominator| whole.mean(denominator)).filter(|&mean| mean == 0.0) {

@@ -90,7 +90,8 @@ impl PowerPlan {
 
     fn check(&self) -> Result<(), ExperimentError> {
         check_share("alpha", self.alpha, "the test would reject never or always")?;
-        for (name, value) in [("variance", self.variance), ("ratio", self.ratio)] {
+        let other = self.treatment_variance.unwrap_or(self.variance);
+        for (name, value) in [("variance", self.variance), ("treatment_variance", other), ("ratio", self.ratio)] {
             if !(value > 0.0 && value.is_finite()) {
                 let consequence = "without variance or without an arm any number of units is enough, or none";
                 return Err(ExperimentError::Setting { name, value, needed: "a number above 0 is needed", consequence });

@@ -10,20 +10,58 @@ use super::special::{chi2_sf, ln_gamma, normal_sf, normal_upper_quantile};
 use super::{ArmEstimate, Contrast, ExperimentError, Moments, Tail};
 
 /// Units that did and all units, of one arm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Share {
-    /// Units that did.
-    pub yes: u64,
-    /// All units.
-    pub units: u64,
+    yes: u64,
+    units: u64,
 }
 
 impl Share {
+    /// So many of so many.
+    ///
+    /// # Errors
+    /// Where more did than there are.
+    pub const fn new(yes: u64, units: u64) -> Result<Self, ExperimentError> {
+        if yes <= units {
+            return Ok(Self { yes, units });
+        }
+        Err(ExperimentError::Setting {
+            name: "yes",
+            value: yes as f64,
+            needed: "no more units can have done it than there are",
+            consequence: "a share above 1 has no variance. Count units, not events; a ratio has events",
+        })
+    }
+
+    /// Units that did.
+    pub const fn yes(self) -> u64 {
+        self.yes
+    }
+
+    /// All units.
+    pub const fn units(self) -> u64 {
+        self.units
+    }
+
     /// From a column of zeros and ones.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the units, not below 0")]
-    pub fn of(moments: &Moments, column: usize) -> Self {
-        let yes = (moments.mean(column) * moments.units() as f64).round().max(0.0) as u64;
-        Self { yes: yes.min(moments.units()), units: moments.units() }
+    ///
+    /// # Errors
+    /// Where there is no such column, or it isn't one of zeros and ones.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the units")]
+    pub fn of(moments: &Moments, column: usize) -> Result<Self, ExperimentError> {
+        moments.check_columns(std::iter::once(column))?;
+        let (mean, units) = (moments.mean(column), moments.units());
+        let expected = mean * (1.0 - mean);
+        let found = moments.variance(column) * (units as f64 - 1.0).max(0.0) / (units as f64).max(1.0);
+        if !(0.0..=1.0).contains(&mean) || (units > 1 && (found - expected).abs() > 1e-6) {
+            return Err(ExperimentError::Setting {
+                name: "share's mean",
+                value: mean,
+                needed: "a column of zeros and ones is needed",
+                consequence: "p(1 - p) would not be its variance, and intervals be too narrow or too wide. Take it as a mean",
+            });
+        }
+        Self::new((mean * units as f64).round() as u64, units)
     }
 
     /// The share; 0 of nobody.

@@ -103,6 +103,7 @@ pub fn regression_from_moments(control: &Moments, treatment: &Moments, adjustmen
 fn fit(control: &Moments, treatment: &Moments, adjustment: Adjustment) -> Result<Fit, ExperimentError> {
     super::unadjusted(Metric::mean(0), control, treatment)?;
     let covariates = control.columns() - 1;
+    treatment.check_columns(0..control.columns())?;
     let arms = [control, treatment];
     for (moments, name) in arms.iter().zip(["control", "treatment"]) {
         if moments.units() <= covariates as u64 + 1 {

@@ -68,7 +68,7 @@ pub struct TwoPart {
 pub fn two_part(revenue: usize, bought: usize, control: &Moments, treatment: &Moments) -> Result<TwoPart, ExperimentError> {
     Ok(TwoPart {
         revenue: super::unadjusted(Metric::mean(revenue), control, treatment)?,
-        conversion: proportion(Share::of(control, bought), Share::of(treatment, bought))?,
+        conversion: proportion(Share::of(control, bought)?, Share::of(treatment, bought)?)?,
         per_buyer: super::unadjusted(Metric::ratio(revenue, bought), control, treatment)?,
     })
 }

@@ -54,17 +54,18 @@ pub struct Switchback {
 /// design's numbers are out of range, or as [`cluster_sums`].
 pub fn switchback(design: SwitchbackDesign, rows: SwitchbackRows<'_>) -> Result<Switchback, ExperimentError> {
     check(design)?;
-    for (name, length) in [("place", rows.place.len()), ("arm", rows.arm.len())] {
-        if length != rows.time.len() {
-            return Err(ExperimentError::Length { column: name.to_owned(), found: length, expected: rows.time.len() });
+    let columns = rows.columns.iter().map(|column| ("column", column.len()));
+    for (name, found) in columns.chain([("place", rows.place.len()), ("arm", rows.arm.len())]) {
+        if found != rows.time.len() {
+            return Err(ExperimentError::Length { column: name.to_owned(), found, expected: rows.time.len() });
         }
     }
     let arms = arms_by_period(design, rows)?;
     let before = |place: u32, period: i64| arms.range(..(place, period)).next_back().filter(|(key, _)| key.0 == place).map(|(_, arm)| *arm);
     let switched: BTreeMap<(u32, i64), bool> =
         arms.iter().map(|(&(place, period), &arm)| ((place, period), before(place, period).is_some_and(|last| last != arm))).collect();
-    let key = |row: usize| (rows.place[row], (rows.time[row] - design.start) / design.period);
-    let since = |row: usize| (rows.time[row] - design.start) % design.period;
+    let key = |row: usize| (rows.place[row], rows.time[row].saturating_sub(design.start) / design.period);
+    let since = |row: usize| rows.time[row].saturating_sub(design.start) % design.period;
     let kept: Vec<usize> = (0..rows.time.len()).filter(|&row| !(switched[&key(row)] && since(row) < design.burn_in)).collect();
     let numbers: BTreeMap<(u32, i64), u64> = arms.keys().zip(0_u64..).map(|(&key, number)| (key, number)).collect();
     let cluster: Vec<u64> = kept.iter().map(|&row| numbers[&key(row)]).collect();
@@ -102,7 +103,7 @@ fn arms_by_period(design: SwitchbackDesign, rows: SwitchbackRows<'_>) -> Result<
                 consequence: "a row counted for the wrong period is counted for the wrong arm. Sort rows by time, and check clocks and time zones",
             });
         }
-        let period = (time - design.start) / design.period;
+        let period = time.saturating_sub(design.start) / design.period;
         let first = *arms.entry((place, period)).or_insert(arm);
         if first != arm {
             let unit = format!("period {period} of place {place}");

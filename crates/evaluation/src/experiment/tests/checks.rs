@@ -184,9 +184,9 @@ fn empty_constant_and_lonely_arms_are_errors_with_their_consequence() {
     says(&some, &one, Metric::mean(0), "treatment: 1 unit(s)");
     says(&some, &constant, Metric::mean(0), "infinitely significant");
     says(&some, &constant, Metric::ratio(0, 1), "has no finite variance");
-    let nobody = Share { yes: 0, units: 100 };
-    assert!(matches!(proportion(nobody, Share { yes: 5, units: 100 }), Err(ExperimentError::Constant { .. })));
-    assert!(matches!(proportion(Share { yes: 0, units: 1 }, nobody), Err(ExperimentError::TooFewUnits { .. })));
+    let nobody = Share::new(0, 100).unwrap();
+    assert!(matches!(proportion(nobody, Share::new(5, 100).unwrap()), Err(ExperimentError::Constant { .. })));
+    assert!(matches!(proportion(Share::new(0, 1).unwrap(), nobody), Err(ExperimentError::TooFewUnits { .. })));
     assert!(conversion_posterior((5, 4), (1, 2), 0.95).is_err());
 }
 
@@ -239,7 +239,10 @@ fn covariates_that_say_the_same_are_refused_and_constant_ones_left_out() {
     // A covariate that is the metric itself leaves nothing to estimate.
     let itself = cuped(Metric::mean(0), &[Metric::mean(0)], &control, &treatment);
     assert!(matches!(itself, Err(ExperimentError::Constant { .. })));
-    assert!(regression_from_moments(&control.select(&[0, 1, 2]), &treatment.select(&[0, 1, 2]), Adjustment::Interacted).is_err());
+    assert!(
+        regression_from_moments(&control.select(&[0, 1, 2]).unwrap(), &treatment.select(&[0, 1, 2]).unwrap(), Adjustment::Interacted)
+            .is_err()
+    );
 }
 
 #[test]
@@ -286,6 +289,44 @@ fn skewed_metrics_are_told() {
     assert!(skewness_warning(&skewed, "revenue").unwrap().message.contains("cover less often"));
     let normal: Vec<f64> = (0..500).map(|_| draw.normal()).collect();
     assert!(skewness_warning(&normal, "score").is_none() && skewness_warning(&[], "nothing").is_none());
+}
+
+#[test]
+fn columns_and_lengths_that_are_not_there_are_errors_and_no_panic() {
+    let narrow = moments_of((0..10).map(|row| [f64::from(row)]));
+    let wide = moments_of((0..10).map(|row| [f64::from(row), 1.0 + f64::from(row % 3)]));
+    let (far, ratio) = (Metric::mean(7), Metric::ratio(0, 1));
+    let refused = [
+        unadjusted(far, &wide, &wide).err(),
+        unadjusted(ratio, &wide, &narrow).err(),
+        cuped(Metric::mean(0), &[far], &wide, &wide).err(),
+        cuped(Metric::mean(0), &[Metric::mean(1)], &wide, &narrow).err(),
+        post_stratified(far, std::slice::from_ref(&wide), std::slice::from_ref(&wide)).err(),
+        balance(&[(7, "far")], &wide, &wide).err(),
+        two_part(0, 7, &wide, &wide).err(),
+        two_part(0, 1, &wide, &wide).err(),
+        regression_from_moments(&wide, &narrow, Adjustment::Ancova).err(),
+        regression_from_moments(&Moments::empty(0), &Moments::empty(0), Adjustment::Ancova).err(),
+        regression(Rows { columns: &[], names: &[], group: &[0, 1] }, Adjustment::Interacted, Robust::Hc2).err(),
+        design_effect(7, &wide, &wide).err(),
+        design_effect(0, &wide, &Moments::empty(0)).err(),
+        novelty(&wide, &narrow, 0).err(),
+        Share::new(5, 4).err(),
+        Share::of(&narrow, 0).err(),
+    ];
+    assert!(refused.iter().all(Option::is_some), "{refused:?}");
+    assert!(narrow.mean(3).is_nan() && narrow.covariance(0, 3).is_nan());
+    assert_eq!((wide.merged(&narrow).columns(), narrow.merged(&wide).columns(), Moments::empty(3).merged(&wide).columns()), (1, 1, 2));
+    let followed = Followed { unit: &[7, 7], arm: &[0, 0], days: &[3, 3] };
+    let rows = DayRows { unit: &[7], arm: &[0], day: &[i64::MIN], value: &[1.0] };
+    assert!(by_day(followed, rows, 2).unwrap_err().to_string().contains("too narrow"));
+    assert!(by_day(Followed { unit: &[7], ..followed }, rows, 2).is_err());
+    let followed = Followed { unit: &[7, 8], ..followed };
+    assert!(by_day(followed, rows, 2).unwrap_err().to_string().contains("9223372036854775808 day(s) before"));
+    let design = SwitchbackDesign { start: i64::MIN, period: 10, burn_in: 2 };
+    let rows = SwitchbackRows { columns: &[&[1.0]], time: &[i64::MAX, i64::MAX], place: &[0, 0], arm: &[0, 0] };
+    assert!(switchback(design, rows).is_err());
+    assert!(switchback(design, SwitchbackRows { columns: &[&[1.0, 2.0]], ..rows }).is_ok());
 }
 
 fn interval(low: f64, high: f64) -> Interval {

@@ -47,7 +47,7 @@ fn fieller_covers_where_the_delta_method_does_not() {
 #[test]
 fn proportions_cover() {
     assert_covers("proportion", 2000, |mut draw| {
-        let mut arm = |chance: f64| Share { yes: (0..800).map(|_| bernoulli(&mut draw, chance) as u64).sum(), units: 800 };
+        let mut arm = |chance: f64| Share::new((0..800).map(|_| bernoulli(&mut draw, chance) as u64).sum(), 800).unwrap();
         let contrast = proportion(arm(0.1), arm(0.13)).unwrap();
         Some(fixed(&contrast, Scale::Absolute, 0.03))
     });
@@ -82,7 +82,7 @@ fn ratios_cover_and_sessions_as_units_do_not() {
     let naive = share(1500, |mut draw| {
         let [control, treatment] = arms(&mut draw).map(|rows| {
             let sum = |column: usize| rows.iter().map(|row| row[column] as u64).sum();
-            Share { yes: sum(0), units: sum(1) }
+            Share::new(sum(0), sum(1)).unwrap()
         });
         Some(fixed(&proportion(control, treatment).unwrap(), Scale::Absolute, truth))
     });

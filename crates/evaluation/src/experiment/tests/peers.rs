@@ -142,7 +142,7 @@ fn proportions_are_those_of_gbstats() {
     let mut tally = Tally::default();
     for case in cases()["proportions"].as_array().unwrap() {
         let [x, n, y, m] = counts(&case["counts"]);
-        let contrast = proportion(Share { yes: x, units: n }, Share { yes: y, units: m }).unwrap();
+        let contrast = proportion(Share::new(x, n).unwrap(), Share::new(y, m).unwrap()).unwrap();
         gbstats(&mut tally, &case["counts"].to_string(), &contrast, &case["gbstats"], |_| false);
     }
     tally.report("gbstats 0.8.0, proportions", 70);
@@ -272,7 +272,7 @@ fn proportions_are_those_of_tea_tasting() {
     let mut tally = Tally::default();
     for case in cases()["tea_proportions"].as_array().unwrap() {
         let [x, n, y, m] = counts(&case["counts"]);
-        let (control, treatment) = (Share { yes: x, units: n }, Share { yes: y, units: m });
+        let (control, treatment) = (Share::new(x, n).unwrap(), Share::new(y, m).unwrap());
         for (name, peer) in case["tests"].as_object().unwrap() {
             let corrected = name.ends_with("corrected");
             let found = match name.split(' ').collect::<Vec<&str>>()[..] {

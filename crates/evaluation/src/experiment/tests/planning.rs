@@ -80,7 +80,7 @@ fn proportions_and_looking_at_any_time() {
     assert!(sequential > 1.3 * fixed && sequential < 2.5 * fixed);
     assert_power("sequential, at its planned look", 0.8, |mut draw| {
         let units = (sequential / 2.0).ceil() as u64;
-        let mut arm = |chance: f64| Share { yes: (0..units).filter(|_| draw.uniform() < chance).count() as u64, units };
+        let mut arm = |chance: f64| Share::new((0..units).filter(|_| draw.uniform() < chance).count() as u64, units).unwrap();
         let contrast = proportion(arm(0.1), arm(0.13)).unwrap();
         Some(confidence_sequence(&contrast, Scale::Absolute, always.sequential.unwrap()).unwrap().p_value < 0.05)
     });
