@@ -257,6 +257,23 @@ def tea_proportions():
     return out
 
 
+def tea_small_proportions():
+    import tea_tasting as tt
+    from tea_tasting.aggr import Aggregates
+
+    out = []
+    for x, n, y, m in [(7, 12, 2, 15), (3, 40, 9, 38), (11, 60, 30, 90), (0, 20, 4, 25), (150, 300, 160, 290), (5, 25, 5, 25)]:
+        a, b = Aggregates(n, {"p": x / n}), Aggregates(m, {"p": y / m})
+        tests = {}
+        for tail in ["two-sided", "greater", "less"]:
+            for pooled in [True, False]:
+                metric = tt.Proportion("p", method="barnard", alternative=tail, equal_var=pooled)
+                tests[f"barnard {tail} {'pooled' if pooled else 'unpooled'}"] = metric.analyze_aggregates(a, b).pvalue
+            tests[f"boschloo {tail} -"] = tt.Proportion("p", method="boschloo", alternative=tail).analyze_aggregates(a, b).pvalue
+        out.append({"counts": [x, n, y, m], "tests": tests})
+    return out
+
+
 def tea_srm():
     import tea_tasting as tt
     from tea_tasting.aggr import Aggregates
@@ -314,7 +331,7 @@ def tea(cases):
     for one in cases["sets"]:
         one["tea"] = tea_metrics(one["control"], one["treatment"])
         one["power"] = tea_power(one["control"]) if one["name"] in {"revenue", "orders", "normal"} else []
-    return cases | {"tea_proportions": tea_proportions(), "tea_srm": tea_srm(), "tea_multiplicity": tea_multiplicity()}
+    return cases | {"tea_proportions": tea_proportions(), "tea_small_proportions": tea_small_proportions(), "tea_srm": tea_srm(), "tea_multiplicity": tea_multiplicity()}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 mod accumulate;
 mod analysis;
 mod balance;
+mod barnard;
 mod bayesian;
 mod cluster;
 mod confidence_sequence;
@@ -44,6 +45,7 @@ mod switchback;
 pub use accumulate::{Accumulator, Rows, accumulate, by_arm, cell};
 pub use analysis::{Analysis, AnalysisPlan, ArmResult, Engine, MetricPlan, MetricResult, Planned, Role, analyse};
 pub use balance::{Balance, CovariateBalance, balance};
+pub use barnard::{barnard_exact, boschloo_exact};
 pub use bayesian::{Bayesian, Posterior, Prior, bayesian};
 pub use cluster::{ClusterSums, DesignEffect, cluster_sums, design_effect, finer_than_assignment};
 pub use confidence_sequence::{AlwaysValid, Looks, Sequential, confidence_sequence};

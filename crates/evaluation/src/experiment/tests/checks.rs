@@ -6,6 +6,28 @@ use super::super::*;
 use super::{bernoulli, fixed, moments_of, share};
 
 #[test]
+fn exact_tests_of_shares_keep_their_level() {
+    for chance in [0.1, 0.5] {
+        let both: Vec<(bool, bool)> = (0..1000)
+            .map(|seed| {
+                let mut draw = Draw::seeded(seed);
+                let mut arm = |units: u64| Share::new((0..units).filter(|_| draw.uniform() < chance).count() as u64, units).unwrap();
+                let (control, treatment) = (arm(15), arm(20));
+                let barnard = barnard_exact(control, treatment, Tail::TwoSided, true).unwrap();
+                (barnard < 0.05, boschloo_exact(control, treatment, Tail::TwoSided).unwrap() < 0.05)
+            })
+            .collect();
+        let rejected = |of: fn(&(bool, bool)) -> bool| both.iter().filter(|both| of(both)).count() as f64 / 1000.0;
+        let (barnard, boschloo) = (rejected(|both| both.0), rejected(|both| both.1));
+        println!("exact tests at a share of {chance}: Barnard rejects {barnard}, Boschloo {boschloo}");
+        // Three standard errors above the level.
+        assert!(barnard <= 0.07 && boschloo <= 0.07 && barnard > 0.005);
+    }
+    assert!(barnard_exact(Share::new(0, 0).unwrap(), Share::new(1, 2).unwrap(), Tail::Less, true).is_err());
+    assert!(boschloo_exact(Share::new(0, 100_000).unwrap(), Share::new(1, 100_000).unwrap(), Tail::Less).is_err());
+}
+
+#[test]
 fn the_sample_ratio_alarm_keeps_its_level_and_finds_losses() {
     let alarmed = |lost: f64, level: f64| {
         share(10_000, move |mut draw| {

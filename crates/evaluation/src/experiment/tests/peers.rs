@@ -292,6 +292,42 @@ fn proportions_are_those_of_tea_tasting() {
     tally.report("tea-tasting 1.14.0, proportions", 95);
 }
 
+/// Where scipy, which tea-tasting asks, has a p-value that is too small. In the first two rounding drops tables whose statistic
+/// equals the one seen; in the others its search for the common rate ends at a lower top: on a grid of 4,000 rates its own
+/// function gives our value.
+const TOO_SMALL: [&str; 5] = [
+    "[7,12,2,15], barnard two-sided pooled",
+    "[7,12,2,15], barnard less pooled",
+    "[11,60,30,90], barnard greater unpooled",
+    "[150,300,160,290], barnard two-sided pooled",
+    "[150,300,160,290], barnard two-sided unpooled",
+];
+
+#[test]
+fn exact_tests_of_small_experiments_are_those_of_tea_tasting() {
+    let mut tally = Tally::default();
+    for case in cases()["tea_small_proportions"].as_array().unwrap() {
+        let [x, n, y, m] = counts(&case["counts"]);
+        let (control, treatment) = (Share::new(x, n).unwrap(), Share::new(y, m).unwrap());
+        for (name, peer) in case["tests"].as_object().unwrap() {
+            let [method, side, pooled] = name.split(' ').collect::<Vec<&str>>()[..] else { panic!("{name}") };
+            let found = if method == "barnard" {
+                barnard_exact(control, treatment, tail(side), pooled == "pooled").unwrap()
+            } else {
+                boschloo_exact(control, treatment, tail(side)).unwrap()
+            };
+            let what = format!("{}, {name}", case["counts"]);
+            let peer = peer.as_f64().unwrap();
+            if TOO_SMALL.contains(&what.as_str()) {
+                assert!(found > peer * 1.0001 && found < peer * 1.2, "{what}: {found}, they say {peer}");
+                continue;
+            }
+            tally.compare(&what, &[found], &[peer]);
+        }
+    }
+    tally.report("tea-tasting 1.14.0, exact tests", 49);
+}
+
 #[test]
 fn power_is_that_of_tea_tasting() {
     let mut tally = Tally::default();
