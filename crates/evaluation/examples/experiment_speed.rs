@@ -1,8 +1,9 @@
 //! How long ten million users take: statistics with a covariate in one pass, CUPED and its test.
 //!
-//! `cargo run --release -p youhui-evaluation --example experiment_speed [ROWS] [RUNS]` makes the rows in memory and
-//! prints JSON: the least and the median seconds of the runs, which `benches/peers/evaluation/speed_experiment.py`
-//! sets beside gbstats and tea-tasting on rows of the same shape.
+//! `cargo run --release -p youhui-evaluation --example experiment_speed [ROWS] [RUNS] [BATCHES]` makes the rows in memory
+//! and prints JSON: the least and the median seconds of the runs, which `benches/peers/evaluation/speed_experiment.py`
+//! sets beside gbstats and tea-tasting on rows of the same shape. Then the same rows are streamed BATCHES times
+//! through an accumulator, as a file of that many more rows would be: memory doesn't grow.
 
 #![allow(clippy::print_stdout, reason = "it is what this program is for")]
 
@@ -10,7 +11,7 @@ use std::time::Instant;
 
 use youhui_commerce::Draw;
 use youhui_evaluation::experiment::{
-    Adjustment, Effect, ExperimentError, Frequentist, Metric, Robust, Rows, Scale, accumulate, cuped, frequentist, regression,
+    Accumulator, Adjustment, Effect, ExperimentError, Frequentist, Metric, Robust, Rows, Scale, accumulate, cuped, frequentist, regression,
 };
 
 /// Rows in memory.
@@ -46,6 +47,18 @@ fn regress(users: &Users) -> Result<Effect, ExperimentError> {
     frequentist(&regression(rows, Adjustment::Interacted, Robust::Hc2)?, Scale::Relative, Frequentist::default())
 }
 
+/// Statistics of `batches` times the rows, batch after batch; seconds of it.
+fn stream(users: &Users, batches: usize) -> Result<f64, ExperimentError> {
+    let start = Instant::now();
+    let mut accumulator = Accumulator::new(2, 2);
+    for _ in 0..batches {
+        accumulator.add(Rows { columns: &[&users.revenue, &users.before], names: &["revenue", "before"], group: &users.arm })?;
+    }
+    let units: u64 = accumulator.groups().iter().map(youhui_evaluation::experiment::Moments::units).sum();
+    assert_eq!(units, (users.arm.len() * batches) as u64, "every row is counted");
+    Ok(start.elapsed().as_secs_f64())
+}
+
 fn seconds(
     runs: usize,
     users: &Users,
@@ -69,16 +82,19 @@ fn main() -> Result<(), ExperimentError> {
     let users = users(rows);
     let (times, effect) = seconds(runs, &users, analyse)?;
     let (regressed, _) = seconds(runs.min(3), &users, regress)?;
+    let batches = arguments.next().unwrap_or(10);
+    let streamed = stream(&users, batches)?;
     println!(
-        "{{\"rows\": {rows}, \"threads\": {}, \"least_seconds\": {:.4}, \"median_seconds\": {:.4}, \"effect\": {:.9}, \"low\": {:.9}, \"high\": {:.9}, \"p_value\": {:e}, \"regression_hc2_least_seconds\": {:.4}}}",
-        std::thread::available_parallelism().map_or(1, usize::from),
+        "{{\"rows\": {rows}, \"threads\": {}, \"least_seconds\": {:.4}, \"median_seconds\": {:.4}, \"effect\": {:.9}, \"low\": {:.9}, \"high\": {:.9}, \"p_value\": {:e}, \"regression_hc2_least_seconds\": {:.4}, \"streamed_rows\": {}, \"streamed_seconds\": {streamed:.4}}}",
+        rayon::current_num_threads(),
         times[0],
         times[times.len() / 2],
         effect.value,
         effect.low,
         effect.high,
         effect.p_value,
-        regressed[0]
+        regressed[0],
+        rows * batches
     );
     Ok(())
 }
