@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::multiplicity::{Adjust, adjust, widened};
+use super::power::achieved_power_of_sequence;
 use super::{
     ALARM, Balance, Bayesian, Better, Contrast, Decision, ExperimentError, Frequentist, GoalResult, Guarded, GuardrailResult, Interval,
     Metric, Moments, Prior, Progress, RelativeInterval, SampleRatio, Scale, Sequential, Tail, Warning, achieved_power, balance, bayesian,
@@ -221,9 +222,9 @@ fn judge(plan: &AnalysisPlan, arm: usize, control: &Moments, treatment: &Moments
     let mut judged = Judged { arm: plan.arms[arm].clone(), metrics: vec![], problems: vec![], balance: None, power: None };
     for metric in &plan.metrics {
         match judge_metric(plan, metric, control, treatment) {
-            Ok((result, effect)) => {
+            Ok((result, effect, contrast)) => {
                 if let (Role::Goal, Some(planned)) = (metric.role, plan.planned) {
-                    let power = achieved_power(result.std_error, planned.effect, 1.0 - plan.level, Tail::TwoSided).ok();
+                    let power = power_of(plan, planned, &contrast);
                     judged.power = judged.power.into_iter().chain(power).reduce(f64::min);
                 }
                 judged.metrics.push((result, metric.better, effect));
@@ -241,7 +242,23 @@ fn judge(plan: &AnalysisPlan, arm: usize, control: &Moments, treatment: &Moments
     judged
 }
 
-type OfMetric = (MetricResult, Option<super::Effect>);
+/// The chance that the planned effect is found with the data there are: of the data, not of a posterior,
+/// which a prior makes narrower.
+fn power_of(plan: &AnalysisPlan, planned: Planned, contrast: &Contrast) -> Option<f64> {
+    let variance = match plan.scale {
+        Scale::Absolute => contrast.absolute().1,
+        Scale::Relative => contrast.relative().ok()?.1,
+    };
+    match plan.engine {
+        Engine::Sequential { tuning } => {
+            let sequential = Sequential { level: plan.level, tuning };
+            Some(achieved_power_of_sequence(variance.sqrt(), planned.effect, contrast.units(), sequential))
+        }
+        _ => achieved_power(variance.sqrt(), planned.effect, 1.0 - plan.level, Tail::TwoSided).ok(),
+    }
+}
+
+type OfMetric = (MetricResult, Option<super::Effect>, Contrast);
 
 fn judge_metric(plan: &AnalysisPlan, metric: &MetricPlan, control: &Moments, treatment: &Moments) -> Result<OfMetric, ExperimentError> {
     let (contrast, variance_reduction) = if metric.covariates.is_empty() {
@@ -274,7 +291,7 @@ fn judge_metric(plan: &AnalysisPlan, metric: &MetricPlan, control: &Moments, tre
         guarded: None,
     };
     let effect = fill(plan, metric, &contrast, &mut result)?;
-    Ok((result, effect))
+    Ok((result, effect, contrast))
 }
 
 fn fill(

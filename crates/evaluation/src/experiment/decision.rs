@@ -1,10 +1,11 @@
 //! What to do, with reasons: ship, keep running or roll back.
 //!
 //! The rules, the first that applies: (1) a fault of the experiment — no figure of it can be trusted, roll
-//! back, find the cause, start again; (2) a guardrail broken, or a goal made worse — roll back; (3) a fixed
-//! horizon not reached — keep running, whatever it looks like; (4) a goal made better, none worse, all
-//! guardrails hold — ship; (5) planned units reached with the planned power and no goal better — roll back,
-//! it doesn't do what it was made for; (6) else keep running.
+//! back, find the cause, start again; (2) a fault of the analysis — keep running and do it again; (3) a fixed
+//! horizon not reached — keep running, whatever it looks like; (4) a guardrail broken, or a goal made worse —
+//! roll back; (5) a goal made better and all guardrails hold — ship, unless the effect changes with time;
+//! (6) no goal better, though the planned effect would have been found with a chance of .8 — roll back, it
+//! doesn't do what it was made for; (7) else keep running.
 
 use serde::Serialize;
 
@@ -64,17 +65,25 @@ pub struct Decision {
     pub reasons: Vec<String>,
 }
 
-/// Codes of warnings after which no effect can be trusted.
-const FAULTS: [&str; 3] = ["sample_ratio_mismatch", "covariate_imbalance", "analysis_finer_than_assignment"];
+/// Codes of warnings after which no effect of the experiment can be trusted.
+const FAULTS: [&str; 2] = ["sample_ratio_mismatch", "covariate_imbalance"];
+/// Of warnings after which this analysis says nothing, and another may.
+const WRONG_ANALYSIS: [&str; 1] = ["analysis_finer_than_assignment"];
+/// Of warnings that an effect now isn't the effect later.
+const NOT_LASTING: [&str; 1] = ["novelty"];
 /// Power that is taken as enough to give up on an effect.
 const ENOUGH_POWER: f64 = 0.8;
 
 /// Decides.
 pub fn decide(goals: &[GoalResult], guardrails: &[GuardrailResult], warnings: &[Warning], progress: Progress) -> Decision {
-    let faults: Vec<String> =
-        warnings.iter().filter(|warning| FAULTS.contains(&warning.code)).map(|warning| warning.message.clone()).collect();
-    if !faults.is_empty() {
-        return Decision { verdict: Verdict::RollBack, reasons: faults };
+    let of = |codes: &[&str]| -> Vec<String> {
+        warnings.iter().filter(|warning| codes.contains(&warning.code)).map(|warning| warning.message.clone()).collect()
+    };
+    for (codes, verdict) in [(&FAULTS[..], Verdict::RollBack), (&WRONG_ANALYSIS[..], Verdict::KeepRunning)] {
+        let reasons = of(codes);
+        if !reasons.is_empty() {
+            return Decision { verdict, reasons };
+        }
     }
     let towards = |goal: &GoalResult| goal.interval.towards(goal.better);
     let says = |goal: &GoalResult, what: &str| {
@@ -99,8 +108,9 @@ pub fn decide(goals: &[GoalResult], guardrails: &[GuardrailResult], warnings: &[
         .map(|rail| format!("{}: not yet shown to stay within its margin", rail.metric))
         .collect();
     if !better.is_empty() {
-        let verdict = if open.is_empty() { Verdict::Ship } else { Verdict::KeepRunning };
-        return Decision { verdict, reasons: open.into_iter().chain(better).collect() };
+        let against: Vec<String> = open.into_iter().chain(of(&NOT_LASTING)).collect();
+        let verdict = if against.is_empty() { Verdict::Ship } else { Verdict::KeepRunning };
+        return Decision { verdict, reasons: against.into_iter().chain(better).collect() };
     }
     if let Some(power) = progress.power.filter(|&power| power >= ENOUGH_POWER) {
         let reason = format!(

@@ -10,6 +10,22 @@
 //!
 //! Units are those that were assigned by lot. Only moments' estimators work from aggregates; quantiles,
 //! HC2/HC3 variances, caps, exposures and novelty need rows.
+//!
+//! ```
+//! use youhui_evaluation::experiment::{Frequentist, Metric, Rows, Scale, accumulate, cuped, frequentist};
+//! # fn main() -> Result<(), youhui_evaluation::experiment::ExperimentError> {
+//! // Revenue of eight customers, their revenue of the month before, and their arms.
+//! let revenue = [12.0, 31.0, 8.0, 22.0, 15.0, 36.0, 9.0, 28.0];
+//! let before = [10.0, 30.0, 9.0, 20.0, 11.0, 33.0, 7.0, 24.0];
+//! let arm = [0, 0, 0, 0, 1, 1, 1, 1];
+//! let rows = Rows { columns: &[&revenue, &before], names: &["revenue", "before"], group: &arm };
+//! let arms = accumulate(rows, 2)?;
+//! let adjusted = cuped(Metric::mean(0), &[Metric::mean(1)], &arms[0], &arms[1])?;
+//! let effect = frequentist(&adjusted.contrast, Scale::Absolute, Frequentist::default())?;
+//! assert!(adjusted.variance_reduction > 0.9 && effect.low < effect.value && effect.value < effect.high);
+//! # Ok(())
+//! # }
+//! ```
 
 mod accumulate;
 mod analysis;

@@ -207,6 +207,13 @@ fn root(start: f64, f: impl Fn(f64) -> f64, low: f64) -> Result<f64, ExperimentE
     Ok(f64::midpoint(low, high))
 }
 
+/// The chance that a confidence sequence with this standard error at so many units of both arms finds the
+/// effect that was planned for.
+pub(super) fn achieved_power_of_sequence(std_error: f64, planned_effect: f64, units: u64, sequential: Sequential) -> f64 {
+    let (shift, reach) = (planned_effect / std_error, sequential.reach(units as f64));
+    normal_cdf(shift - reach) + normal_cdf(-shift - reach)
+}
+
 /// The power an experiment has reached for the effect it was planned for, from the standard error it has.
 ///
 /// # Errors

@@ -397,6 +397,10 @@ fn decisions_follow_their_rules() {
     says(&goal(-0.1, 0.1), &holds, &[], always, Verdict::KeepRunning, "with a chance of 0.40 only");
     let mismatch = sample_ratio(&[500, 700], &[1.0, 1.0]).unwrap().warning(ALARM).unwrap();
     says(&goal(0.1, 0.3), &holds, &[mismatch], done, Verdict::RollBack, "no longer comparable");
+    let finer = finer_than_assignment(&[1, 1]).unwrap();
+    says(&goal(0.1, 0.3), &holds, &[finer], done, Verdict::KeepRunning, "Sum rows by assigned unit");
+    let fading = fortnight(&mut Draw::seeded(1), 1.0, -0.2).warning(0.05).unwrap();
+    says(&goal(0.1, 0.3), &holds, &[fading], done, Verdict::KeepRunning, "the effect changes by");
     let both = [goal(0.1, 0.3), goal(-0.3, -0.1)].concat();
     says(&both, &holds, &[], done, Verdict::RollBack, "made worse");
 }

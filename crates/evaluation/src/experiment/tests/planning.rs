@@ -92,6 +92,10 @@ fn achieved_power_is_that_of_the_planned_effect() {
     let std_error = (9.0_f64 / 250.0 + 9.0 / 250.0).sqrt();
     let planned = power(&plan, 500.0, 0.7).unwrap();
     assert!((achieved_power(std_error, 0.7, 0.05, Tail::TwoSided).unwrap() - planned).abs() < 1e-12);
+    let sequential = Sequential { level: 0.95, tuning: 500.0 };
+    let always = power(&PowerPlan { sequential: Some(sequential), ..plan }, 500.0, 0.7).unwrap();
+    let achieved = super::super::power::achieved_power_of_sequence(std_error, 0.7, 500, sequential);
+    assert!((achieved - always).abs() < 1e-12 && always < planned);
     assert!((power(&plan, 500.0, 0.0).unwrap() - 0.05).abs() < 1e-12, "without an effect it is the level");
 }
 
