@@ -1,4 +1,5 @@
 mod analysis;
+mod bad_input;
 mod checks;
 mod coverage;
 mod peers;
