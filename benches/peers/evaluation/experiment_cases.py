@@ -2,9 +2,12 @@
 
     old/bin/python experiment_cases.py old > old.json                        # gbstats 0.2.2
     gb/bin/python experiment_cases.py gbstats old.json > gb.json             # gbstats 0.8.0
-    tea/bin/python experiment_cases.py tea gb.json > ../../../crates/evaluation/src/experiment/tests/peers.json
+    PYTHONPATH=growthbook/packages/stats gb/bin/python experiment_cases.py head gb.json > head.json
+    tea/bin/python experiment_cases.py tea head.json > ../../../crates/evaluation/src/experiment/tests/peers.json
 
-Three environments (requirements-*.txt), as the peers want different versions of numpy. Inputs are made in the second step.
+Three environments (requirements-*.txt), as the peers want different versions of numpy. Inputs are made in the second step. The
+third runs gbstats as it stands in growthbook/growthbook at commit 8f1db4456915 (not on the package index): it corrects two
+faults of 0.8.0 and knows post-stratification.
 Row-level inputs are kept as aggregates (units, means, covariances by arm), which both peers and we work from; quantiles keep
 their rows.
 """
@@ -176,6 +179,50 @@ def gb_old():
     return {"conversions": proportions, "means": means, "srm": srm}
 
 
+# -- gbstats, not released ---------------------------------------------------------------------------------
+
+
+def head_figures(pairs, difference, post_stratify, test="TwoSidedTTest"):
+    import gbstats.frequentist.tests as tests
+
+    config = tests.FrequentistConfig(difference_type=difference, post_stratify=post_stratify)
+    result = getattr(tests, test)(pairs, config).compute_result()
+    assert result.errorMessage is None, result.errorMessage
+    return [result.expected, result.uplift.stddev] if post_stratify else [result.expected, *result.ci, result.uplift.stddev]
+
+
+def head_statistics(arm, kind):
+    from gbstats.models.statistics import RatioStatistic, RegressionAdjustedStatistic, SampleMeanStatistic
+
+    n, m, c = arm["n"], arm["means"], arm["covariances"]
+    squares = lambda i, j: c[i * (i + 1) // 2 + j] * (n - 1) + n * m[i] * m[j]
+    mean = lambda i: SampleMeanStatistic(n=n, sum=n * m[i], sum_squares=squares(i, i))
+    if kind == "cuped":
+        return RegressionAdjustedStatistic(
+            n=n, post_statistic=mean(0), pre_statistic=mean(2), post_pre_sum_of_products=squares(2, 0), theta=None)
+    return RatioStatistic(n=n, m_statistic=mean(0), d_statistic=mean(1), m_d_sum_of_products=squares(1, 0)) if kind == "ratio" else mean(0)
+
+
+def head(cases):
+    for one in cases["sets"]:
+        pair = lambda kind: [tuple(head_statistics(one[arm], kind) for arm in ["control", "treatment"])]
+        one["head"] = {
+            "relative cuped": head_figures(pair("cuped"), "relative", False),
+            "less": head_figures(pair("mean"), "absolute", False, "OneSidedTreatmentLesserTTest"),
+        }
+    strata = []
+    for sizes in [[(300, 280), (120, 140), (60, 50)], [(500, 100), (80, 400)], [(40, 50), (45, 44), (30, 38), (61, 59)]]:
+        for kind in ["revenue", "orders", "normal"]:
+            cells = [[moments(users(n, 0.1 * arm + 0.3 * k, kind)[:, :2]) for arm, n in enumerate(size)] for k, size in enumerate(sizes)]
+            answers = {}
+            for metric in ["mean", "ratio"]:
+                for difference in ["absolute", "relative"]:
+                    pairs = [tuple(head_statistics(arm, metric) for arm in cell) for cell in cells]
+                    answers[f"{metric} {difference}"] = head_figures(pairs, difference, True)
+            strata.append({"cells": cells, "answers": answers})
+    return cases | {"strata": strata}
+
+
 # -- tea-tasting -----------------------------------------------------------------------------------------
 
 NAMES = ["y", "d", "x", "z"]
@@ -335,5 +382,5 @@ def tea(cases):
 
 
 if __name__ == "__main__":
-    steps = {"old": gb_old, "gbstats": gbstats, "tea": tea}
+    steps = {"old": gb_old, "gbstats": gbstats, "head": head, "tea": tea}
     print(json.dumps(plain(steps[sys.argv[1]](*(json.load(open(path)) for path in sys.argv[2:])))))

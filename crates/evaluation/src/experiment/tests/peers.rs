@@ -138,6 +138,41 @@ fn relative_cuped_of_gbstats_leaves_a_covariance_out() {
 }
 
 #[test]
+fn what_is_wrong_in_gbstats_0_8_is_right_in_its_repository() {
+    // growthbook/growthbook at 8f1db4456915: relative CUPED, the one-sided interval, and post-stratification.
+    let cases = cases();
+    let mut tally = Tally::default();
+    let mut apart: f64 = 0.0;
+    for set in cases["sets"].as_array().unwrap() {
+        let (control, treatment) = (moments(&set["control"]), moments(&set["treatment"]));
+        let adjusted = cuped(Y, &[BEFORE], &control, &treatment).unwrap().contrast;
+        let (arm, plain) = (&adjusted.control, unadjusted(Y, &control, &treatment).unwrap());
+        // Theirs linearises at the unadjusted effect, ours at the adjusted one: the same for many units.
+        let (effect, unadjusted_effect) = (adjusted.relative().unwrap(), plain.relative().unwrap().0);
+        let together = 2.0 * unadjusted_effect * arm.raw_covariance + unadjusted_effect.powi(2) * arm.raw_variance;
+        let variance = (adjusted.absolute().1 + together) / arm.raw.powi(2);
+        let peer = numbers(&set["head"]["relative cuped"]);
+        tally.compare("relative cuped", &[effect.0, variance.sqrt()], &[peer[0], peer[3]]);
+        apart = apart.max((effect.1.sqrt() / peer[3] - 1.0).abs());
+        let less = Frequentist { tail: Tail::Less, ..Frequentist::default() };
+        let effect = frequentist(&plain, Scale::Absolute, less).unwrap();
+        tally.compare("less", &[effect.value, effect.low, effect.high, effect.std_error], &numbers(&set["head"]["less"]));
+    }
+    println!("relative CUPED: our standard error differs from that by up to {:.2} %", 100.0 * apart);
+    for case in cases["strata"].as_array().unwrap() {
+        let arm = |arm: usize| -> Vec<Moments> { case["cells"].as_array().unwrap().iter().map(|cell| moments(&cell[arm])).collect() };
+        for (name, metric) in [("mean", Y), ("ratio", RATIO)] {
+            let contrast = post_stratified(metric, &arm(0), &arm(1)).unwrap();
+            for (scale, (value, variance)) in [("absolute", contrast.absolute()), ("relative", contrast.relative().unwrap())] {
+                let peer = numbers(&case["answers"][format!("{name} {scale}")]);
+                tally.compare(&format!("{name} {scale}"), &[value, variance.sqrt()], &peer);
+            }
+        }
+    }
+    tally.report("gbstats, not released", 52);
+}
+
+#[test]
 fn proportions_are_those_of_gbstats() {
     let mut tally = Tally::default();
     for case in cases()["proportions"].as_array().unwrap() {
