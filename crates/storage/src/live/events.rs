@@ -1,5 +1,7 @@
 //! The durable log of events.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::{mpsc, oneshot};
 use youhui_privacy::IdentityRow;
 
@@ -30,6 +32,9 @@ pub struct EventLog {
 
 /// Rows of one statement.
 const ROWS: usize = 100;
+
+/// Rows read at once.
+const ROWS_READ: u16 = 500;
 
 /// Requests that wait for one transaction.
 const TOGETHER: usize = 256;
@@ -71,7 +76,18 @@ impl EventLog {
 }
 
 impl Live {
-    async fn append(&self, batches: impl Iterator<Item = &EventBatch>) -> Result<(), LiveError> {
+    async fn append(&self, batches: impl Iterator<Item = &EventBatch> + Clone) -> Result<(), LiveError> {
+        // Who customers are is in the database before what they did is anywhere.
+        if self.stream.is_none() || batches.clone().any(|batch| !batch.identities.is_empty() || !batch.rejected.is_empty()) {
+            self.append_rows(batches.clone()).await?;
+        }
+        match &self.stream {
+            Some(stream) => stream.publish(batches, self.origin).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn append_rows(&self, batches: impl Iterator<Item = &EventBatch>) -> Result<(), LiveError> {
         on!(&self.pool, db => {
             let mut transaction = db.begin().await?;
             if self.is_shared() {
@@ -90,7 +106,7 @@ impl Live {
                     // SQLite's server is alone and knows whom it has; of several on PostgreSQL the first one's row stands.
                     query.push(" ON CONFLICT DO NOTHING").build().execute(&mut *transaction).await?;
                 }
-                if batch.events > 0 {
+                if batch.events > 0 && self.stream.is_none() {
                     sqlx::query("INSERT INTO event_batch (received, events, payload, origin) VALUES ($1, $2, $3, $4)")
                         .bind(batch.received).bind(i64::from(batch.events)).bind(batch.payload.as_slice()).bind(self.origin)
                         .execute(&mut *transaction).await?;
@@ -108,10 +124,37 @@ impl Live {
     /// Batches after one, in order, some at a time: (number, payload).
     ///
     /// # Errors
-    /// Where the database fails.
+    /// Where the database fails, or the stream.
     pub async fn events_after(&self, seq: i64) -> Result<Vec<(i64, Vec<u8>)>, LiveError> {
-        Ok(on!(&self.pool, db => {
-            sqlx::query_as("SELECT seq, payload FROM event_batch WHERE seq > $1 ORDER BY seq LIMIT 500").bind(seq).fetch_all(db).await?
-        }))
+        let batches = self.batches_after(seq).await?.into_iter();
+        Ok(batches.map(|(seq, _, payload)| (seq, payload)).collect())
+    }
+
+    /// The same, with the server that has written each.
+    pub(super) async fn batches_after(&self, seq: i64) -> Result<Vec<(i64, i64, Vec<u8>)>, LiveError> {
+        // The stream first: what moves to the database meanwhile is seen at least once.
+        let streamed = match &self.stream {
+            Some(stream) => stream.after(seq).await?,
+            None => vec![],
+        };
+        let kept: Vec<(i64, i64, Vec<u8>)> = on!(&self.pool, db => {
+            let text = "SELECT seq, origin, payload FROM event_batch WHERE seq > $1 ORDER BY seq LIMIT $2";
+            sqlx::query_as(text).bind(seq).bind(i64::from(ROWS_READ)).fetch_all(db).await?
+        });
+        if self.stream.is_none() {
+            return Ok(kept);
+        }
+        // As far as both were read; what stands in the database counts.
+        let all_kept = kept.len() < usize::from(ROWS_READ);
+        let through = match (streamed.last(), kept.last()) {
+            (Some(streamed), Some(kept)) if !all_kept => streamed.seq.min(kept.0),
+            (Some(streamed), _) => streamed.seq,
+            (None, Some(kept)) => kept.0,
+            (None, None) => return Ok(vec![]),
+        };
+        let mut batches: BTreeMap<i64, (i64, Vec<u8>)> =
+            streamed.into_iter().filter(|batch| batch.seq <= through).map(|batch| (batch.seq, (batch.origin, batch.payload))).collect();
+        batches.extend(kept.into_iter().filter(|batch| batch.0 <= through).map(|(seq, origin, payload)| (seq, (origin, payload))));
+        Ok(batches.into_iter().map(|(seq, (origin, payload))| (seq, origin, payload)).collect())
     }
 }

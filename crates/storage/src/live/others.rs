@@ -36,7 +36,11 @@ impl Live {
             Ok(last)
         };
         let identities = if self.is_shared() { last("identity", "seq").await? } else { 0 };
-        Ok(Others { events: last("event_batch", "seq").await?, decisions: last("decision_batch", "seq").await?, identities })
+        let streamed = match &self.stream {
+            Some(stream) => stream.last().await?,
+            None => 0,
+        };
+        Ok(Others { events: streamed.max(last("event_batch", "seq").await?), decisions: last("decision_batch", "seq").await?, identities })
     }
 
     /// Identities that are new since then, of whichever server.
@@ -60,6 +64,13 @@ impl Live {
     /// # Errors
     /// Where the database fails.
     pub async fn events_of_others(&self, from: &mut Others) -> Result<(Vec<(i64, Vec<u8>)>, bool), LiveError> {
+        if self.stream.is_some() {
+            let batches = self.batches_after(from.events).await?;
+            from.events = batches.last().map_or(from.events, |batch| batch.0);
+            let more = !batches.is_empty();
+            let of_others = batches.into_iter().filter(|(_, origin, _)| *origin != self.origin);
+            return Ok((of_others.map(|(seq, _, payload)| (seq, payload)).collect(), more));
+        }
         let (rows, more) = self.of_others("event_batch", from.events).await?;
         from.events = rows.last().map_or(from.events, |row| row.0);
         Ok((rows.into_iter().filter_map(|(seq, payload)| Some((seq, payload?))).collect(), more))
