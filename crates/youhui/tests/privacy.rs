@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use arrow_array::cast::AsArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
-use served::{Server, order};
+use served::{Server, Servers, order};
 
 /// Everything that anna is called or says contains it.
 const CANARY: &str = "c4n4ry";
@@ -87,13 +87,24 @@ fn content(path: &Path) -> Vec<u8> {
     all
 }
 
-/// Files in which one of these stands, but for the list of who was erased.
+/// Files in which one of these stands, but for the list of who was erased; and tables and messages, where these are on servers.
 fn found(folder: &Path, traces: &[Vec<u8>]) -> Vec<String> {
     let mut all = vec![];
-    for path in files(folder).into_iter().filter(|path| !path.ends_with("keys/erased.json")) {
+    let servers = Servers::of(folder);
+    let mut places = files(folder);
+    places.extend(servers.iter().flat_map(|servers| files(&servers.stream())));
+    let has = |content: &[u8], trace: &[u8]| content.windows(trace.len()).any(|window| window == trace);
+    for path in places.into_iter().filter(|path| !path.ends_with("keys/erased.json")) {
         let content = content(&path);
-        for trace in traces.iter().filter(|trace| content.windows(trace.len()).any(|window| window == trace.as_slice())) {
-            all.push(format!("{}: {}", path.strip_prefix(folder).unwrap().display(), String::from_utf8_lossy(trace)));
+        for trace in traces.iter().filter(|trace| has(&content, trace)) {
+            all.push(format!("{}: {}", path.strip_prefix(folder).unwrap_or(&path).display(), String::from_utf8_lossy(trace)));
+        }
+    }
+    if let Some(dump) = servers.map(|servers| servers.dump()) {
+        // Bytes are written as hexadecimal digits.
+        let digits = |trace: &[u8]| trace.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        for trace in traces.iter().filter(|trace| has(&dump, trace) || has(&dump, digits(trace).as_bytes())) {
+            all.push(format!("the database: {}", String::from_utf8_lossy(trace)));
         }
     }
     all
@@ -188,6 +199,8 @@ fn nothing_is_left_of_whoever_is_erased() {
     }
     let backup = desk.path().join("backup");
     copy(&shop, &backup);
+    let servers = Servers::of(&shop);
+    let dump = servers.as_ref().map(Servers::dump);
 
     let offers = write_offers(desk.path());
     let server = Server::start(&shop, &["--offers", offers]);
@@ -233,6 +246,10 @@ fn nothing_is_left_of_whoever_is_erased() {
         std::fs::remove_file(path).unwrap();
     }
     copy(&backup, &shop);
+    if let Some(servers) = &servers {
+        servers.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        servers.run(&String::from_utf8(dump.unwrap()).unwrap());
+    }
     assert!(!found(&shop, &traces).is_empty());
     let server = Server::start(&shop, &["--offers", offers]);
     assert!(server.said.contains("erased again"), "{}", server.said);

@@ -153,13 +153,16 @@ pub(super) fn make(shop: &Shop, live: &Live, asked: Asked) -> (Facts, Decision) 
     let is_stopped = shop.is_stopped();
     let places =
         placements.into_iter().map(|placement| if is_stopped { Place::empty(placement) } else { place(live, placement, &channel, time) });
-    let places = places.collect();
-    let request = Request { decision: DecisionId::new(time, random()), time, channel, snapshot: live.snapshot.version, places };
+    let mut places: Vec<Place> = places.collect();
     let profile = match subject {
         _ if opts_out => Err(Unknown::PrivacySignal),
         None => Err(Unknown::NoCustomer),
         Some(subject) => shop.customers.view(subject, time),
     };
+    if let (Some(subject), Ok(_)) = (subject, &profile) {
+        shop.predictions.fill(live, subject, &mut places);
+    }
+    let request = Request { decision: DecisionId::new(time, random()), time, channel, snapshot: live.snapshot.version, places };
     let facts = match profile {
         Ok(profile) => Facts::personal(request, profile),
         Err(why) => Facts::of_nobody(request, why),

@@ -184,7 +184,7 @@ fn forget(shop: &Shop, external: &str, time: Micros) -> Result<Gone, CliError> {
     *shop.erased.write().unwrap_or_else(PoisonError::into_inner) = gone.erased.clone();
     identities.forget(|subject| gone.has(subject));
     drop(identities);
-    gone.subjects.iter().for_each(|subject| shop.customers.forget(*subject));
+    gone.subjects.iter().for_each(|subject| shop.forget(*subject));
     Ok(gone)
 }
 
@@ -206,7 +206,7 @@ pub(super) fn forget_others(shop: &Shop) {
     *shop.erased.write().unwrap_or_else(PoisonError::into_inner) = list;
     identities.forget(|subject| gone.contains(&subject));
     drop(identities);
-    gone.iter().for_each(|subject| shop.customers.forget(*subject));
+    gone.iter().for_each(|subject| shop.forget(*subject));
 }
 
 /// Takes everything of those who are gone out of the tables.

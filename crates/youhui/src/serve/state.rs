@@ -16,6 +16,7 @@ use super::access::Keys;
 use super::customers::Customers;
 use super::guard::{Guard, UnderWay};
 use super::offers::Live;
+use super::predictions::Predictions;
 use super::segment::Happened;
 
 /// What is kept of a message: a line of JSON in the log.
@@ -139,6 +140,7 @@ pub(super) struct Shop {
     pub(super) currency: Currency,
     pub(super) live: ArcSwap<Live>,
     pub(super) customers: Customers,
+    pub(super) predictions: Predictions,
     pub(super) identities: RwLock<Identities>,
     message_key: [u8; 32],
     seen: Mutex<Seen>,
@@ -177,6 +179,7 @@ pub(super) struct Parts {
     pub(super) live: Live,
     pub(super) message_key: [u8; 32],
     pub(super) customers: Customers,
+    pub(super) predictions: Predictions,
     pub(super) database: Database,
     pub(super) events: EventLog,
     pub(super) decisions: DecisionLog,
@@ -191,11 +194,27 @@ pub(super) struct Parts {
 
 impl Shop {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { live, message_key, customers, database, events, decisions, keys, audit, folder, metrics, erased, guard, base } = parts;
+        let Parts {
+            live,
+            message_key,
+            customers,
+            predictions,
+            database,
+            events,
+            decisions,
+            keys,
+            audit,
+            folder,
+            metrics,
+            erased,
+            guard,
+            base,
+        } = parts;
         Self {
             currency: live.offered.settings.currency,
             live: ArcSwap::from_pointee(live),
             customers,
+            predictions,
             identities: RwLock::new(Identities { vault: None, unsaved: vec![], named: FxHashMap::default() }),
             message_key,
             seen: Mutex::default(),
@@ -265,6 +284,12 @@ impl Shop {
         self.identities.read().unwrap_or_else(PoisonError::into_inner).by_name(subject)
     }
 
+    /// Nothing is known of the customer any more.
+    pub(super) fn forget(&self, subject: SubjectId) {
+        self.customers.forget(subject);
+        self.predictions.forget(subject);
+    }
+
     /// Keeps entries; when this returns they are on disk and count. It goes on to its end though whoever asked hangs up or is
     /// given up on: what is on disk would otherwise not count before the next start.
     pub(super) async fn keep(self: &Arc<Self>, entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
@@ -273,24 +298,33 @@ impl Shop {
     }
 
     async fn write(&self, mut entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
-        let mut payload = lines(&entries);
-        let events = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let answered = {
+        let mut parts = parts(&entries);
+        let (answers, identities) = {
             let _in_order = self.order.lock().await;
             // Whoever is erased meanwhile is not taken in.
             if self.drop_erased(&mut entries) > 0 {
-                payload = lines(&entries);
+                parts = self::parts(&entries);
             }
             let identities = {
                 let mut identities = self.identities.write().unwrap_or_else(PoisonError::into_inner);
                 std::mem::take(&mut identities.unsaved)
             };
             let again = identities.clone();
-            let batch = youhui_storage::EventBatch { received: now, events, payload, identities, rejected };
-            (self.events.enqueue(batch).await?, again)
+            let mut first = Some((identities, rejected));
+            let mut answers = Vec::with_capacity(parts.len());
+            for (events, payload) in parts {
+                let (identities, rejected) = first.take().unwrap_or_default();
+                let batch = youhui_storage::EventBatch { received: now, events, payload, identities, rejected };
+                answers.push(self.events.enqueue(batch).await?);
+            }
+            (answers, again)
         };
-        let (answered, identities) = answered;
-        if let Err(error) = answered.await.map_err(|_| LiveError::Stopped).and_then(|result| result) {
+        let mut kept = Ok(());
+        for answer in answers {
+            // One that fails leaves the others, which are sent again with it and count once.
+            kept = kept.and(answer.await.map_err(|_| LiveError::Stopped).and_then(|result| result));
+        }
+        if let Err(error) = kept {
             let erased = self.erased.read().unwrap_or_else(PoisonError::into_inner);
             let known = identities.into_iter().filter(|row| !erased.has(row.subject)).collect::<Vec<_>>();
             drop(erased);
@@ -408,6 +442,25 @@ impl Shop {
         }
         erased
     }
+}
+
+/// A batch of the log has at most this many bytes, and one message more: as a stream of NATS takes it.
+const MOST_BATCH: usize = 256 << 10;
+
+/// Entries as batches of the log, one at least: how many entries, and how they stand there. Those of one message stay together.
+fn parts(entries: &[Entry]) -> Vec<(u32, Vec<u8>)> {
+    let mut parts: Vec<(u32, Vec<u8>)> = vec![(0, vec![])];
+    for message in entries.chunk_by(|one, next| one.message() == next.message()) {
+        let lines = lines(message);
+        if parts.last().is_some_and(|(_, last)| !last.is_empty() && last.len() + lines.len() > MOST_BATCH) {
+            parts.push((0, vec![]));
+        }
+        if let Some((count, payload)) = parts.last_mut() {
+            *count += u32::try_from(message.len()).unwrap_or(u32::MAX);
+            payload.extend_from_slice(&lines);
+        }
+    }
+    parts
 }
 
 /// Entries as they stand in the log.
