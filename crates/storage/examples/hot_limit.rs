@@ -1,7 +1,7 @@
 //! How many reservations a second one limit gives to several servers on one PostgreSQL, taken from slices or from its one row.
 //!
 //! `cargo run --release -p youhui-storage --example hot_limit -- postgres://USER@HOST/DATABASE [SERVERS] [CLIENTS]`
-#![allow(clippy::unwrap_used, reason = "a measurement's way to fail")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a measurement: fails loudly, and prints")]
 
 use std::time::Instant;
 

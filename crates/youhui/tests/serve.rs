@@ -243,6 +243,57 @@ fn decisions_go_by_what_is_predicted_for_the_customer() {
     assert!(all["decisions"].as_u64() >= Some(58) && all["decisions"] == all["equal"], "{all}");
 }
 
+/// A budget that would be gone at once, with weeks to go, gets a price: hardly anybody is shown what it pays for, and why is on record.
+#[test]
+fn slow_a_budget_that_is_short_is_paced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut offers: Value = serde_json::from_slice(&std::fs::read(OFFERS).unwrap()).unwrap();
+    let dear = &mut offers["offers"][0]["promotion"];
+    dear["limits"] = json!({"budget": 100_000});
+    dear["schedule"] = json!({"ends": "2099-01-01T00:00:00Z"});
+    // Ten off fifty: orders of 100.00 earn it.
+    let file = folder.path().join("offers.json");
+    offers["holdout_share"] = json!(0);
+    offers["offers"][0]["predicted"] = json!(300);
+    std::fs::write(&file, offers.to_string()).unwrap();
+    let shop = folder.path().join("shop");
+    let server = Server::start(&shop, &["--consent-default", "granted", "--offers", file.to_str().unwrap()]);
+    let batch: Vec<Value> = (0..400)
+        .map(|number| {
+            let mut order = order(&format!("m{number}"), &format!("customer-{number}"));
+            order["properties"]["products"] = json!([{"product_id": "tea", "price": 50, "quantity": 2}]);
+            order
+        })
+        .collect();
+    assert_eq!(server.post("/v1/batch", &json!({"batch": batch})).json()["accepted"], 400);
+    let shown = |customers: std::ops::Range<usize>| {
+        let decided: Vec<Value> = customers.map(|number| server.decide(&format!("customer-{number}"))).collect();
+        let dear = decided.iter().filter(|decided| decided["placements"][0]["promotion_id"] == "ten-off-fifty").count();
+        (dear, decided[0]["decision_id"].as_str().unwrap().to_owned())
+    };
+    let (before, _) = shown(0..200);
+    assert!(before > 100, "{before}");
+    let paced = (0..40).find_map(|_| {
+        let (_, last) = shown(200..201);
+        std::thread::sleep(std::time::Duration::from_millis(1000));
+        let explained = server.get(&format!("/v1/decisions/{last}")).json();
+        let price = explained["facts"]["places"][0]["candidates"][0]["budget_price"].as_f64().unwrap_or(0.0);
+        (price > 0.0).then_some(price)
+    });
+    // One that stands is not decided anew: another customer's price is on record.
+    let (after, last) = shown(201..400);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let explained = server.get(&format!("/v1/decisions/{last}")).json();
+    let candidates = &explained["facts"]["places"][0]["candidates"];
+    let price = |place: usize| candidates[place]["budget_price"].as_f64().unwrap();
+    assert!(paced.is_some() && price(0) > 100.0 && price(1) == 0.0, "{paced:?} {candidates}");
+    assert!(after * 3 < before, "{after} after {before}");
+    assert!(server.stop());
+    let replay = served::youhui(&shop).args(["replay", "--store"]).arg(&shop).output().unwrap();
+    let all: Value = serde_json::from_slice(&replay.stdout).unwrap();
+    assert_eq!(all["decisions"], all["equal"], "{all}");
+}
+
 #[test]
 fn what_was_acknowledged_outlives_a_kill() {
     let folder = tempfile::tempdir().unwrap();

@@ -43,6 +43,17 @@ impl Live {
         Ok(Others { events: streamed.max(last("event_batch", "seq").await?), decisions: last("decision_batch", "seq").await?, identities })
     }
 
+    /// Servers that have decided something lately, this one with them.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn servers(&self) -> Result<u64, LiveError> {
+        let Pool::Postgres(db) = &self.pool else { return Ok(1) };
+        let text = "SELECT COUNT(DISTINCT origin) FROM (SELECT origin FROM decision_batch ORDER BY seq DESC LIMIT 300) AS lately";
+        let (servers,): (i64,) = sqlx::query_as(text).fetch_one(db).await?;
+        Ok(u64::try_from(servers).unwrap_or(1).max(1))
+    }
+
     /// Identities that are new since then, of whichever server.
     ///
     /// # Errors

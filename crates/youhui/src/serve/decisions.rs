@@ -168,6 +168,7 @@ pub(super) fn make(shop: &Shop, live: &Live, asked: Asked) -> (Facts, Decision) 
         Err(why) => Facts::of_nobody(request, why),
     };
     let decision = decide(&live.snapshot, &facts);
+    shop.pacing.see(live, &facts, &decision);
     if let Some(subject) = facts.subject() {
         stand(shop, live, subject, &decision, time);
     }
@@ -179,7 +180,8 @@ fn place(live: &Live, placement: String, channel: &str, time: Micros) -> Place {
     let can = numbers.copied().filter(|&number| {
         live.snapshot.offers[number as usize].sells_through(channel) && live.offered.ready[number as usize].can_be_shown(time)
     });
-    let candidates = can.map(|offer| Candidate { offer, predicted: None, budget_price: 0.0 }).collect();
+    let candidates =
+        can.map(|offer| Candidate { offer, predicted: None, budget_price: live.offered.ready[offer as usize].price() }).collect();
     Place { placement, candidates }
 }
 

@@ -167,7 +167,7 @@ fn told(shop: &Shop, tried: &Live, part: &Part, shown: &FxHashMap<(u32, Option<S
 }
 
 /// Orders that are to be expected of the customer within the window, times the discount on a mean one, in minor units.
-fn cost(ready: &Ready, profile: &LiveProfile, window: f64, now: Micros) -> f64 {
+pub(super) fn cost(ready: &Ready, profile: &LiveProfile, window: f64, now: Micros) -> f64 {
     if profile.orders == 0 {
         return 0.0;
     }

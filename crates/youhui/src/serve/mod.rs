@@ -18,6 +18,7 @@ mod learn;
 mod metrics;
 pub(crate) mod offers;
 mod ofrep;
+mod pacing;
 mod predictions;
 mod problem;
 mod reservations;
@@ -182,6 +183,7 @@ impl Server {
             tokio::spawn(watch_limits(Arc::clone(&shop))),
             tokio::spawn(learn(Arc::clone(&shop), learning, base, changed, console)),
             tokio::spawn(predictions::follow(Arc::clone(&shop), console)),
+            tokio::spawn(pacing::pace(Arc::clone(&shop), console)),
         ];
         if shop.database.is_shared() {
             tasks.push(tokio::spawn(follow::follow(Arc::clone(&shop), ends, console)));
