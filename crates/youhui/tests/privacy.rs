@@ -352,6 +352,33 @@ fn erasures_and_sign_ups_at_once_end() {
     assert!(server.stop());
 }
 
+/// A customer whom the server met before the shop's files were imported is one customer, with what both say, and is erased as one.
+#[test]
+fn whoever_is_imported_later_is_the_same_customer() {
+    let desk = tempfile::tempdir().unwrap();
+    let shop = desk.path().join("shop");
+    let offers = write_offers(desk.path());
+    let write = |name: &str, text: &str| std::fs::write(desk.path().join(name), text).unwrap();
+    let server = Server::start(&shop, &["--offers", offers, "--consent-default", "granted"]);
+    let batch = json!({"batch": [order("one", "bob"), order("two", "carol")]});
+    assert_eq!(server.post("/v1/batch", &batch).json()["accepted"], 2);
+    assert!(server.stop());
+    write("mapping.toml", MAPPING);
+    write("events.csv", EVENTS.split_inclusive('\n').filter(|line| !line.contains("broken")).collect::<String>().as_str());
+    write("customers.csv", "customer,city\nbob,Bern\n");
+    import(desk.path());
+    for _ in 0..2 {
+        let server = Server::start(&shop, &["--offers", offers]);
+        assert_eq!(server.metric("youhui_customers"), 3, "anna, bob and carol");
+        assert_eq!(server.decide("bob")["placements"][0]["mode"], "personalised");
+        assert!(server.stop());
+    }
+    let server = Server::start(&shop, &["--offers", offers]);
+    let erased = server.post("/v1/privacy/erasures", &json!({"customer": {"user_id": "bob"}})).json();
+    assert_eq!((&erased["subjects"], &erased["identifiers"]), (&json!(2), &json!(2)), "{erased}");
+    assert_eq!(server.metric("youhui_customers"), 2);
+}
+
 /// An erasure that a kill cuts off is done at the next start, before anybody is served.
 #[test]
 fn an_erasure_that_is_cut_off_is_finished() {

@@ -246,9 +246,18 @@ impl Shop {
         self.stopped.load(Ordering::Relaxed) || self.stopped_here.load(Ordering::Relaxed)
     }
 
-    /// Who the customers are: before the first request.
+    /// Who the customers are: before the first request. Whoever was met here before they were imported is one customer.
     pub(super) fn know(&self, vault: IdentityVault) {
-        self.identities.write().unwrap_or_else(PoisonError::into_inner).vault = Some(vault);
+        let twice = vault.twice();
+        let mut identities = self.identities.write().unwrap_or_else(PoisonError::into_inner);
+        identities.vault = Some(vault);
+        // What the log says already of who is who stands.
+        let new = twice.into_iter().filter(|(from, to)| identities.by_name(*from) != identities.by_name(*to)).collect::<Vec<_>>();
+        for (from, to) in new {
+            let (from, to) = (identities.by_name(from), identities.by_name(to));
+            identities.named.insert(from, to);
+            self.customers.link(from, to);
+        }
     }
 
     /// A secret for one purpose, the same whenever it is asked for.
