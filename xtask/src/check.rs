@@ -34,7 +34,7 @@ pub(crate) fn test(slow: bool) -> Done<()> {
     let nats = server("NATS", NATS, slow, || Nats::start(slow))?;
     let mut environment: Vec<(&str, String)> = vec![];
     environment.extend(postgres.iter().map(|server| (POSTGRES, server.url.clone())));
-    for server in &nats {
+    if let Some(server) = &nats {
         environment.push((NATS, server.url.clone()));
         environment.push(("YOUHUI_TEST_NATS_STREAMS", server.folder.display().to_string()));
         environment.push(("YOUHUI_TEST_NATS_SERVER", server.program.display().to_string()));
