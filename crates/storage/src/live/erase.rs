@@ -26,6 +26,11 @@ impl Live {
             for subject in subjects {
                 // Limits first, as whoever settles a reservation takes them.
                 let limits = format!("%:customer:{subject}:%");
+                if self.is_shared() {
+                    // In their order, as everybody takes them.
+                    sqlx::query("SELECT name FROM limit_of WHERE name LIKE $1 ORDER BY name COLLATE \"C\" FOR UPDATE")
+                        .bind(&limits).execute(&mut *transaction).await?;
+                }
                 sqlx::query("DELETE FROM limit_of WHERE name LIKE $1").bind(&limits).execute(&mut *transaction).await?;
                 sqlx::query("DELETE FROM reserved_part WHERE name LIKE $1").bind(&limits).execute(&mut *transaction).await?;
             }

@@ -259,8 +259,10 @@ impl Live {
                     Some((_, state, _)) => Outcome::Settled(State::of(state)),
                 });
             }
-            let text = "SELECT name, amount, holder FROM reserved_part WHERE reservation = $1 ORDER BY name";
-            let parts: Vec<(String, i64, String)> = sqlx::query_as(text).bind(id).fetch_all(&mut *transaction).await?;
+            let text = "SELECT name, amount, holder FROM reserved_part WHERE reservation = $1";
+            let mut parts: Vec<(String, i64, String)> = sqlx::query_as(text).bind(id).fetch_all(&mut *transaction).await?;
+            // As whoever reserves takes them, however the database sorts texts.
+            parts.sort();
             for (name, amount, holder) in parts {
                 let used = match to {
                     State::Committed => actual.iter().find(|part| part.name == name).map_or(amount, |part| part.amount),
@@ -292,14 +294,18 @@ impl Live {
         let late: Vec<(String,)> = on!(&self.pool, db => {
             sqlx::query_as("SELECT id FROM reservation WHERE state = 0 AND expires <= $1 LIMIT 1000").bind(now).fetch_all(db).await?
         });
-        let mut released = 0;
+        let (mut released, mut failed) = (0, None);
         for (id,) in late {
-            released += u64::from(self.release(&id).await? == Outcome::Done(State::Released));
+            // One that fails keeps nothing else from being given back.
+            match self.release(&id).await {
+                Ok(outcome) => released += u64::from(outcome == Outcome::Done(State::Released)),
+                Err(error) => failed = Some(error),
+            }
         }
         if let Pool::Postgres(db) = &self.pool {
             slices::settle(db, now).await?;
         }
-        Ok(released)
+        failed.map_or(Ok(released), Err)
     }
 }
 

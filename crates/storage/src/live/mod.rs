@@ -200,7 +200,6 @@ impl Live {
     /// Where it does not.
     pub async fn ping(&self) -> Result<(), LiveError> {
         on!(&self.pool, db => { sqlx::query("SELECT 1").execute(db).await?; });
-        self.event_stream().await?;
         Ok(())
     }
 

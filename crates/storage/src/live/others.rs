@@ -70,16 +70,15 @@ impl Live {
         rows.into_iter().map(|(_, lookup, version, subject, sealed)| identity(lookup, version, subject, sealed)).collect()
     }
 
-    /// Batches of events that others have written since then, some at a time, and whether there may be more.
+    /// Batches of events that others have written since then, some at a time, and whether there may be more; with `own`, of this server too.
     ///
     /// # Errors
-    /// Where the database fails.
-    pub async fn events_of_others(&self, from: &mut Others) -> Result<(Vec<(i64, Vec<u8>)>, bool), LiveError> {
-        if self.stream.is_some() {
-            let batches = self.batches_after(from.events).await?;
+    /// Where the database fails, or the stream.
+    pub async fn events_of_others(&self, from: &mut Others, own: bool) -> Result<(Vec<(i64, Vec<u8>)>, bool), LiveError> {
+        if self.stream.is_some() || own {
+            let (batches, more) = self.batches_after(from.events).await?;
             from.events = batches.last().map_or(from.events, |batch| batch.0);
-            let more = !batches.is_empty();
-            let of_others = batches.into_iter().filter(|(_, origin, _)| *origin != self.origin);
+            let of_others = batches.into_iter().filter(|(_, origin, _)| own || *origin != self.origin);
             return Ok((of_others.map(|(seq, _, payload)| (seq, payload)).collect(), more));
         }
         let (rows, more) = self.of_others("event_batch", from.events).await?;

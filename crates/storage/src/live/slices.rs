@@ -100,15 +100,21 @@ pub(super) async fn call_in(connection: &mut PgConnection, name: &str, over: Opt
         sqlx::query(text).bind(name).bind(holder.as_str()).bind(unused).execute(&mut *connection).await?;
         sum += unused;
     }
-    let text = "UPDATE limit_of SET leased = leased - $2 WHERE name = $1";
-    sqlx::query(text).bind(name).bind(sum).execute(&mut *connection).await?;
+    if sum > 0 {
+        let text = "UPDATE limit_of SET leased = leased - $2 WHERE name = $1";
+        sqlx::query(text).bind(name).bind(sum).execute(&mut *connection).await?;
+    }
     Ok(sum)
 }
 
 /// Calls in slices whose lease is over, and counts those of which nothing is held any more with the limit itself.
 pub(super) async fn settle(db: &PgPool, now: Micros) -> Result<(), LiveError> {
-    let names: Vec<(String,)> =
-        sqlx::query_as("SELECT DISTINCT name FROM limit_slice WHERE until <= $1 LIMIT 100").bind(now).fetch_all(db).await?;
+    let names: Vec<(String,)> = sqlx::query_as(
+        "SELECT DISTINCT name FROM limit_slice WHERE until <= $1 AND (reserved = 0 OR most > reserved + committed) LIMIT 100",
+    )
+    .bind(now)
+    .fetch_all(db)
+    .await?;
     for (name,) in names {
         let mut transaction = db.begin().await?;
         if left(&mut transaction, &name).await?.is_none() {

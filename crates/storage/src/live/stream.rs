@@ -5,7 +5,8 @@
 //! message is overwritten. Whoever reads takes both.
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::{GetStreamErrorKind, PublishAckFuture};
@@ -15,10 +16,10 @@ use futures_util::StreamExt;
 
 use super::erase::Rewrite;
 use super::events::EventBatch;
-use super::{Live, LiveError, on};
+use super::{Live, LiveError, on, others};
 
 /// Where the database says which stream is the shop's.
-const SETTING: &str = "events";
+pub(super) const SETTING: &str = "events";
 /// Says it in the stream.
 const TOKEN: &str = "youhui-shop";
 /// Who wrote a message, when, and how many events are in it.
@@ -30,6 +31,8 @@ const MOST: usize = 256;
 /// A message that is smaller than this is taken by a server as it is installed.
 const LEAST_PAYLOAD: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Whether the stream is still the shop's is looked at so often, whoever writes.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// The stream of a shop.
 #[derive(Debug, Clone)]
@@ -37,8 +40,21 @@ pub(super) struct EventStream {
     context: jetstream::Context,
     stream: stream::Stream<()>,
     subject: String,
+    /// Stands in the stream too: of two shops each has its own.
+    token: String,
     /// Batches of before the stream.
-    before: i64,
+    pub(super) before: i64,
+    /// When it was last seen to be this shop's.
+    looked: Arc<Mutex<Option<Instant>>>,
+}
+
+/// Batches that were read.
+pub(super) struct Streamed {
+    pub(super) batches: Vec<Read>,
+    /// Up to here all were seen that are there.
+    pub(super) through: i64,
+    /// There may be more by now.
+    pub(super) more: bool,
 }
 
 /// A batch that was read.
@@ -52,29 +68,30 @@ pub(super) struct Read {
 
 impl Live {
     /// Has events go to a stream, `nats://[USER:PASSWORD@]HOST[:PORT]/STREAM`, which is made where it is missing, or, without a URL, to the
-    /// database. What the database has already stays there.
+    /// database. What the database has already stays there; from then on nothing is added to it ([`LiveError::Events`]).
     ///
     /// # Errors
     /// Where the server can't be reached, the stream is another shop's or would lose events, or the shop's events are elsewhere.
     pub async fn with_events(mut self, url: Option<&str>, credentials: Option<&Path>) -> Result<Self, LiveError> {
+        let known = self.setting(SETTING).await?.map(|content| OfShop::read(&content));
         let Some(url) = url else {
-            let Some(known) = self.setting(SETTING).await? else { return Ok(self) };
-            let known = OfShop::read(&known);
-            if !self.is_made(&known).await? {
-                // Never written to.
-                on!(&self.pool, db => {
-                    sqlx::query("DELETE FROM setting WHERE name = $1").bind(SETTING).execute(db).await?;
-                });
-                return Ok(self);
-            }
-            let name = known.name;
+            let Some(OfShop { name, .. }) = known else { return Ok(self) };
             return Err(LiveError::Events(format!(
                 "they are in the stream {name} of a NATS server: say where with --events nats://HOST:PORT/{name}"
             )));
         };
         let (server, name) = parse(url)?;
+        if let Some(known) = known.as_ref().filter(|known| known.name != name) {
+            let known = &known.name;
+            return Err(LiveError::Events(format!(
+                "they are in the stream {known}, and not in {name}: write --events nats://HOST:PORT/{known}"
+            )));
+        }
         let context = connect(server, credentials).await?;
-        let of_shop = self.stream_of_shop(&name).await?;
+        let of_shop = match known {
+            Some(known) => known,
+            None => self.claim(&context, name).await?,
+        };
         self.stream = Some(EventStream::open(context, of_shop, &self).await?);
         Ok(self)
     }
@@ -104,36 +121,42 @@ impl Live {
         Ok(Some((found.state.first_sequence, found.state.last_sequence)))
     }
 
-    /// Which stream the shop has: said once, by whichever server is the first.
-    async fn stream_of_shop(&self, name: &str) -> Result<OfShop, LiveError> {
+    /// Makes the stream, or takes an empty one that was made by hand, and writes down that it is the shop's: from then on the database takes no
+    /// events. Of several servers one is the first.
+    async fn claim(&self, context: &jetstream::Context, name: String) -> Result<OfShop, LiveError> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| LiveError::Refused(format!("no random bytes: {error}")))?;
-        let own = format!("{name} {:032x} ", u128::from_le_bytes(random));
-        loop {
-            on!(&self.pool, db => {
-                let text = "INSERT INTO setting (name, content) SELECT $1, $2 || COALESCE(MAX(seq), 0) FROM event_batch WHERE true ON CONFLICT (name) DO NOTHING";
-                sqlx::query(text).bind(SETTING).bind(own.as_str()).execute(db).await?;
-            });
-            let Some(content) = self.setting(SETTING).await? else { continue };
-            let known = OfShop::read(&content);
-            if known.name == name {
+        let own = format!("{:032x}", u128::from_le_bytes(random));
+        let token = make(context, &name, &own).await?;
+        // Another server of the shop may have made it a moment ago.
+        for _ in 0..20 {
+            if token == own {
+                break;
+            }
+            if let Some(known) = self.setting(SETTING).await?.map(|content| OfShop::read(&content)).filter(|known| known.token == token) {
                 return Ok(known);
             }
-            if self.is_made(&known).await? {
-                let known = known.name;
-                return Err(LiveError::Events(format!(
-                    "they are in the stream {known}, and not in {name}: write --events nats://HOST:PORT/{known}"
-                )));
-            }
-            // Tried once, and never written to.
-            on!(&self.pool, db => {
-                sqlx::query("DELETE FROM setting WHERE name = $1 AND content = $2").bind(SETTING).bind(content.as_str()).execute(db).await?;
-            });
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
-
-    async fn is_made(&self, stream: &OfShop) -> Result<bool, LiveError> {
-        Ok(self.setting(&stream.made()).await?.is_some())
+        if token != own {
+            return Err(LiveError::Events(format!(
+                "the stream {name} is another shop's: choose another name, restore the database that belongs to it, or delete it if it is empty"
+            )));
+        }
+        let content = on!(&self.pool, db => {
+            let mut transaction = db.begin_with(self.begin()).await?;
+            if self.is_shared() {
+                // Whoever appends is done, and looks at this first.
+                sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(others::EVENTS).execute(&mut *transaction).await?;
+            }
+            let text = "INSERT INTO setting (name, content) SELECT $1, $2 || COALESCE(MAX(seq), 0) FROM event_batch WHERE true ON CONFLICT (name) DO NOTHING";
+            sqlx::query(text).bind(SETTING).bind(format!("{name} {own} ")).execute(&mut *transaction).await?;
+            let (content,): (String,) =
+                sqlx::query_as("SELECT content FROM setting WHERE name = $1").bind(SETTING).fetch_one(&mut *transaction).await?;
+            transaction.commit().await?;
+            content
+        });
+        Ok(OfShop::read(&content))
     }
 }
 
@@ -151,11 +174,6 @@ impl OfShop {
         let mut words = content.split(' ');
         let mut next = || words.next().unwrap_or_default();
         Self { name: next().to_owned(), token: next().to_owned(), before: next().parse().unwrap_or(0) }
-    }
-
-    /// The setting that says that the stream was made.
-    fn made(&self) -> String {
-        format!("events in {}", self.token)
     }
 }
 
@@ -200,55 +218,34 @@ async fn connect(server: ServerAddr, credentials: Option<&Path>) -> Result<jetst
 
 impl EventStream {
     async fn open(context: jetstream::Context, of_shop: OfShop, live: &Live) -> Result<Self, LiveError> {
-        let OfShop { name, token, before } = &of_shop;
-        let subject = subject_of(name);
-        let found = match context.get_stream(name).await {
+        let OfShop { name, token, before } = of_shop;
+        let config = match context.get_stream(&name).await {
             Ok(found) => found.cached_info().config.clone(),
             Err(error) if is_missing(&error) => {
-                if live.is_made(&of_shop).await? {
-                    return Err(LiveError::Events(format!(
-                        "the stream {name}, which has this shop's events, is gone: restore it from a backup (nats stream restore)"
-                    )));
-                }
-                let config = stream::Config {
-                    name: name.clone(),
-                    subjects: vec![subject.clone()],
-                    description: Some("Events of a shop; youhui serve".to_owned()),
-                    metadata: [(TOKEN.to_owned(), token.clone())].into(),
-                    ..stream::Config::default()
-                };
-                context.create_stream(config).await.map_err(unreachable)?.cached_info().config.clone()
+                return Err(LiveError::Events(format!(
+                    "the stream {name}, which has this shop's events, is gone: restore it from a backup (nats stream restore)"
+                )));
             }
             Err(error) => return Err(unreachable(error)),
         };
-        check(&found, &subject)?;
-        match found.metadata.get(TOKEN) {
-            Some(known) if known == token => {}
-            None => {
-                // Made by hand, so that it is as somebody wants it: ours, if nobody has written to it.
-                let state = context.get_stream(name).await.map_err(unreachable)?.cached_info().state.clone();
-                if state.last_sequence > 0 {
-                    return Err(LiveError::Events(format!(
-                        "the stream {name} holds messages that are not this shop's: choose another name"
-                    )));
-                }
-                let mut config = found;
-                config.metadata.insert(TOKEN.to_owned(), token.clone());
-                context.update_stream(config).await.map_err(unreachable)?;
-            }
-            Some(_) => {
-                return Err(LiveError::Events(format!(
-                    "the stream {name} is another shop's: choose another name, or restore the database that belongs to it"
-                )));
-            }
+        check(&config, &subject_of(&name))?;
+        let stream = context.get_stream_no_info(&name).await.map_err(unreachable)?;
+        let stream = Self { context, stream, subject: subject_of(&name), token, before, looked: Arc::default() };
+        let last = stream.last().await?;
+        let (moved,): (i64,) =
+            on!(&live.pool, db => { sqlx::query_as("SELECT COALESCE(MAX(seq), 0) FROM event_batch").fetch_one(db).await? });
+        if moved > last {
+            return Err(older(&name));
         }
-        live.keep_setting(&of_shop.made(), name).await?;
-        let stream = context.get_stream_no_info(name).await.map_err(unreachable)?;
-        Ok(Self { context, stream, subject, before: *before })
+        Ok(stream)
     }
 
     /// Returns once the server has acknowledged them all.
     pub(super) async fn publish(&self, batches: impl Iterator<Item = &EventBatch>, origin: i64) -> Result<(), LiveError> {
+        let is_due = self.looked.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|looked| looked.elapsed() > LOOK);
+        if is_due {
+            self.last().await?;
+        }
         let mut answers: Vec<PublishAckFuture> = vec![];
         for batch in batches.filter(|batch| batch.events > 0) {
             let mut headers = HeaderMap::new();
@@ -264,17 +261,28 @@ impl EventStream {
         Ok(())
     }
 
-    /// The number of the last batch.
+    /// The number of the last batch; and whether the stream is still this shop's.
     pub(super) async fn last(&self) -> Result<i64, LiveError> {
         let info = self.stream.get_info().await.map_err(unreachable)?;
+        if info.config.metadata.get(TOKEN) != Some(&self.token) {
+            return Err(LiveError::Events(format!(
+                "the stream {} is not this shop's any more: restore it from a backup",
+                info.config.name
+            )));
+        }
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(self.before + i64::try_from(info.state.last_sequence).unwrap_or(i64::MAX - self.before))
     }
 
-    /// Batches after one, in order, some at a time; none, where there are no more.
-    pub(super) async fn after(&self, seq: i64) -> Result<Vec<Read>, LiveError> {
+    /// Batches after one, in order, some at a time.
+    pub(super) async fn after(&self, seq: i64) -> Result<Streamed, LiveError> {
         let start = u64::try_from(seq - self.before).unwrap_or(0) + 1;
-        if self.last().await? < self.before.saturating_add_unsigned(start) {
-            return Ok(vec![]);
+        let last = self.last().await?;
+        if last < seq && seq > self.before {
+            return Err(older(&self.subject));
+        }
+        if last < self.before.saturating_add_unsigned(start) {
+            return Ok(Streamed { batches: vec![], through: seq.max(last), more: false });
         }
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: start },
@@ -285,17 +293,24 @@ impl EventStream {
             ..pull::Config::default()
         };
         let consumer = self.stream.create_consumer(config).await.map_err(unreachable)?;
-        let most = MOST.min(usize::try_from(consumer.cached_info().num_pending).unwrap_or(MOST));
-        let mut read = Vec::with_capacity(most);
-        if most > 0 {
-            let mut messages = consumer.batch().max_messages(most).expires(PATIENCE).messages().await.map_err(unreachable)?;
-            while read.len() < most {
-                // Fewer than were promised are no end.
-                let message = messages.next().await.ok_or_else(|| LiveError::NoStream("it has sent too few messages".to_owned()))?;
-                read.push(self.read(&message.map_err(unreachable)?)?);
+        let wanted = MOST.min(usize::try_from(consumer.cached_info().num_pending).unwrap_or(MOST));
+        let mut batches = Vec::with_capacity(wanted);
+        if wanted > 0 {
+            let mut messages = consumer.batch().max_messages(wanted).expires(PATIENCE).messages().await.map_err(unreachable)?;
+            while batches.len() < wanted {
+                // Fewer come where an erasure takes some away meanwhile, or the way is slow.
+                let Some(message) = messages.next().await else { break };
+                batches.push(self.read(&message.map_err(unreachable)?)?);
             }
         }
-        Ok(read)
+        // It would go by itself, a moment later.
+        self.stream.delete_consumer(&consumer.cached_info().name).await.ok();
+        let read = batches.last().map(|batch| batch.seq);
+        match read {
+            None if wanted > 0 => Err(LiveError::NoStream("it has sent no messages".to_owned())),
+            Some(read) if wanted == MOST || batches.len() < wanted => Ok(Streamed { batches, through: read, more: true }),
+            read => Ok(Streamed { batches, through: last.max(read.unwrap_or(seq)), more: false }),
+        }
     }
 
     fn read(&self, message: &jetstream::Message) -> Result<Read, LiveError> {
@@ -317,7 +332,7 @@ impl EventStream {
     pub(super) async fn rewrite(&self, live: &Live, rewrite: Rewrite<'_>) -> Result<u64, LiveError> {
         let (mut after, mut changed) = (0, 0);
         loop {
-            let batches = self.after(after).await?;
+            let Streamed { batches, .. } = self.after(after).await?;
             let Some(last) = batches.last() else { return Ok(changed) };
             after = last.seq;
             let new: Vec<(&Read, Vec<u8>)> =
@@ -336,7 +351,9 @@ impl EventStream {
             for (batch, _) in &new {
                 let number = u64::try_from(batch.seq - self.before).unwrap_or(0);
                 // The server overwrites it with random bytes.
-                self.stream.delete_message(number).await.map_err(unreachable)?;
+                if !self.stream.delete_message(number).await.map_err(unreachable)? {
+                    return Err(LiveError::Events(format!("NATS did not delete message {number}: erase again")));
+                }
             }
         }
     }
@@ -344,6 +361,47 @@ impl EventStream {
 
 fn subject_of(name: &str) -> String {
     format!("youhui.{name}.events")
+}
+
+/// Makes the stream, or takes one that is empty and nobody's; whose it is.
+async fn make(context: &jetstream::Context, name: &str, own: &str) -> Result<String, LiveError> {
+    let subject = subject_of(name);
+    let token = |config: &stream::Config| config.metadata.get(TOKEN).cloned();
+    let found = match context.get_stream(name).await {
+        Ok(found) => found.cached_info().clone(),
+        Err(error) if is_missing(&error) => {
+            let config = stream::Config {
+                name: name.to_owned(),
+                subjects: vec![subject.clone()],
+                description: Some("Events of a shop; youhui serve".to_owned()),
+                metadata: [(TOKEN.to_owned(), own.to_owned())].into(),
+                ..stream::Config::default()
+            };
+            // Refused where another server was quicker: it is read again.
+            context.create_stream(config).await.ok();
+            context.get_stream(name).await.map_err(unreachable)?.cached_info().clone()
+        }
+        Err(error) => return Err(unreachable(error)),
+    };
+    check(&found.config, &subject)?;
+    if let Some(token) = token(&found.config) {
+        return Ok(token);
+    }
+    // Made by hand, so that it is as somebody wants it.
+    if found.state.last_sequence > 0 {
+        return Err(LiveError::Events(format!("the stream {name} holds messages that are not this shop's: choose another name")));
+    }
+    let mut config = found.config;
+    config.metadata.insert(TOKEN.to_owned(), own.to_owned());
+    context.update_stream(config).await.map_err(unreachable)?;
+    let found = context.get_stream(name).await.map_err(unreachable)?;
+    token(&found.cached_info().config).ok_or_else(|| LiveError::Events(format!("the stream {name} can't be marked as this shop's")))
+}
+
+fn older(name: &str) -> LiveError {
+    LiveError::Events(format!(
+        "the stream {name} ends before what was read of it: restore the database and the stream from backups of the same time"
+    ))
 }
 
 /// A stream that keeps what it is given.
@@ -357,6 +415,12 @@ fn check(config: &stream::Config, subject: &str) -> Result<(), LiveError> {
         "doesn't let messages be deleted, which an erasure has to"
     } else if config.no_ack {
         "doesn't acknowledge"
+    } else if config.mirror.is_some() || config.sources.as_ref().is_some_and(|sources| !sources.is_empty()) {
+        "takes messages of other streams"
+    } else if config.max_message_size > 0 && usize::try_from(config.max_message_size).is_ok_and(|most| most < LEAST_PAYLOAD) {
+        "takes small messages only: it needs 1 MB"
+    } else if config.compression.as_ref().is_some_and(|compression| !matches!(compression, stream::Compression::None)) {
+        "is compressed: whether what is erased leaves it was not tried"
     } else if config.subjects != [subject] {
         return Err(LiveError::Events(format!("the stream {} has to take {subject}, and nothing else", config.name)));
     } else {

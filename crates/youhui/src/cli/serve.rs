@@ -111,19 +111,19 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
 async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     let shop = ShopFolder::open(args)?;
     let database = Database::open(&args.database.clone().unwrap_or_else(|| database_of(&args.store))).await?;
-    let database = database.with_events(args.events.as_deref(), args.events_credentials.as_deref()).await?;
     let (settings, base) = offers_of(args)?;
     if args.write_keys.iter().chain(&args.secret_keys).any(|key| key.trim().is_empty()) {
         return Err(CliError::usage(
             "--write-key, --secret-key: one of them is empty, and would let everybody in: leave it out, or give a key",
         ));
     }
+    if !(args.prediction_value.is_finite() && args.prediction_value > 0.0) {
+        return Err(CliError::usage("--prediction-value: give a number above 0"));
+    }
     let mut keys = Keys::paced(args.rate_limit);
     args.write_keys.iter().for_each(|key| keys.add("write key", Role::Collect, key));
     args.secret_keys.iter().for_each(|key| keys.add("secret key", Role::Checkout, key));
     let ShopFolder { identity_keys, identities, consent, tables } = shop;
-    let audit = Audit::open(&args.store, database.clone()).await?;
-    let offers = std::fs::read(&args.offers).map(|bytes| blake3::hash(&bytes).to_hex().to_string()).unwrap_or_default();
     let has_keys = !args.write_keys.is_empty() && !args.secret_keys.is_empty();
     if !args.listen.ip().is_loopback() && !has_keys && database.api_keys().await?.iter().all(|key| key.revoked.is_some()) {
         return Err(CliError::usage(format!(
@@ -131,6 +131,13 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
             args.listen
         )));
     }
+    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
+        CliError::unreachable(format!("--listen {}: {error}. Is another server running? Choose another port", args.listen))
+    })?;
+    // Nothing that is wrong with the flags moves a shop to a stream.
+    let database = database.with_events(args.events.as_deref(), args.events_credentials.as_deref()).await?;
+    let audit = Audit::open(&args.store, database.clone()).await?;
+    let offers = std::fs::read(&args.offers).map(|bytes| blake3::hash(&bytes).to_hex().to_string()).unwrap_or_default();
     let said = Said {
         actor: "command line".to_owned(),
         action: "offers.serve".to_owned(),
@@ -140,9 +147,6 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     };
     audit.record(said).await?;
     let guard = Guard { most: args.most_requests.max(1), log_all: args.log_requests, console };
-    if !args.prediction_value.is_finite() {
-        return Err(CliError::usage("--prediction-value: not a number"));
-    }
     let predictions = Predictions::new(args.predictions.clone(), args.prediction_value);
     let webhooks = Webhooks::new(&args.webhooks, args.webhook_secret.as_deref())?;
     let tls = match (&args.tls_cert, &args.tls_key) {
@@ -171,9 +175,6 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
         }
     };
     let server = Server::start(start, imported, console).await?;
-    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
-        CliError::unreachable(format!("--listen {}: {error}. Is another server running? Choose another port", args.listen))
-    })?;
     let address = listener.local_addr().map_err(|error| CliError::unreachable(error.to_string()))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     console.say(&format!("listening on {scheme}://{address}"));

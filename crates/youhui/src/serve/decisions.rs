@@ -113,7 +113,8 @@ pub(super) async fn ask(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(
     let external = ask.customer.as_ref().and_then(external_id);
     let opts_out = signal::opts_out(&headers);
     if opts_out {
-        shop.object(external.as_deref(), now()).await?;
+        // In effect though it could not be kept: then it is tried again with the next request, and counted (youhui_objections_unsaved).
+        shop.object(external.as_deref(), now()).await.ok();
     }
     let live = shop.live.load();
     let asked = Asked { external, opts_out, channel: ask.channel, placements: ask.placements, time: now() };

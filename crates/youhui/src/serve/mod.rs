@@ -340,10 +340,11 @@ async fn learn(shop: Arc<Shop>, mut learning: Learning, base: Part, mut seen: i6
     }
 }
 
-/// Whether the database answers.
+/// Whether the database answers. A stream that does not keeps nobody from decisions: it is said, and no reason to send requests elsewhere.
 async fn ready(State(shop): State<Arc<Shop>>) -> Result<Json<serde_json::Value>, Problem> {
     shop.database.ping().await?;
-    Ok(Json(json!({"status": "ready", "snapshot": shop.live.load().snapshot.version})))
+    let events = if shop.database.event_stream().await.is_ok() { "taken" } else { "refused" };
+    Ok(Json(json!({"status": "ready", "snapshot": shop.live.load().snapshot.version, "events": events})))
 }
 
 /// What there is to ask, as OpenAPI 3.1.
@@ -355,6 +356,7 @@ async fn measured(State(shop): State<Arc<Shop>>) -> Response {
     let gauges = [
         ("youhui_customers", "Customers with a profile.", shop.customers.len() as u64),
         ("youhui_profile_reads", "Times a profile was read for a decision.", shop.customers.reads()),
+        ("youhui_objections_unsaved", "Customers whose objection is in effect and not on disk yet.", shop.unsaved()),
         ("youhui_predicted_customers", "Customers of whom the response model has said something.", shop.predictions.count()),
         ("youhui_requests_under_way", "Requests that are being answered.", shop.under_way.count() as u64),
         ("youhui_snapshot_version", "What decisions are made with.", shop.live.load().snapshot.version),

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use rustc_hash::FxHashMap;
@@ -20,6 +20,10 @@ use crate::cli::Console;
 pub(crate) const ID: &str = "customer";
 /// Before the treatment's name.
 const EFFECT: &str = "effect_";
+/// Larger predictions, in minor units, are none: as of a promotion's own.
+const MOST: f64 = 1e12;
+/// Customers who were unknown when the file was read are looked for again after so long.
+const AGAIN: Duration = Duration::from_secs(60);
 /// How often it is looked whether the file is another.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -30,8 +34,17 @@ pub(crate) struct Predictions {
     /// Minor units that one unit of the outcome is worth.
     value: f64,
     table: ArcSwap<Table>,
-    /// The file, as it was when it was last read.
-    read: Mutex<Option<(SystemTime, u64)>>,
+    read: Mutex<LastRead>,
+}
+
+/// The file, as it was when it was last read.
+#[derive(Debug, Default)]
+struct LastRead {
+    stamp: Option<(SystemTime, u64)>,
+    /// When to look again for customers who were not known.
+    again: Option<Instant>,
+    /// What was said last of it.
+    said: String,
 }
 
 #[derive(Debug, Default)]
@@ -91,27 +104,39 @@ impl Predictions {
     fn refresh(&self, shop: &Shop, console: Console) {
         let Some(path) = &self.path else { return };
         let stamp = std::fs::metadata(path).ok().and_then(|file| Some((file.modified().ok()?, file.len())));
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if stamp.is_some() && *read == stamp {
+        let mut last = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.again.is_some_and(|again| again <= Instant::now());
+        if stamp.is_some() && last.stamp == stamp && !is_due {
             return;
         }
-        match table(path, self.value, shop) {
+        let said = match table(path, self.value, shop) {
             Ok(found) => {
-                console.say(&told(path, &found, &shop.live.load()));
+                let said = told(path, &found, &shop.live.load());
+                (last.stamp, last.again) = (stamp, (found.unknown > 0).then(|| Instant::now() + AGAIN));
                 self.table.store(Arc::new(found.table));
-                *read = stamp;
+                self.forget_erased(shop);
+                said
             }
-            // Said once for each file that is there, or once that there is none.
+            // Tried until it can be read.
             Err(error) => {
-                let now = Some(stamp.unwrap_or((SystemTime::UNIX_EPOCH, 0)));
-                if *read != now {
-                    let instead =
-                        if self.count() > 0 { "what was read before" } else { "what is predicted of each promotion for everybody" };
-                    console.say(&format!("warning: predictions: {error}. Decisions go by {instead}"));
-                }
-                *read = now;
+                last.stamp = None;
+                let instead = if self.count() > 0 { "what was read before" } else { "what is predicted of each promotion for everybody" };
+                format!("warning: predictions: {error}. Decisions go by {instead}")
             }
+        };
+        if said != last.said {
+            console.say(&said);
+            last.said = said;
         }
+    }
+
+    /// Whoever was erased while the file was read is not in it.
+    fn forget_erased(&self, shop: &Shop) {
+        let gone: Vec<SubjectId> = {
+            let erased = shop.erased.read().unwrap_or_else(PoisonError::into_inner);
+            self.table.load().rows.keys().copied().filter(|subject| erased.has(*subject)).collect()
+        };
+        gone.into_iter().for_each(|subject| self.forget(subject));
     }
 }
 
@@ -152,8 +177,9 @@ fn table(path: &Path, value: f64, shop: &Shop) -> Result<Found, StoreError> {
         found.again += usize::from(found.table.rows.insert(subject, place).is_some());
         for column in &read.columns {
             let cell = if let Values::Number(cells) = &column.values { cells[row] * value } else { f64::NAN };
-            found.empty += usize::from(!cell.is_finite());
-            #[allow(clippy::cast_possible_truncation, reason = "profits of one customer; what is too large is infinite, and left out")]
+            let cell = if cell.abs() <= MOST { cell } else { f64::NAN };
+            found.empty += usize::from(cell.is_nan());
+            #[allow(clippy::cast_possible_truncation, reason = "a profit of one customer, of which seven digits are more than is known")]
             values.push(cell as f32);
         }
     }

@@ -145,6 +145,10 @@ pub(super) struct Shop {
     pub(super) identities: RwLock<Identities>,
     message_key: [u8; 32],
     seen: Mutex<Seen>,
+    /// Who has objected, or taken that back, and it is not on disk yet.
+    unsaved_objections: Mutex<FxHashSet<SubjectId>>,
+    /// How far the log was read, and what of it has to be read again.
+    pub(super) others: super::follow::Followed,
     /// Who was erased.
     pub(super) erased: RwLock<SuppressionList>,
     /// How many of them were looked for in memory.
@@ -220,6 +224,8 @@ impl Shop {
             identities: RwLock::new(Identities { vault: None, unsaved: vec![], named: FxHashMap::default() }),
             message_key,
             seen: Mutex::default(),
+            unsaved_objections: Mutex::default(),
+            others: super::follow::Followed::default(),
             forgotten: AtomicUsize::new(erased.count()),
             erased: RwLock::new(erased),
             database,
@@ -310,7 +316,8 @@ impl Shop {
 
     async fn write(&self, mut entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
         let mut parts = parts(&entries);
-        let (answers, identities) = {
+        let read = self.others.position.load(Ordering::SeqCst);
+        let answers = {
             let _in_order = self.order.lock().await;
             // Whoever is erased meanwhile is not taken in.
             if self.drop_erased(&mut entries) > 0 {
@@ -320,7 +327,6 @@ impl Shop {
                 let mut identities = self.identities.write().unwrap_or_else(PoisonError::into_inner);
                 std::mem::take(&mut identities.unsaved)
             };
-            let again = identities.clone();
             let mut first = Some((identities, rejected));
             let mut answers = Vec::with_capacity(parts.len());
             for (events, payload) in parts {
@@ -328,7 +334,7 @@ impl Shop {
                 let batch = youhui_storage::EventBatch { received: now, events, payload, identities, rejected };
                 answers.push(self.events.enqueue(batch).await?);
             }
-            (answers, again)
+            answers
         };
         let mut kept = Ok(());
         for answer in answers {
@@ -336,14 +342,12 @@ impl Shop {
             kept = kept.and(answer.await.map_err(|_| LiveError::Stopped).and_then(|result| result));
         }
         if let Err(error) = kept {
-            let erased = self.erased.read().unwrap_or_else(PoisonError::into_inner);
-            let known = identities.into_iter().filter(|row| !erased.has(row.subject)).collect::<Vec<_>>();
-            drop(erased);
-            self.identities.write().unwrap_or_else(PoisonError::into_inner).unsaved.extend(known);
             let mut seen = lock(&self.seen);
             entries.iter().for_each(|entry| {
                 seen.recent.remove(&entry.message());
             });
+            drop(seen);
+            self.others.read_again(read);
             return Err(error);
         }
         // Whoever was erased while this was written is not known again by it.
@@ -356,7 +360,7 @@ impl Shop {
     /// anything to write down.
     pub(super) async fn object(self: &Arc<Self>, external: Option<&str>, now: Micros) -> Result<(), LiveError> {
         let Some(subject) = external.and_then(|external| self.find(external)) else { return Ok(()) };
-        if self.customers.objects(subject) {
+        if self.customers.objects(subject) && !self.is_unsaved(subject) {
             return Ok(());
         }
         self.say_objection(subject, now, true).await
@@ -366,8 +370,21 @@ impl Shop {
     pub(super) async fn say_objection(self: &Arc<Self>, subject: SubjectId, time: Micros, objects: bool) -> Result<(), LiveError> {
         // In effect at once, whatever becomes of the log.
         self.customers.object(subject, time, objects);
+        lock(&self.unsaved_objections).insert(subject);
         let message = MessageId(u128::from_le_bytes(random()));
-        self.keep(vec![Entry::Objection { message, subject, time, objects }], vec![], time).await
+        self.keep(vec![Entry::Objection { message, subject, time, objects }], vec![], time).await?;
+        lock(&self.unsaved_objections).remove(&subject);
+        Ok(())
+    }
+
+    /// Whether the customer's word on profiling is in memory only.
+    pub(super) fn is_unsaved(&self, subject: SubjectId) -> bool {
+        lock(&self.unsaved_objections).contains(&subject)
+    }
+
+    /// How many customers' words are in memory only.
+    pub(super) fn unsaved(&self) -> u64 {
+        lock(&self.unsaved_objections).len() as u64
     }
 
     /// Has an entry count, for whoever the customer is by now.
@@ -473,6 +490,9 @@ fn parts(entries: &[Entry]) -> Vec<(u32, Vec<u8>)> {
     }
     parts
 }
+
+/// A message that makes more bytes of log than this is not taken: a message of a stream has to hold it.
+pub(super) const MOST_LINES: usize = 512 << 10;
 
 /// Entries as they stand in the log.
 pub(super) fn lines(entries: &[Entry]) -> Vec<u8> {

@@ -81,6 +81,18 @@ impl Servers {
     }
 }
 
+/// A database of the test's own; none, where there is no PostgreSQL.
+pub(crate) fn database(name: &str) -> Option<String> {
+    let Some(url) = variable("YOUHUI_TEST_POSTGRES") else {
+        eprintln!("not run on PostgreSQL: YOUHUI_TEST_POSTGRES is not set");
+        return None;
+    };
+    let name = format!("youhui_{name}_{}", std::process::id());
+    let made = Command::new("psql").args([&url, "-qc", &format!("CREATE DATABASE {name}")]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    Some(format!("{}/{name}", url.rsplit_once('/').unwrap().0))
+}
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     pub(crate) child: Child,
