@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::{Command, Stdio};
 
+use crate::nats::Nats;
 use crate::postgres::Postgres;
 
 type Done<T> = Result<T, Box<dyn Error>>;
@@ -29,8 +30,22 @@ pub(crate) fn test(slow: bool) -> Done<()> {
     }
     cargo(&["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     cargo(&["test", "--workspace", "--doc", "--quiet"], &[])?;
-    let postgres = postgres(slow)?;
-    let environment: Vec<(&str, &str)> = postgres.iter().map(|server| (POSTGRES, server.url.as_str())).collect();
+    let postgres = server("PostgreSQL", POSTGRES, slow, Postgres::start)?;
+    let nats = server("NATS", NATS, slow, || Nats::start(slow))?;
+    let mut environment: Vec<(&str, String)> = vec![];
+    environment.extend(postgres.iter().map(|server| (POSTGRES, server.url.clone())));
+    if let Some(server) = &nats {
+        environment.push((NATS, server.url.clone()));
+        environment.push(("YOUHUI_TEST_NATS_STREAMS", server.folder.display().to_string()));
+        environment.push(("YOUHUI_TEST_NATS_SERVER", server.program.display().to_string()));
+    }
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    // The tests of a running shop a second time, on the other column: PostgreSQL and NATS in place of what needs no server.
+    if slow && has("nextest") {
+        let servers = [environment.as_slice(), &[("YOUHUI_TEST_COLUMN", "servers")]].concat();
+        let tests = "binary(serve) + binary(campaigns) + binary(privacy) + binary(replicas) + (binary(operations) - test(a_doctor_says))";
+        cargo(&["nextest", "run", "--package", "youhui", "--ignore-default-filter", "--filterset", tests], &servers)?;
+    }
     match (has("nextest"), slow) {
         (true, false) => cargo(&["nextest", "run", "--workspace"], &environment),
         (true, true) => cargo(&["nextest", "run", "--workspace", "--ignore-default-filter"], &environment),
@@ -42,16 +57,19 @@ pub(crate) fn test(slow: bool) -> Done<()> {
 /// Tells tests where a PostgreSQL server is.
 const POSTGRES: &str = "YOUHUI_TEST_POSTGRES";
 
+/// Tells them where a NATS server is.
+const NATS: &str = "YOUHUI_TEST_NATS";
+
 /// A server for the tests, unless there is one. With `slow` there has to be; without, its absence is said.
-fn postgres(slow: bool) -> Done<Option<Postgres>> {
-    if std::env::var_os(POSTGRES).is_some() {
+fn server<T>(what: &str, variable: &str, slow: bool, start: impl FnOnce() -> Done<T>) -> Done<Option<T>> {
+    if std::env::var_os(variable).is_some() {
         return Ok(None);
     }
-    match Postgres::start() {
+    match start() {
         Ok(server) => Ok(Some(server)),
         Err(error) if slow => Err(error),
         Err(error) => {
-            eprintln!("WARNING: tests run on SQLite only: {error}");
+            eprintln!("WARNING: tests run without {what}: {error}");
             Ok(None)
         }
     }

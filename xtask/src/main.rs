@@ -1,6 +1,7 @@
 //! Repository chores as code.
 
 mod check;
+mod nats;
 mod postgres;
 mod sample;
 

@@ -156,6 +156,12 @@ impl IdentityVault {
         self.by_lookup.get(&lookup(&self.keys, &normalised(external))).copied()
     }
 
+    /// Customers with two subjects, one of an import and one of a server that met them first: each earlier one with the one that is found.
+    pub fn twice(&self) -> Vec<(SubjectId, SubjectId)> {
+        let found = |row: &IdentityRow| self.by_lookup.get(&row.lookup).copied().unwrap_or(row.subject);
+        self.rows.iter().map(|row| (row.subject, found(row))).filter(|(own, found)| own != found).collect()
+    }
+
     /// The whole table, old rows first.
     pub fn rows(&self) -> &[IdentityRow] {
         &self.rows
@@ -243,6 +249,19 @@ mod tests {
             key[16..].copy_from_slice(&draw.bytes16());
             key
         })
+    }
+
+    #[test]
+    fn whoever_has_two_subjects_is_one_customer() {
+        let mut imported = IdentityVault::new(IdentityKeys::generate(|| [7; 32]), vec![]).unwrap();
+        let (first, other) = (imported.resolve("anna", || [1; 16]), imported.resolve("bob", || [2; 16]));
+        let mut served = IdentityVault::new(IdentityKeys::generate(|| [7; 32]), vec![]).unwrap();
+        let second = served.resolve("anna", || [3; 16]);
+        let rows = [imported.rows(), served.rows()].concat();
+        let vault = IdentityVault::new(IdentityKeys::generate(|| [7; 32]), rows).unwrap();
+        assert_eq!((vault.find("anna"), vault.find("bob")), (Some(second), Some(other)));
+        assert_eq!(vault.twice(), [(first, second)]);
+        assert_eq!(imported.twice(), []);
     }
 
     #[test]

@@ -181,7 +181,7 @@ fn a_campaign_goes_live_through_four_eyes_and_stops_at_once() {
         command line offers.serve
         ben campaign.end"#]]
     .assert_eq(&actions.join("\n"));
-    let verify = Command::new(env!("CARGO_BIN_EXE_youhui")).args(["audit", "verify", "--store"]).arg(folder.path()).output().unwrap();
+    let verify = served::youhui(folder.path()).args(["audit", "verify", "--store"]).arg(folder.path()).output().unwrap();
     assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));
 }
 

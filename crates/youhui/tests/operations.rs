@@ -60,7 +60,7 @@ fn flags_come_before_the_environment_before_the_file_before_defaults() {
         &[],
         &[],
         &expect![
-            "error: youhui.toml: [serve] lissten: there is no such setting; there are store, offers, listen, database, write-key, secret-key, tls-cert, tls-key, rate-limit, most-requests, webhook, webhook-secret, log, log-requests, consent-default"
+            "error: youhui.toml: [serve] lissten: there is no such setting; there are store, offers, listen, database, events, events-credentials, predictions, prediction-value, write-key, secret-key, tls-cert, tls-key, rate-limit, most-requests, webhook, webhook-secret, log, log-requests, consent-default"
         ],
     );
     settings("[sevre]\n", &[], &[], &[], &expect!["error: youhui.toml: [sevre]: there is no such command"]);
@@ -264,7 +264,8 @@ fn webhooks_are_signed_told_in_order_and_again_until_they_are_taken() {
     let start = || Server::start(folder.path(), &["--webhook", &url, "--webhook-secret", SECRET]);
     let server = start();
     assert_eq!(server.post("/v1/stop", &json!({"reason": "a test"})).status, 200);
-    let next = || told.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    // Of several servers another tells when the first one's lease is over.
+    let next = || told.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
     let (first, again, stop) = (next(), next(), next());
     assert_eq!((&first.0["webhook-id"], &first.1), (&again.0["webhook-id"], &again.1), "told again as it was");
     let of = |told: &Told| -> Value { serde_json::from_str(&told.1).unwrap() };

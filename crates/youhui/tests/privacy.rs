@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use arrow_array::cast::AsArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
-use served::{Server, order};
+use served::{Server, Servers, order};
 
 /// Everything that anna is called or says contains it.
 const CANARY: &str = "c4n4ry";
@@ -87,13 +87,24 @@ fn content(path: &Path) -> Vec<u8> {
     all
 }
 
-/// Files in which one of these stands, but for the list of who was erased.
+/// Files in which one of these stands, but for the list of who was erased; and tables and messages, where these are on servers.
 fn found(folder: &Path, traces: &[Vec<u8>]) -> Vec<String> {
     let mut all = vec![];
-    for path in files(folder).into_iter().filter(|path| !path.ends_with("keys/erased.json")) {
+    let servers = Servers::of(folder);
+    let mut places = files(folder);
+    places.extend(servers.iter().flat_map(|servers| files(&servers.stream())));
+    let has = |content: &[u8], trace: &[u8]| content.windows(trace.len()).any(|window| window == trace);
+    for path in places.into_iter().filter(|path| !path.ends_with("keys/erased.json")) {
         let content = content(&path);
-        for trace in traces.iter().filter(|trace| content.windows(trace.len()).any(|window| window == trace.as_slice())) {
-            all.push(format!("{}: {}", path.strip_prefix(folder).unwrap().display(), String::from_utf8_lossy(trace)));
+        for trace in traces.iter().filter(|trace| has(&content, trace)) {
+            all.push(format!("{}: {}", path.strip_prefix(folder).unwrap_or(&path).display(), String::from_utf8_lossy(trace)));
+        }
+    }
+    if let Some(dump) = servers.map(|servers| servers.dump()) {
+        // Bytes are written as hexadecimal digits.
+        let digits = |trace: &[u8]| trace.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        for trace in traces.iter().filter(|trace| has(&dump, trace) || has(&dump, digits(trace).as_bytes())) {
+            all.push(format!("the database: {}", String::from_utf8_lossy(trace)));
         }
     }
     all
@@ -188,6 +199,8 @@ fn nothing_is_left_of_whoever_is_erased() {
     }
     let backup = desk.path().join("backup");
     copy(&shop, &backup);
+    let servers = Servers::of(&shop);
+    let dump = servers.as_ref().map(Servers::dump);
 
     let offers = write_offers(desk.path());
     let server = Server::start(&shop, &["--offers", offers]);
@@ -233,6 +246,10 @@ fn nothing_is_left_of_whoever_is_erased() {
         std::fs::remove_file(path).unwrap();
     }
     copy(&backup, &shop);
+    if let Some(servers) = &servers {
+        servers.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        servers.run(&String::from_utf8(dump.unwrap()).unwrap());
+    }
     assert!(!found(&shop, &traces).is_empty());
     let server = Server::start(&shop, &["--offers", offers]);
     assert!(server.said.contains("erased again"), "{}", server.said);
@@ -333,6 +350,33 @@ fn erasures_and_sign_ups_at_once_end() {
     };
     assert!(names[4..].iter().all(|name| mode(name) != "fallback"));
     assert!(server.stop());
+}
+
+/// A customer whom the server met before the shop's files were imported is one customer, with what both say, and is erased as one.
+#[test]
+fn whoever_is_imported_later_is_the_same_customer() {
+    let desk = tempfile::tempdir().unwrap();
+    let shop = desk.path().join("shop");
+    let offers = write_offers(desk.path());
+    let write = |name: &str, text: &str| std::fs::write(desk.path().join(name), text).unwrap();
+    let server = Server::start(&shop, &["--offers", offers, "--consent-default", "granted"]);
+    let batch = json!({"batch": [order("one", "bob"), order("two", "carol")]});
+    assert_eq!(server.post("/v1/batch", &batch).json()["accepted"], 2);
+    assert!(server.stop());
+    write("mapping.toml", MAPPING);
+    write("events.csv", EVENTS.split_inclusive('\n').filter(|line| !line.contains("broken")).collect::<String>().as_str());
+    write("customers.csv", "customer,city\nbob,Bern\n");
+    import(desk.path());
+    for _ in 0..2 {
+        let server = Server::start(&shop, &["--offers", offers]);
+        assert_eq!(server.metric("youhui_customers"), 3, "anna, bob and carol");
+        assert_eq!(server.decide("bob")["placements"][0]["mode"], "personalised");
+        assert!(server.stop());
+    }
+    let server = Server::start(&shop, &["--offers", offers]);
+    let erased = server.post("/v1/privacy/erasures", &json!({"customer": {"user_id": "bob"}})).json();
+    assert_eq!((&erased["subjects"], &erased["identifiers"]), (&json!(2), &json!(2)), "{erased}");
+    assert_eq!(server.metric("youhui_customers"), 2);
 }
 
 /// An erasure that a kill cuts off is done at the next start, before anybody is served.

@@ -5,25 +5,11 @@
 mod served;
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use served::{OFFERS, Server, order};
-
-/// A database of the test's own; none, where there is no PostgreSQL.
-fn database(name: &str) -> Option<String> {
-    #[allow(clippy::disallowed_methods, reason = "where the tests' database is")]
-    let Ok(url) = std::env::var("YOUHUI_TEST_POSTGRES") else {
-        eprintln!("not run on PostgreSQL: YOUHUI_TEST_POSTGRES is not set");
-        return None;
-    };
-    let name = format!("youhui_{name}_{}", std::process::id());
-    let made = Command::new("psql").args([&url, "-qc", &format!("CREATE DATABASE {name}")]).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    Some(format!("{}/{name}", url.rsplit_once('/').unwrap().0))
-}
+use served::{OFFERS, Server, database, order};
 
 /// Offers of which a hundred codes are to be minted, and of which a budget fits 37.
 fn offers(folder: &Path) -> String {

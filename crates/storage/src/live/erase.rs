@@ -6,7 +6,7 @@ use super::decisions::records;
 use super::{Live, LiveError, Pool, on};
 
 /// Rewrites what a batch holds; nothing, where it stays as it is.
-type Rewrite<'a> = &'a (dyn Fn(&[u8]) -> Option<Vec<u8>> + Sync);
+pub(super) type Rewrite<'a> = &'a (dyn Fn(&[u8]) -> Option<Vec<u8>> + Sync);
 
 impl Live {
     /// Takes everything of these subjects out: identities, limits and reservations at once, events and decisions batch by batch, as `rewrite`
@@ -26,6 +26,11 @@ impl Live {
             for subject in subjects {
                 // Limits first, as whoever settles a reservation takes them.
                 let limits = format!("%:customer:{subject}:%");
+                if self.is_shared() {
+                    // In their order, as everybody takes them.
+                    sqlx::query("SELECT name FROM limit_of WHERE name LIKE $1 ORDER BY name COLLATE \"C\" FOR UPDATE")
+                        .bind(&limits).execute(&mut *transaction).await?;
+                }
                 sqlx::query("DELETE FROM limit_of WHERE name LIKE $1").bind(&limits).execute(&mut *transaction).await?;
                 sqlx::query("DELETE FROM reserved_part WHERE name LIKE $1").bind(&limits).execute(&mut *transaction).await?;
             }
@@ -37,7 +42,10 @@ impl Live {
             let framed = |record: &&[u8]| [&u32::try_from(record.len()).unwrap_or(u32::MAX).to_le_bytes(), *record].concat();
             (kept.len() < records(payload).count()).then(|| kept.iter().flat_map(framed).collect())
         };
-        let changed = self.rewrite("event_batch", rewrite).await? + self.rewrite("decision_batch", &without).await?;
+        let mut changed = self.rewrite("event_batch", rewrite).await? + self.rewrite("decision_batch", &without).await?;
+        if let Some(stream) = &self.stream {
+            changed += stream.rewrite(self, rewrite).await?;
+        }
         // Last of all: while they are there, it is known at the next start that something is left to do.
         on!(&self.pool, db => {
             let mut transaction = db.begin_with(self.begin()).await?;

@@ -1,8 +1,11 @@
 //! The durable log of events.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::{mpsc, oneshot};
 use youhui_privacy::IdentityRow;
 
+use super::stream::SETTING;
 use super::{Live, LiveError, on, others};
 
 /// Events that came together; they are kept together or not at all.
@@ -31,6 +34,9 @@ pub struct EventLog {
 /// Rows of one statement.
 const ROWS: usize = 100;
 
+/// Rows read at once.
+const ROWS_READ: u16 = 500;
+
 /// Requests that wait for one transaction.
 const TOGETHER: usize = 256;
 
@@ -39,9 +45,12 @@ impl EventLog {
     pub fn start(live: Live) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, mut receiver) = mpsc::channel::<(EventBatch, Answer)>(4 * TOGETHER);
         let writer = tokio::spawn(async move {
-            let mut waiting = Vec::with_capacity(TOGETHER);
+            let mut waiting: Vec<(EventBatch, Answer)> = Vec::with_capacity(TOGETHER);
+            // Customers who are on no disk yet: whatever is written of them is written after them.
+            let mut owed = vec![];
             while receiver.recv_many(&mut waiting, TOGETHER).await > 0 {
-                let result = live.append(waiting.iter().map(|(batch, _)| batch)).await;
+                waiting.iter_mut().for_each(|(batch, _)| owed.append(&mut batch.identities));
+                let result = live.append(&mut owed, waiting.iter().map(|(batch, _)| batch)).await;
                 for (_, answer) in waiting.drain(..) {
                     // Whoever asked may have gone away.
                     answer.send(result.clone()).ok();
@@ -71,26 +80,45 @@ impl EventLog {
 }
 
 impl Live {
-    async fn append(&self, batches: impl Iterator<Item = &EventBatch>) -> Result<(), LiveError> {
+    async fn append(&self, owed: &mut Vec<IdentityRow>, batches: impl Iterator<Item = &EventBatch> + Clone) -> Result<(), LiveError> {
+        if self.stream.is_none() || !owed.is_empty() || batches.clone().any(|batch| !batch.rejected.is_empty()) {
+            self.append_rows(owed, batches.clone()).await?;
+            owed.clear();
+        }
+        match &self.stream {
+            Some(stream) => stream.publish(batches, self.origin).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn append_rows(&self, identities: &[IdentityRow], batches: impl Iterator<Item = &EventBatch>) -> Result<(), LiveError> {
         on!(&self.pool, db => {
-            let mut transaction = db.begin().await?;
+            let mut transaction = db.begin_with(self.begin()).await?;
             if self.is_shared() {
                 sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(others::EVENTS).execute(&mut *transaction).await?;
             }
-            for batch in batches {
-                for rows in batch.identities.chunks(ROWS) {
-                    let mut query = sqlx::QueryBuilder::new("INSERT INTO identity (lookup, key_version, subject, sealed) ");
-                    query.push_values(rows, |mut values, row| {
-                        values
-                            .push_bind(row.lookup.as_slice())
-                            .push_bind(i64::from(row.key_version))
-                            .push_bind(row.subject.as_bytes().as_slice())
-                            .push_bind(row.sealed.as_slice());
-                    });
-                    // SQLite's server is alone and knows whom it has; of several on PostgreSQL the first one's row stands.
-                    query.push(" ON CONFLICT DO NOTHING").build().execute(&mut *transaction).await?;
+            if self.stream.is_none() {
+                // Somebody may have moved the shop to a stream, whose numbers go on from the last one here.
+                let moved: Option<(String,)> =
+                    sqlx::query_as("SELECT content FROM setting WHERE name = $1").bind(SETTING).fetch_optional(&mut *transaction).await?;
+                if moved.is_some() {
+                    return Err(LiveError::Events("they go to a stream by now: start this server again, with --events".to_owned()));
                 }
-                if batch.events > 0 {
+            }
+            for rows in identities.chunks(ROWS) {
+                let mut query = sqlx::QueryBuilder::new("INSERT INTO identity (lookup, key_version, subject, sealed) ");
+                query.push_values(rows, |mut values, row| {
+                    values
+                        .push_bind(row.lookup.as_slice())
+                        .push_bind(i64::from(row.key_version))
+                        .push_bind(row.subject.as_bytes().as_slice())
+                        .push_bind(row.sealed.as_slice());
+                });
+                // SQLite's server is alone and knows whom it has; of several on PostgreSQL the first one's row stands.
+                query.push(" ON CONFLICT DO NOTHING").build().execute(&mut *transaction).await?;
+            }
+            for batch in batches {
+                if batch.events > 0 && self.stream.is_none() {
                     sqlx::query("INSERT INTO event_batch (received, events, payload, origin) VALUES ($1, $2, $3, $4)")
                         .bind(batch.received).bind(i64::from(batch.events)).bind(batch.payload.as_slice()).bind(self.origin)
                         .execute(&mut *transaction).await?;
@@ -108,10 +136,42 @@ impl Live {
     /// Batches after one, in order, some at a time: (number, payload).
     ///
     /// # Errors
-    /// Where the database fails.
+    /// Where the database fails, or the stream.
     pub async fn events_after(&self, seq: i64) -> Result<Vec<(i64, Vec<u8>)>, LiveError> {
-        Ok(on!(&self.pool, db => {
-            sqlx::query_as("SELECT seq, payload FROM event_batch WHERE seq > $1 ORDER BY seq LIMIT 500").bind(seq).fetch_all(db).await?
-        }))
+        let (batches, _) = self.batches_after(seq).await?;
+        Ok(batches.into_iter().map(|(seq, _, payload)| (seq, payload)).collect())
+    }
+
+    /// The same, with the server that has written each; and whether there may be more.
+    pub(super) async fn batches_after(&self, seq: i64) -> Result<(Vec<(i64, i64, Vec<u8>)>, bool), LiveError> {
+        let kept = async || -> Result<Vec<(i64, i64, Vec<u8>)>, LiveError> {
+            Ok(on!(&self.pool, db => {
+                let text = "SELECT seq, origin, payload FROM event_batch WHERE seq > $1 ORDER BY seq LIMIT $2";
+                sqlx::query_as(text).bind(seq).bind(i64::from(ROWS_READ)).fetch_all(db).await?
+            }))
+        };
+        let is_full = |kept: &[(i64, i64, Vec<u8>)]| kept.len() == usize::from(ROWS_READ);
+        let Some(stream) = &self.stream else {
+            let kept = kept().await?;
+            let more = is_full(&kept);
+            return Ok((kept, more));
+        };
+        if seq < stream.before {
+            let kept = kept().await?;
+            if is_full(&kept) && kept.last().is_some_and(|last| last.0 <= stream.before) {
+                return Ok((kept, true));
+            }
+        }
+        // The stream first: what moves to the database meanwhile is seen at least once.
+        let streamed = stream.after(seq).await?;
+        let kept = kept().await?;
+        // As far as both were read; what stands in the database counts.
+        let is_cut = is_full(&kept);
+        let through = kept.last().filter(|_| is_cut).map_or(streamed.through, |last| last.0.min(streamed.through));
+        let in_stream = streamed.batches.into_iter().filter(|batch| batch.seq <= through);
+        let mut batches: BTreeMap<i64, (i64, Vec<u8>)> = in_stream.map(|batch| (batch.seq, (batch.origin, batch.payload))).collect();
+        batches.extend(kept.into_iter().filter(|batch| batch.0 <= through).map(|(seq, origin, payload)| (seq, (origin, payload))));
+        let batches = batches.into_iter().map(|(seq, (origin, payload))| (seq, origin, payload)).collect();
+        Ok((batches, streamed.more || is_cut))
     }
 }

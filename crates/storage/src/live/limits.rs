@@ -9,10 +9,13 @@
 //! A reservation takes its part of every limit that it names in one transaction, or of none. What is reserved and committed
 //! together never exceeds a limit: the statement that adds checks, and the table has it as a rule of its own. A reservation is
 //! known by the name its caller gives it, so that a call that is repeated, after a crash between any two steps, changes nothing.
+//! On PostgreSQL it takes its part from a slice that its server has leased (`slices`).
 
+use sqlx::{PgConnection, SqliteConnection};
 use youhui_commerce::Micros;
 
-use super::{Live, LiveError, on};
+use super::slices::{self, Taken};
+use super::{Live, LiveError, Pool, on};
 
 /// A part of a limit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,13 +125,19 @@ impl Live {
     /// # Errors
     /// Where the database fails.
     pub async fn set_limit(&self, name: &str, most: i64) -> Result<bool, LiveError> {
-        let changed = on!(&self.pool, db => {
-            sqlx::query(
-                "INSERT INTO limit_of (name, most) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET most = $2 \
-                 WHERE limit_of.reserved + limit_of.committed <= $2",
-            )
-            .bind(name).bind(most).execute(db).await?.rows_affected()
-        });
+        const TEXT: &str = "INSERT INTO limit_of (name, most) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET most = $2 \
+             WHERE limit_of.reserved + limit_of.committed + limit_of.leased <= $2";
+        let changed = on!(&self.pool, db => { sqlx::query(TEXT).bind(name).bind(most).execute(db).await?.rows_affected() });
+        let Pool::Postgres(db) = &self.pool else { return Ok(changed > 0) };
+        if changed > 0 {
+            return Ok(true);
+        }
+        // Not before what is leased, and not used, has come back.
+        let mut transaction = db.begin().await?;
+        slices::left(&mut transaction, name).await?;
+        slices::call_in(&mut transaction, name, None).await?;
+        let changed = sqlx::query(TEXT).bind(name).bind(most).execute(&mut *transaction).await?.rows_affected();
+        transaction.commit().await?;
         Ok(changed > 0)
     }
 
@@ -174,7 +183,10 @@ impl Live {
     /// Where the database fails.
     pub async fn used(&self, name: &str) -> Result<Option<Used>, LiveError> {
         let row: Option<(i64, i64, i64)> = on!(&self.pool, db => {
-            sqlx::query_as("SELECT most, reserved, committed FROM limit_of WHERE name = $1").bind(name).fetch_optional(db).await?
+            let text = "SELECT most, reserved + CAST((SELECT COALESCE(SUM(reserved), 0) FROM limit_slice WHERE limit_slice.name = $1) AS BIGINT), \
+                        committed + CAST((SELECT COALESCE(SUM(committed), 0) FROM limit_slice WHERE limit_slice.name = $1) AS BIGINT) \
+                        FROM limit_of WHERE name = $1";
+            sqlx::query_as(text).bind(name).fetch_optional(db).await?
         });
         Ok(row.map(|(most, reserved, committed)| Used { most, reserved, committed }))
     }
@@ -201,18 +213,14 @@ impl Live {
                 return Ok(if stored == request { Outcome::Done(State::of(state)) } else { Outcome::Other });
             }
             for part in &parts {
-                let taken = sqlx::query(
-                    "UPDATE limit_of SET reserved = reserved + $2 WHERE name = $1 AND most - reserved - committed >= $2",
-                )
-                .bind(part.name.as_str()).bind(part.amount).execute(&mut *transaction).await?.rows_affected();
-                if taken == 0 {
+                let Taken::From(holder) = (*transaction).take(part, self.origin, id, now).await? else {
                     let there: Option<(i64,)> = sqlx::query_as("SELECT most FROM limit_of WHERE name = $1")
                         .bind(part.name.as_str()).fetch_optional(&mut *transaction).await?;
                     // Dropped without a commit: nothing was taken.
                     return Ok(if there.is_some() { Outcome::Full(part.name.clone()) } else { Outcome::NoLimit(part.name.clone()) });
-                }
-                sqlx::query("INSERT INTO reserved_part (reservation, name, amount) VALUES ($1, $2, $3)")
-                    .bind(id).bind(part.name.as_str()).bind(part.amount).execute(&mut *transaction).await?;
+                };
+                sqlx::query("INSERT INTO reserved_part (reservation, name, amount, holder) VALUES ($1, $2, $3, $4)")
+                    .bind(id).bind(part.name.as_str()).bind(part.amount).bind(holder).execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
         });
@@ -251,9 +259,11 @@ impl Live {
                     Some((_, state, _)) => Outcome::Settled(State::of(state)),
                 });
             }
-            let parts: Vec<(String, i64)> = sqlx::query_as("SELECT name, amount FROM reserved_part WHERE reservation = $1 ORDER BY name")
-                .bind(id).fetch_all(&mut *transaction).await?;
-            for (name, amount) in parts {
+            let text = "SELECT name, amount, holder FROM reserved_part WHERE reservation = $1";
+            let mut parts: Vec<(String, i64, String)> = sqlx::query_as(text).bind(id).fetch_all(&mut *transaction).await?;
+            // As whoever reserves takes them, however the database sorts texts.
+            parts.sort();
+            for (name, amount, holder) in parts {
                 let used = match to {
                     State::Committed => actual.iter().find(|part| part.name == name).map_or(amount, |part| part.amount),
                     _ => 0,
@@ -261,8 +271,13 @@ impl Live {
                 if used > amount {
                     return Ok(Outcome::TooMuch(name));
                 }
-                sqlx::query("UPDATE limit_of SET reserved = reserved - $2, committed = committed + $3 WHERE name = $1")
-                    .bind(name.as_str()).bind(amount).bind(used).execute(&mut *transaction).await?;
+                // Where it was taken from.
+                let text = if holder.is_empty() {
+                    "UPDATE limit_of SET reserved = reserved - $2, committed = committed + $3 WHERE name = $1 AND $4 = ''"
+                } else {
+                    "UPDATE limit_slice SET reserved = reserved - $2, committed = committed + $3 WHERE name = $1 AND holder = $4"
+                };
+                sqlx::query(text).bind(name.as_str()).bind(amount).bind(used).bind(holder).execute(&mut *transaction).await?;
                 sqlx::query("UPDATE reserved_part SET committed = $3 WHERE reservation = $1 AND name = $2")
                     .bind(id).bind(name.as_str()).bind(used).execute(&mut *transaction).await?;
             }
@@ -279,10 +294,42 @@ impl Live {
         let late: Vec<(String,)> = on!(&self.pool, db => {
             sqlx::query_as("SELECT id FROM reservation WHERE state = 0 AND expires <= $1 LIMIT 1000").bind(now).fetch_all(db).await?
         });
-        let mut released = 0;
+        let (mut released, mut failed) = (0, None);
         for (id,) in late {
-            released += u64::from(self.release(&id).await? == Outcome::Done(State::Released));
+            // One that fails keeps nothing else from being given back.
+            match self.release(&id).await {
+                Ok(outcome) => released += u64::from(outcome == Outcome::Done(State::Released)),
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(released)
+        if let Pool::Postgres(db) = &self.pool {
+            slices::settle(db, now).await?;
+        }
+        failed.map_or(Ok(released), Err)
+    }
+}
+
+/// Takes a part of a limit, within a transaction.
+trait Take {
+    async fn take(&mut self, part: &Part, origin: i64, id: &str, now: Micros) -> Result<Taken, LiveError>;
+}
+
+/// From the limit itself, where it has as much.
+const DIRECT: &str = "UPDATE limit_of SET reserved = reserved + $2 WHERE name = $1 AND most - reserved - committed - leased >= $2";
+
+impl Take for SqliteConnection {
+    async fn take(&mut self, part: &Part, _origin: i64, _id: &str, _now: Micros) -> Result<Taken, LiveError> {
+        let taken = sqlx::query(DIRECT).bind(part.name.as_str()).bind(part.amount).execute(self).await?.rows_affected();
+        Ok(if taken > 0 { Taken::From(String::new()) } else { Taken::Nothing })
+    }
+}
+
+impl Take for PgConnection {
+    async fn take(&mut self, part: &Part, origin: i64, id: &str, now: Micros) -> Result<Taken, LiveError> {
+        if slices::is_shared(&part.name) {
+            return slices::take(self, part, origin, id, now).await;
+        }
+        let taken = sqlx::query(DIRECT).bind(part.name.as_str()).bind(part.amount).execute(self).await?.rows_affected();
+        Ok(if taken > 0 { Taken::From(String::new()) } else { Taken::Nothing })
     }
 }

@@ -1,5 +1,7 @@
 //! The database of a shop that is served: SQLite, with nothing to install, or PostgreSQL for several servers.
 //!
+//! Events go to the database, or to a stream of NATS JetStream ([`Live::with_events`]).
+//!
 //! One code for both: statements are written once, with `$1` for parameters, which both read; what differs is in the
 //! migrations. What has to be durable is written by one task each ([`EventLog`], [`DecisionLog`]), which puts everything that
 //! waits into one transaction: a disk syncs a thousand times a second whatever is written each time.
@@ -11,6 +13,8 @@ mod erase;
 mod events;
 mod limits;
 mod others;
+mod slices;
+mod stream;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -32,6 +36,12 @@ pub enum LiveError {
     /// It can't be reached, or not in time.
     #[error("the database can't be reached: {0}. Check that it runs and that --database says where")]
     Unreachable(String),
+    /// The server of the stream of events can't be reached, or not in time.
+    #[error("the stream of events can't be reached: {0}. Check that NATS runs and that --events says where")]
+    NoStream(String),
+    /// Events are elsewhere, or can't be where they are to be.
+    #[error("events: {0}")]
+    Events(String),
     /// It was made by another version.
     #[error("the database has schema {found}, this program knows {known}: use the program that made it, or a newer one")]
     Newer {
@@ -83,17 +93,20 @@ pub struct Live {
     pool: Pool,
     /// This server, among those that share the database.
     origin: i64,
+    /// Where events are, if not in the database.
+    stream: Option<stream::EventStream>,
 }
 
 /// Migrations, written once: `BYTES` and `COUNTED` stand for what the two call differently, and a line that begins with
 /// `--postgres` is for PostgreSQL only.
-const MIGRATIONS: [(i64, &str); 6] = [
+const MIGRATIONS: [(i64, &str); 7] = [
     (1, include_str!("migrations/1.sql")),
     (2, include_str!("migrations/2.sql")),
     (3, include_str!("migrations/3.sql")),
     (4, include_str!("migrations/4.sql")),
     (5, include_str!("migrations/5.sql")),
     (6, include_str!("migrations/6.sql")),
+    (7, include_str!("migrations/7.sql")),
 ];
 
 impl Live {
@@ -120,7 +133,7 @@ impl Live {
         };
         let mut origin = [0; 8];
         getrandom::fill(&mut origin).map_err(|error| LiveError::Refused(format!("no random bytes: {error}")))?;
-        let live = Self { pool, origin: i64::from_le_bytes(origin) };
+        let live = Self { pool, origin: i64::from_le_bytes(origin), stream: None };
         live.migrate().await?;
         Ok(live)
     }

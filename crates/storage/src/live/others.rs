@@ -36,7 +36,22 @@ impl Live {
             Ok(last)
         };
         let identities = if self.is_shared() { last("identity", "seq").await? } else { 0 };
-        Ok(Others { events: last("event_batch", "seq").await?, decisions: last("decision_batch", "seq").await?, identities })
+        let streamed = match &self.stream {
+            Some(stream) => stream.last().await?,
+            None => 0,
+        };
+        Ok(Others { events: streamed.max(last("event_batch", "seq").await?), decisions: last("decision_batch", "seq").await?, identities })
+    }
+
+    /// Servers that have decided something lately, this one with them.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn servers(&self) -> Result<u64, LiveError> {
+        let Pool::Postgres(db) = &self.pool else { return Ok(1) };
+        let text = "SELECT COUNT(DISTINCT origin) FROM (SELECT origin FROM decision_batch ORDER BY seq DESC LIMIT 300) AS lately";
+        let (servers,): (i64,) = sqlx::query_as(text).fetch_one(db).await?;
+        Ok(u64::try_from(servers).unwrap_or(1).max(1))
     }
 
     /// Identities that are new since then, of whichever server.
@@ -55,11 +70,17 @@ impl Live {
         rows.into_iter().map(|(_, lookup, version, subject, sealed)| identity(lookup, version, subject, sealed)).collect()
     }
 
-    /// Batches of events that others have written since then, some at a time, and whether there may be more.
+    /// Batches of events that others have written since then, some at a time, and whether there may be more; with `own`, of this server too.
     ///
     /// # Errors
-    /// Where the database fails.
-    pub async fn events_of_others(&self, from: &mut Others) -> Result<(Vec<(i64, Vec<u8>)>, bool), LiveError> {
+    /// Where the database fails, or the stream.
+    pub async fn events_of_others(&self, from: &mut Others, own: bool) -> Result<(Vec<(i64, Vec<u8>)>, bool), LiveError> {
+        if self.stream.is_some() || own {
+            let (batches, more) = self.batches_after(from.events).await?;
+            from.events = batches.last().map_or(from.events, |batch| batch.0);
+            let of_others = batches.into_iter().filter(|(_, origin, _)| own || *origin != self.origin);
+            return Ok((of_others.map(|(seq, _, payload)| (seq, payload)).collect(), more));
+        }
         let (rows, more) = self.of_others("event_batch", from.events).await?;
         from.events = rows.last().map_or(from.events, |row| row.0);
         Ok((rows.into_iter().filter_map(|(seq, payload)| Some((seq, payload?))).collect(), more))

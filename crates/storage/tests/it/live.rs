@@ -42,6 +42,23 @@ fn on_both<F: Future<Output = ()>>(test: impl Fn(Vec<Live>, String) -> F) {
         let run = format!("t{number}-{}-", std::process::id());
         test(replicas, run).await;
     });
+    #[allow(clippy::disallowed_methods, reason = "where the tests' stream is")]
+    let Ok(nats) = std::env::var("YOUHUI_TEST_NATS") else {
+        eprintln!("not run on NATS: YOUHUI_TEST_NATS is not set");
+        return;
+    };
+    // The same with events in a stream, which belongs to one database.
+    let name = format!("youhui_live_{number}_{}", std::process::id());
+    let made = std::process::Command::new("psql").args([&url, "-qc", &format!("CREATE DATABASE {name}")]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let url = format!("{}/{name}", url.rsplit_once('/').unwrap().0);
+    runtime.block_on(async {
+        let mut replicas = vec![];
+        for _ in 0..3 {
+            replicas.push(Live::open(&url).await.unwrap().with_events(Some(&format!("{nats}/{name}")), None).await.unwrap());
+        }
+        test(replicas, format!("t{number}-")).await;
+    });
 }
 
 #[test]
@@ -286,5 +303,64 @@ fn erasure_takes_out_one_customer_and_leaves_the_others() {
         assert!(live.used(&holds[1]).await.unwrap().is_some());
         drop(log);
         writer.await.unwrap();
+    });
+}
+
+/// A limit that many take from at once, with one of the servers gone in the middle: what it had leased is used by the others, to the last unit.
+#[test]
+fn a_limit_in_slices_is_used_to_the_last_unit() {
+    on_both(|replicas, run| async move {
+        const MOST: i64 = 100_000;
+        const LATER: i64 = 3_600_000_000;
+        let budget = format!("{run}slices");
+        assert!(replicas[0].set_limit(&budget, MOST).await.unwrap());
+        let mut tasks = vec![];
+        for number in 0..300_i64 {
+            let (live, budget) = (replicas[usize::try_from(number).unwrap() % replicas.len()].clone(), budget.clone());
+            let id = format!("{run}s{number}");
+            tasks.push(tokio::spawn(async move {
+                let parts = [part(&budget, 90 + number % 20)];
+                let done = live.reserve(&id, hold(b"", &parts, &[], 1, LATER)).await.unwrap();
+                assert_eq!(done, Outcome::Done(State::Reserved));
+                match number % 3 {
+                    0 => assert_eq!(live.commit(&id, &[part(&budget, 80)], 2).await.unwrap(), Outcome::Done(State::Committed)),
+                    1 => assert_eq!(live.release(&id).await.unwrap(), Outcome::Done(State::Released)),
+                    _ => {}
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let used = || async { replicas[0].used(&budget).await.unwrap().unwrap() };
+        let held: i64 = (0..300).filter(|number| number % 3 == 2).map(|number| 90 + number % 20).sum();
+        assert_eq!((used().await.reserved, used().await.committed), (held, 8_000));
+        assert!(!replicas[0].set_limit(&budget, held + 7_999).await.unwrap(), "what is used can't be taken back");
+        // The last server answers no more, and has slices.
+        let last = &replicas[0];
+        let mut left = MOST - held - 8_000;
+        for number in 0.. {
+            let amount = left.min(997);
+            if amount == 0 {
+                break;
+            }
+            let id = format!("{run}t{number}");
+            let parts = [part(&budget, amount)];
+            assert_eq!(last.reserve(&id, hold(b"", &parts, &[], 3, LATER)).await.unwrap(), Outcome::Done(State::Reserved), "{left} left");
+            left -= amount;
+        }
+        let none = last.reserve(&format!("{run}u"), hold(b"", &[part(&budget, 1)], &[], 3, LATER)).await.unwrap();
+        assert_eq!(none, Outcome::Full(budget.clone()));
+        // Leases end, reservations end: what was used stays used, and all else is there again.
+        last.expire(LATER - 1).await.unwrap();
+        assert_eq!((used().await.reserved, used().await.committed), (MOST - 8_000, 8_000));
+        while used().await.reserved > 0 {
+            last.expire(LATER).await.unwrap();
+        }
+        last.expire(2 * LATER).await.unwrap();
+        assert_eq!((used().await.reserved, used().await.committed), (0, 8_000));
+        assert!(last.set_limit(&budget, 8_000).await.unwrap());
+        let none = last.reserve(&format!("{run}v"), hold(b"", &[part(&budget, 1)], &[], 3, LATER)).await.unwrap();
+        assert_eq!(none, Outcome::Full(budget.clone()));
     });
 }

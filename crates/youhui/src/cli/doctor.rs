@@ -27,6 +27,12 @@ pub(crate) struct Args {
     /// `postgres://…`, or `sqlite:PATH`; a file in the shop's folder if absent.
     #[arg(long, value_name = "URL", env = "YOUHUI_DATABASE", hide_env_values = true)]
     database: Option<String>,
+    /// Where events are to go: `nats://HOST:PORT/STREAM`; to the database if absent.
+    #[arg(long, value_name = "URL", env = "YOUHUI_EVENTS", hide_env_values = true)]
+    events: Option<String>,
+    /// A file of credentials for it (`.creds`).
+    #[arg(long, value_name = "FILE", requires = "events", env = "YOUHUI_EVENTS_CREDENTIALS")]
+    events_credentials: Option<PathBuf>,
     /// A chain of certificates, as PEM.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -56,6 +62,16 @@ async fn look(args: &Args) -> Vec<Finding> {
     let folder = args.store.as_path();
     let mut findings = vec![("folder", writable(folder)), ("keys", keys(folder)), ("store", store(folder)), ("erased", erased(folder))];
     findings.extend(database(args, folder).await);
+    if let Some(url) = &args.events {
+        let found = Database::look_at_events(url, args.events_credentials.as_deref()).await;
+        let told = |found: Option<(u64, u64)>| match found {
+            Some((first, last)) => format!(
+                "messages {first} to {last}. That NATS syncs before it acknowledges (sync_interval: always) can't be seen from here"
+            ),
+            None => "no such stream yet: the server makes it".to_owned(),
+        };
+        findings.push(("events", found.map(told).map_err(|error| error.to_string())));
+    }
     findings.push(("address", address(args.listen)));
     if let Some(path) = &args.offers {
         findings.push(("offers", offers(path, folder)));

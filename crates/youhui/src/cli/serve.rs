@@ -11,7 +11,7 @@ use youhui_storage::{Live as Database, LiveError, Store};
 
 use super::{CliError, Console};
 use crate::serve::offers::{Part, Settings, Shelves, read};
-use crate::serve::{Audit, Guard, Keys, Role, Said, Server, Start, Webhooks, database_of, tls};
+use crate::serve::{Audit, Guard, Keys, Predictions, Role, Said, Server, Start, Webhooks, database_of, tls};
 
 /// Serve a shop: take its events (Segment's wire), decide what each customer sees (`/v1/decisions`, OFREP), learn from neither
 /// what a person did not allow.
@@ -29,6 +29,19 @@ pub(crate) struct Args {
     /// `postgres://…`, or `sqlite:PATH`; a file in the shop's folder if absent.
     #[arg(long, value_name = "URL", env = "YOUHUI_DATABASE", hide_env_values = true)]
     database: Option<String>,
+    /// Where events go: `nats://HOST:PORT/STREAM` for NATS JetStream; to the database if absent.
+    #[arg(long, value_name = "URL", env = "YOUHUI_EVENTS", hide_env_values = true)]
+    events: Option<String>,
+    /// A file of credentials for it (`.creds`).
+    #[arg(long, value_name = "FILE", requires = "events", env = "YOUHUI_EVENTS_CREDENTIALS")]
+    events_credentials: Option<PathBuf>,
+    /// What the response model says of each customer: a table that `youhui response predict --id` wrote, read again when it changes. Its
+    /// treatments are promotions by their promotion_id.
+    #[arg(long, value_name = "FILE", env = "YOUHUI_PREDICTIONS")]
+    predictions: Option<PathBuf>,
+    /// Minor units that one unit of its outcome is worth: 100 where it is a profit in euros, a mean order's profit where it is a conversion.
+    #[arg(long, value_name = "N", default_value_t = 1.0, env = "YOUHUI_PREDICTION_VALUE")]
+    prediction_value: f64,
     /// Who sends events gives one of these keys.
     #[arg(long = "write-key", value_name = "KEY", env = "YOUHUI_WRITE_KEY", hide_env_values = true, value_delimiter = ',')]
     write_keys: Vec<String>,
@@ -79,7 +92,7 @@ enum ConsentDefault {
 impl From<LiveError> for CliError {
     fn from(error: LiveError) -> Self {
         match error {
-            LiveError::Unreachable(_) => Self::unreachable(error.to_string()),
+            LiveError::Unreachable(_) | LiveError::NoStream(_) => Self::unreachable(error.to_string()),
             other => Self::usage(other.to_string()),
         }
     }
@@ -104,12 +117,13 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
             "--write-key, --secret-key: one of them is empty, and would let everybody in: leave it out, or give a key",
         ));
     }
+    if !(args.prediction_value.is_finite() && args.prediction_value > 0.0) {
+        return Err(CliError::usage("--prediction-value: give a number above 0"));
+    }
     let mut keys = Keys::paced(args.rate_limit);
     args.write_keys.iter().for_each(|key| keys.add("write key", Role::Collect, key));
     args.secret_keys.iter().for_each(|key| keys.add("secret key", Role::Checkout, key));
     let ShopFolder { identity_keys, identities, consent, tables } = shop;
-    let audit = Audit::open(&args.store, database.clone()).await?;
-    let offers = std::fs::read(&args.offers).map(|bytes| blake3::hash(&bytes).to_hex().to_string()).unwrap_or_default();
     let has_keys = !args.write_keys.is_empty() && !args.secret_keys.is_empty();
     if !args.listen.ip().is_loopback() && !has_keys && database.api_keys().await?.iter().all(|key| key.revoked.is_some()) {
         return Err(CliError::usage(format!(
@@ -117,6 +131,13 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
             args.listen
         )));
     }
+    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
+        CliError::unreachable(format!("--listen {}: {error}. Is another server running? Choose another port", args.listen))
+    })?;
+    // Nothing that is wrong with the flags moves a shop to a stream.
+    let database = database.with_events(args.events.as_deref(), args.events_credentials.as_deref()).await?;
+    let audit = Audit::open(&args.store, database.clone()).await?;
+    let offers = std::fs::read(&args.offers).map(|bytes| blake3::hash(&bytes).to_hex().to_string()).unwrap_or_default();
     let said = Said {
         actor: "command line".to_owned(),
         action: "offers.serve".to_owned(),
@@ -126,13 +147,26 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     };
     audit.record(said).await?;
     let guard = Guard { most: args.most_requests.max(1), log_all: args.log_requests, console };
+    let predictions = Predictions::new(args.predictions.clone(), args.prediction_value);
     let webhooks = Webhooks::new(&args.webhooks, args.webhook_secret.as_deref())?;
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificates), Some(key)) => Some(tls(certificates, key)?),
         _ => None,
     };
-    let start =
-        Start { folder: args.store.clone(), settings, base, database, identity_keys, identities, consent, keys, audit, guard, webhooks };
+    let start = Start {
+        folder: args.store.clone(),
+        settings,
+        base,
+        database,
+        identity_keys,
+        identities,
+        consent,
+        predictions,
+        keys,
+        audit,
+        guard,
+        webhooks,
+    };
     let imported = |customers: &crate::serve::Customers| {
         for table in &tables {
             for customer in table.customers() {
@@ -141,9 +175,6 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
         }
     };
     let server = Server::start(start, imported, console).await?;
-    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
-        CliError::unreachable(format!("--listen {}: {error}. Is another server running? Choose another port", args.listen))
-    })?;
     let address = listener.local_addr().map_err(|error| CliError::unreachable(error.to_string()))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     console.say(&format!("listening on {scheme}://{address}"));

@@ -12,7 +12,7 @@ use youhui_privacy::{Purpose, Standing};
 
 use super::problem::{Body, Problem, object};
 use super::segment::{self, Message, Rejection, Said};
-use super::state::{Entry, MessageId, Shop};
+use super::state::{Entry, MOST_LINES, MessageId, Shop};
 use super::{access, signal};
 use crate::cli::now;
 
@@ -111,12 +111,16 @@ async fn take(
     let (mut entries, mut rejected, mut duplicates, mut accepted) = (Vec::with_capacity(messages.len()), vec![], 0, 0);
     for (index, raw) in messages.iter().enumerate() {
         let why = match read(shop, raw, kind, sent, now) {
+            Ok((_, said)) if is_long(&said) => Rejection {
+                rule: "message",
+                detail: format!("its lines have too many bytes: {} KiB of the log are one message's", MOST_LINES >> 10),
+            },
             Ok((who, said)) if shop.is_new(shop.message_id(&said.message)) => {
                 accepted += 1;
                 let message = shop.message_id(&said.message);
                 match who {
                     Some(who) => {
-                        if opts_out && !shop.customers.objects(who.subject) {
+                        if opts_out && (!shop.customers.objects(who.subject) || shop.is_unsaved(who.subject)) {
                             entries.push(Entry::Objection { message, subject: who.subject, time: now, objects: true });
                         }
                         enter(message, said, &who, &mut entries);
@@ -139,6 +143,13 @@ async fn take(
     shop.keep(entries, kept, now).await?;
     let taken = Taken { success: true, accepted, duplicates, rejected, opt_out_honoured: opts_out };
     Ok(axum::Json(taken).into_response())
+}
+
+/// Whether it makes more of the log than a message of a stream holds.
+fn is_long(said: &Said) -> bool {
+    // Names are of 256 bytes at most: few lines can't.
+    said.happened.len() > 64
+        && said.happened.iter().map(|what| serde_json::to_vec(what).map_or(0, |bytes| bytes.len() + 100)).sum::<usize>() > MOST_LINES
 }
 
 /// Who a message is of: the customer, and who they were before they said so.

@@ -164,6 +164,20 @@ impl Customers {
         standing.push(Standing { placement: placement.into(), kept, until });
     }
 
+    /// What is shown by now: by offer, decisions that stand, each by the part of its window that is still to come.
+    pub(crate) fn under_way(&self, now: Micros, window: Micros) -> FxHashMap<u32, f64> {
+        let mut sums = FxHashMap::default();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            for standing in shard.standing.values().flatten().filter(|standing| standing.until > now) {
+                if let Some(offer) = standing.kept.offer {
+                    *sums.entry(offer).or_insert(0.0) += (standing.until - now) as f64 / window.max(1) as f64;
+                }
+            }
+        }
+        sums
+    }
+
     /// A decision of before the start that stands until then, unless another does by now.
     pub(crate) fn stand_again(&self, subject: SubjectId, placement: &str, kept: Kept, until: Micros, now: Micros) {
         let mut shard = self.shard(subject).write().unwrap_or_else(PoisonError::into_inner);

@@ -113,7 +113,8 @@ pub(super) async fn ask(State(shop): State<Arc<Shop>>, headers: HeaderMap, Body(
     let external = ask.customer.as_ref().and_then(external_id);
     let opts_out = signal::opts_out(&headers);
     if opts_out {
-        shop.object(external.as_deref(), now()).await?;
+        // In effect though it could not be kept: then it is tried again with the next request, and counted (youhui_objections_unsaved).
+        shop.object(external.as_deref(), now()).await.ok();
     }
     let live = shop.live.load();
     let asked = Asked { external, opts_out, channel: ask.channel, placements: ask.placements, time: now() };
@@ -153,18 +154,22 @@ pub(super) fn make(shop: &Shop, live: &Live, asked: Asked) -> (Facts, Decision) 
     let is_stopped = shop.is_stopped();
     let places =
         placements.into_iter().map(|placement| if is_stopped { Place::empty(placement) } else { place(live, placement, &channel, time) });
-    let places = places.collect();
-    let request = Request { decision: DecisionId::new(time, random()), time, channel, snapshot: live.snapshot.version, places };
+    let mut places: Vec<Place> = places.collect();
     let profile = match subject {
         _ if opts_out => Err(Unknown::PrivacySignal),
         None => Err(Unknown::NoCustomer),
         Some(subject) => shop.customers.view(subject, time),
     };
+    if let (Some(subject), Ok(_)) = (subject, &profile) {
+        shop.predictions.fill(live, subject, &mut places);
+    }
+    let request = Request { decision: DecisionId::new(time, random()), time, channel, snapshot: live.snapshot.version, places };
     let facts = match profile {
         Ok(profile) => Facts::personal(request, profile),
         Err(why) => Facts::of_nobody(request, why),
     };
     let decision = decide(&live.snapshot, &facts);
+    shop.pacing.see(live, &facts, &decision);
     if let Some(subject) = facts.subject() {
         stand(shop, live, subject, &decision, time);
     }
@@ -176,7 +181,8 @@ fn place(live: &Live, placement: String, channel: &str, time: Micros) -> Place {
     let can = numbers.copied().filter(|&number| {
         live.snapshot.offers[number as usize].sells_through(channel) && live.offered.ready[number as usize].can_be_shown(time)
     });
-    let candidates = can.map(|offer| Candidate { offer, predicted: None, budget_price: 0.0 }).collect();
+    let candidates =
+        can.map(|offer| Candidate { offer, predicted: None, budget_price: live.offered.ready[offer as usize].price() }).collect();
     Place { placement, candidates }
 }
 

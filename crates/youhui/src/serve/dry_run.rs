@@ -73,7 +73,7 @@ pub(super) async fn dry_run(shop: &Arc<Shop>, part: Part) -> Result<DryRun, Prob
             }
             count += 1;
             first = first.min(record.facts.time);
-            let facts = again(&tried, &part, &record.facts);
+            let facts = again(shop, &tried, &part, &record.facts);
             for filled in decide(&tried.snapshot, &facts).places {
                 *modes.entry(mode(filled.mode)).or_default() += 1;
                 if let Some(offer) = filled.offer.filter(|offer| is_of(&tried, &part, *offer)) {
@@ -110,7 +110,7 @@ fn is_of(tried: &Live, part: &Part, offer: u32) -> bool {
 }
 
 /// The same request, with everything that could be shown today and the campaign as if it ran.
-fn again(tried: &Live, part: &Part, facts: &Facts) -> Facts {
+fn again(shop: &Shop, tried: &Live, part: &Part, facts: &Facts) -> Facts {
     let place = |place: &Place| {
         let offers = (0..).zip(&tried.snapshot.offers).zip(&tried.offered.ready);
         let can = offers.filter(|((number, offer), ready)| {
@@ -119,7 +119,12 @@ fn again(tried: &Live, part: &Part, facts: &Facts) -> Facts {
         let candidates = can.map(|((offer, _), _)| Candidate { offer, predicted: None, budget_price: 0.0 }).collect();
         Place { placement: place.placement.clone(), candidates }
     };
-    facts.asked_again(tried.snapshot.version, facts.places.iter().map(place).collect())
+    let mut places: Vec<Place> = facts.places.iter().map(place).collect();
+    // Whoever has objected since is not looked up.
+    if let Some(subject) = facts.subject().filter(|subject| shop.customers.profile(*subject).is_some()) {
+        shop.predictions.fill(tried, subject, &mut places);
+    }
+    facts.asked_again(tried.snapshot.version, places)
 }
 
 fn told(shop: &Shop, tried: &Live, part: &Part, shown: &FxHashMap<(u32, Option<SubjectId>), usize>, seen: Seen) -> DryRun {
@@ -162,7 +167,7 @@ fn told(shop: &Shop, tried: &Live, part: &Part, shown: &FxHashMap<(u32, Option<S
 }
 
 /// Orders that are to be expected of the customer within the window, times the discount on a mean one, in minor units.
-fn cost(ready: &Ready, profile: &LiveProfile, window: f64, now: Micros) -> f64 {
+pub(super) fn cost(ready: &Ready, profile: &LiveProfile, window: f64, now: Micros) -> f64 {
     if profile.orders == 0 {
         return 0.0;
     }

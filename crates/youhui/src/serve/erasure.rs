@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use youhui_commerce::{Micros, SubjectId};
 use youhui_privacy::{IdentityKeys, IdentityRow, Standing, SuppressionList};
-use youhui_storage::{ErasedRows, Live as Database, keep_identity_keys, keep_suppression, lock_keys, shop_keys};
+use youhui_storage::{ErasedRows, Live as Database, LiveError, keep_identity_keys, keep_suppression, lock_keys, shop_keys};
 
 use super::access::{Right, needs};
 use super::audit::Said;
@@ -184,7 +184,7 @@ fn forget(shop: &Shop, external: &str, time: Micros) -> Result<Gone, CliError> {
     *shop.erased.write().unwrap_or_else(PoisonError::into_inner) = gone.erased.clone();
     identities.forget(|subject| gone.has(subject));
     drop(identities);
-    gone.subjects.iter().for_each(|subject| shop.customers.forget(*subject));
+    gone.subjects.iter().for_each(|subject| shop.forget(*subject));
     Ok(gone)
 }
 
@@ -206,7 +206,17 @@ pub(super) fn forget_others(shop: &Shop) {
     *shop.erased.write().unwrap_or_else(PoisonError::into_inner) = list;
     identities.forget(|subject| gone.contains(&subject));
     drop(identities);
-    gone.iter().for_each(|subject| shop.customers.forget(*subject));
+    gone.iter().for_each(|subject| shop.forget(*subject));
+}
+
+/// Takes out again what was written of those who were erased by a server that did not know of it yet.
+pub(super) async fn sweep(shop: &Shop) -> Result<(), LiveError> {
+    let wrong = |error: CliError| LiveError::Refused(error.message);
+    let _one = locked(&shop.folder, ERASING).await.map_err(wrong)?;
+    let erased = shop.erased.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let gone = Gone { subjects: FxHashSet::default(), lookups: FxHashSet::default(), identifiers: vec![], erased };
+    take_out(&shop.folder, &shop.database, &gone).await.map_err(wrong)?;
+    Ok(())
 }
 
 /// Takes everything of those who are gone out of the tables.

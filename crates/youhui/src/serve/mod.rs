@@ -18,6 +18,8 @@ mod learn;
 mod metrics;
 pub(crate) mod offers;
 mod ofrep;
+mod pacing;
+mod predictions;
 mod problem;
 mod reservations;
 mod segment;
@@ -52,6 +54,7 @@ pub(crate) use audit::{Audit, Said};
 pub(crate) use customers::Customers;
 pub(crate) use decisions::{Explained, Record, Snapshots, find, snapshot_of};
 pub(crate) use guard::Guard;
+pub(crate) use predictions::{ID as PREDICTION_ID, Predictions};
 pub(crate) use tls::tls;
 pub(crate) use webhooks::Webhooks;
 
@@ -70,6 +73,7 @@ pub(crate) struct Start {
     pub(crate) identity_keys: IdentityKeys,
     pub(crate) identities: Vec<IdentityRow>,
     pub(crate) consent: ConsentLedger,
+    pub(crate) predictions: Predictions,
     pub(crate) keys: Keys,
     pub(crate) audit: Audit,
     pub(crate) guard: Guard,
@@ -94,7 +98,20 @@ pub(crate) struct Server {
 impl Server {
     /// Reads what was left and gets ready.
     pub(crate) async fn start(start: Start, imported: impl FnOnce(&Customers), console: Console) -> Result<Self, CliError> {
-        let Start { folder, settings, base, database, mut identity_keys, mut identities, consent, keys, audit, guard, webhooks } = start;
+        let Start {
+            folder,
+            settings,
+            base,
+            database,
+            mut identity_keys,
+            mut identities,
+            consent,
+            predictions,
+            keys,
+            audit,
+            guard,
+            webhooks,
+        } = start;
         // What comes after this is read when the server follows the others.
         let mut ends = database.ends().await?;
         // The longest part of a start: it goes on while the log of events is read.
@@ -121,6 +138,7 @@ impl Server {
             live,
             message_key,
             customers,
+            predictions,
             database,
             events: event_log,
             decisions: decision_log,
@@ -141,14 +159,16 @@ impl Server {
         let erased = shop.erased.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let (identities, back) =
             erasure::again(&shop.folder, &shop.database, &mut identity_keys, &erased, identities, brought_back > 0).await?;
-        back.iter().for_each(|subject| shop.customers.forget(*subject));
+        back.iter().for_each(|subject| shop.forget(*subject));
         if !back.is_empty() || brought_back > 0 {
             let back = back.len();
             console.say(&format!("{back} customers who were erased had come back with a backup: erased again"));
         }
         shop.know(IdentityVault::new(identity_keys, identities).map_err(|error| CliError::usage(error.to_string()))?);
         console.say(&format!("{} customers known, {entries} entries of the event log read", shop.customers.len()));
-        Ok(Self { shop: Arc::new(shop), events, decisions, learning, base, changed, ends, webhooks, console })
+        let shop = Arc::new(shop);
+        predictions::look(&shop, console).await;
+        Ok(Self { shop, events, decisions, learning, base, changed, ends, webhooks, console })
     }
 
     /// Answers until told to stop, then writes down what there is.
@@ -159,8 +179,12 @@ impl Server {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), CliError> {
         let Self { shop, events, decisions, learning, base, changed, ends, webhooks, console } = self;
-        let mut tasks =
-            vec![tokio::spawn(watch_limits(Arc::clone(&shop))), tokio::spawn(learn(Arc::clone(&shop), learning, base, changed, console))];
+        let mut tasks = vec![
+            tokio::spawn(watch_limits(Arc::clone(&shop))),
+            tokio::spawn(learn(Arc::clone(&shop), learning, base, changed, console)),
+            tokio::spawn(predictions::follow(Arc::clone(&shop), console)),
+            tokio::spawn(pacing::pace(Arc::clone(&shop), console)),
+        ];
         if shop.database.is_shared() {
             tasks.push(tokio::spawn(follow::follow(Arc::clone(&shop), ends, console)));
         }
@@ -316,10 +340,11 @@ async fn learn(shop: Arc<Shop>, mut learning: Learning, base: Part, mut seen: i6
     }
 }
 
-/// Whether the database answers.
+/// Whether the database answers. A stream that does not keeps nobody from decisions: it is said, and no reason to send requests elsewhere.
 async fn ready(State(shop): State<Arc<Shop>>) -> Result<Json<serde_json::Value>, Problem> {
     shop.database.ping().await?;
-    Ok(Json(json!({"status": "ready", "snapshot": shop.live.load().snapshot.version})))
+    let events = if shop.database.event_stream().await.is_ok() { "taken" } else { "refused" };
+    Ok(Json(json!({"status": "ready", "snapshot": shop.live.load().snapshot.version, "events": events})))
 }
 
 /// What there is to ask, as OpenAPI 3.1.
@@ -331,6 +356,8 @@ async fn measured(State(shop): State<Arc<Shop>>) -> Response {
     let gauges = [
         ("youhui_customers", "Customers with a profile.", shop.customers.len() as u64),
         ("youhui_profile_reads", "Times a profile was read for a decision.", shop.customers.reads()),
+        ("youhui_objections_unsaved", "Customers whose objection is in effect and not on disk yet.", shop.unsaved()),
+        ("youhui_predicted_customers", "Customers of whom the response model has said something.", shop.predictions.count()),
         ("youhui_requests_under_way", "Requests that are being answered.", shop.under_way.count() as u64),
         ("youhui_snapshot_version", "What decisions are made with.", shop.live.load().snapshot.version),
     ];

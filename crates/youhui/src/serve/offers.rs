@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -99,6 +99,8 @@ pub(crate) struct Offered {
     /// What has to be said of what is personal.
     pub(crate) disclosures: Vec<Disclosure>,
     pub(crate) settings: Settings,
+    /// One of them has a budget that is to last until an end.
+    pub(crate) is_paced: bool,
     /// Standard errors of the response model, one an offer.
     pub(crate) std_errors: Vec<f64>,
 }
@@ -118,6 +120,8 @@ pub(crate) struct Ready {
     pub(crate) live: (Micros, Micros),
     /// It has no schedule of its own.
     is_always: bool,
+    /// What a showing takes of its budget at the budget's price of the moment, in minor units: the bits of an `f32`.
+    price: AtomicU32,
 }
 
 impl Offered {
@@ -137,6 +141,16 @@ impl Ready {
         !self.withdrawn.load(Ordering::Relaxed)
             && (self.live.0..self.live.1).contains(&time)
             && (self.is_always || self.promotion().schedule.runs(time))
+    }
+
+    /// What a showing takes of its budget, in minor units of worth.
+    pub(crate) fn price(&self) -> f32 {
+        f32::from_bits(self.price.load(Ordering::Relaxed))
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "a price, of which seven digits are more than is known")]
+    pub(crate) fn set_price(&self, price: f64) {
+        self.price.store((price as f32).to_bits(), Ordering::Relaxed);
     }
 
     /// Whether it is on and there is something left.
@@ -321,7 +335,7 @@ fn part(file: File, settings: &Settings, live: (Micros, Micros), shelves: &Shelv
         let set = Promotions::new(vec![promotion.get().clone()]).map_err(problems)?;
         let (exhausted, withdrawn) = (AtomicBool::new(false), AtomicBool::new(false));
         let is_always = promotion.get().schedule == youhui_promotion::Schedule::default();
-        part.ready.push(Arc::new(Ready { promotion, set, texts, exhausted, withdrawn, live, is_always }));
+        part.ready.push(Arc::new(Ready { promotion, set, texts, exhausted, withdrawn, live, is_always, price: AtomicU32::new(0) }));
     }
     Ok(part)
 }
@@ -370,6 +384,7 @@ impl Live {
             elsewhere: vec![],
             disclosures,
             settings,
+            is_paced: false,
             std_errors: vec![],
         };
         Self { snapshot, offered: Arc::new(offered) }
@@ -397,6 +412,7 @@ impl Live {
         for ((offer, new), std_error) in all {
             match snapshot.find(&offer.promotion_id) {
                 Some(number) => {
+                    new.set_price(f64::from(ready[number].price()));
                     new.exhausted.store(ready[number].exhausted.load(Ordering::Relaxed), Ordering::Relaxed);
                     snapshot.offers[number] = Offer { belief: snapshot.offers[number].belief.clone(), ..offer.clone() };
                     (ready[number], std_errors[number], on[number]) = (Arc::clone(new), *std_error, true);
@@ -423,6 +439,7 @@ impl Live {
         let elsewhere = those(&|_| false);
         let Offered { disclosures, settings, .. } = &*self.offered;
         let offered = Offered {
+            is_paced: ready.iter().any(|ready| super::pacing::ends(ready).is_some()),
             ready,
             placements,
             by_placement,

@@ -235,6 +235,12 @@ pub(super) async fn is_exhausted(database: &youhui_storage::Live, promotion: &Pr
     Ok(false)
 }
 
+/// What is left of the promotion's budget, in minor units; nothing of one that has none.
+pub(super) async fn money_left(database: &youhui_storage::Live, promotion: &Promotion) -> Result<i64, youhui_storage::LiveError> {
+    let used = database.used(&limit_name(promotion, "money")).await?;
+    Ok(used.map_or(0, |used| used.most - used.reserved - used.committed))
+}
+
 /// `POST /v1/reservations/{id}/commit`
 pub(super) async fn commit(State(shop): State<Arc<Shop>>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     access::for_decisions(&shop, &headers)?;

@@ -16,6 +16,7 @@ use super::access::Keys;
 use super::customers::Customers;
 use super::guard::{Guard, UnderWay};
 use super::offers::Live;
+use super::predictions::Predictions;
 use super::segment::Happened;
 
 /// What is kept of a message: a line of JSON in the log.
@@ -139,9 +140,15 @@ pub(super) struct Shop {
     pub(super) currency: Currency,
     pub(super) live: ArcSwap<Live>,
     pub(super) customers: Customers,
+    pub(super) predictions: Predictions,
+    pub(super) pacing: super::pacing::Pacing,
     pub(super) identities: RwLock<Identities>,
     message_key: [u8; 32],
     seen: Mutex<Seen>,
+    /// Who has objected, or taken that back, and it is not on disk yet.
+    unsaved_objections: Mutex<FxHashSet<SubjectId>>,
+    /// How far the log was read, and what of it has to be read again.
+    pub(super) others: super::follow::Followed,
     /// Who was erased.
     pub(super) erased: RwLock<SuppressionList>,
     /// How many of them were looked for in memory.
@@ -177,6 +184,7 @@ pub(super) struct Parts {
     pub(super) live: Live,
     pub(super) message_key: [u8; 32],
     pub(super) customers: Customers,
+    pub(super) predictions: Predictions,
     pub(super) database: Database,
     pub(super) events: EventLog,
     pub(super) decisions: DecisionLog,
@@ -191,14 +199,33 @@ pub(super) struct Parts {
 
 impl Shop {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { live, message_key, customers, database, events, decisions, keys, audit, folder, metrics, erased, guard, base } = parts;
+        let Parts {
+            live,
+            message_key,
+            customers,
+            predictions,
+            database,
+            events,
+            decisions,
+            keys,
+            audit,
+            folder,
+            metrics,
+            erased,
+            guard,
+            base,
+        } = parts;
         Self {
             currency: live.offered.settings.currency,
             live: ArcSwap::from_pointee(live),
             customers,
+            predictions,
+            pacing: super::pacing::Pacing::default(),
             identities: RwLock::new(Identities { vault: None, unsaved: vec![], named: FxHashMap::default() }),
             message_key,
             seen: Mutex::default(),
+            unsaved_objections: Mutex::default(),
+            others: super::follow::Followed::default(),
             forgotten: AtomicUsize::new(erased.count()),
             erased: RwLock::new(erased),
             database,
@@ -225,9 +252,18 @@ impl Shop {
         self.stopped.load(Ordering::Relaxed) || self.stopped_here.load(Ordering::Relaxed)
     }
 
-    /// Who the customers are: before the first request.
+    /// Who the customers are: before the first request. Whoever was met here before they were imported is one customer.
     pub(super) fn know(&self, vault: IdentityVault) {
-        self.identities.write().unwrap_or_else(PoisonError::into_inner).vault = Some(vault);
+        let twice = vault.twice();
+        let mut identities = self.identities.write().unwrap_or_else(PoisonError::into_inner);
+        identities.vault = Some(vault);
+        // What the log says already of who is who stands.
+        let new = twice.into_iter().filter(|(from, to)| identities.by_name(*from) != identities.by_name(*to)).collect::<Vec<_>>();
+        for (from, to) in new {
+            let (from, to) = (identities.by_name(from), identities.by_name(to));
+            identities.named.insert(from, to);
+            self.customers.link(from, to);
+        }
     }
 
     /// A secret for one purpose, the same whenever it is asked for.
@@ -265,6 +301,12 @@ impl Shop {
         self.identities.read().unwrap_or_else(PoisonError::into_inner).by_name(subject)
     }
 
+    /// Nothing is known of the customer any more.
+    pub(super) fn forget(&self, subject: SubjectId) {
+        self.customers.forget(subject);
+        self.predictions.forget(subject);
+    }
+
     /// Keeps entries; when this returns they are on disk and count. It goes on to its end though whoever asked hangs up or is
     /// given up on: what is on disk would otherwise not count before the next start.
     pub(super) async fn keep(self: &Arc<Self>, entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
@@ -273,32 +315,39 @@ impl Shop {
     }
 
     async fn write(&self, mut entries: Vec<Entry>, rejected: Vec<(String, String)>, now: Micros) -> Result<(), LiveError> {
-        let mut payload = lines(&entries);
-        let events = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let answered = {
+        let mut parts = parts(&entries);
+        let read = self.others.position.load(Ordering::SeqCst);
+        let answers = {
             let _in_order = self.order.lock().await;
             // Whoever is erased meanwhile is not taken in.
             if self.drop_erased(&mut entries) > 0 {
-                payload = lines(&entries);
+                parts = self::parts(&entries);
             }
             let identities = {
                 let mut identities = self.identities.write().unwrap_or_else(PoisonError::into_inner);
                 std::mem::take(&mut identities.unsaved)
             };
-            let again = identities.clone();
-            let batch = youhui_storage::EventBatch { received: now, events, payload, identities, rejected };
-            (self.events.enqueue(batch).await?, again)
+            let mut first = Some((identities, rejected));
+            let mut answers = Vec::with_capacity(parts.len());
+            for (events, payload) in parts {
+                let (identities, rejected) = first.take().unwrap_or_default();
+                let batch = youhui_storage::EventBatch { received: now, events, payload, identities, rejected };
+                answers.push(self.events.enqueue(batch).await?);
+            }
+            answers
         };
-        let (answered, identities) = answered;
-        if let Err(error) = answered.await.map_err(|_| LiveError::Stopped).and_then(|result| result) {
-            let erased = self.erased.read().unwrap_or_else(PoisonError::into_inner);
-            let known = identities.into_iter().filter(|row| !erased.has(row.subject)).collect::<Vec<_>>();
-            drop(erased);
-            self.identities.write().unwrap_or_else(PoisonError::into_inner).unsaved.extend(known);
+        let mut kept = Ok(());
+        for answer in answers {
+            // One that fails leaves the others, which are sent again with it and count once.
+            kept = kept.and(answer.await.map_err(|_| LiveError::Stopped).and_then(|result| result));
+        }
+        if let Err(error) = kept {
             let mut seen = lock(&self.seen);
             entries.iter().for_each(|entry| {
                 seen.recent.remove(&entry.message());
             });
+            drop(seen);
+            self.others.read_again(read);
             return Err(error);
         }
         // Whoever was erased while this was written is not known again by it.
@@ -311,7 +360,7 @@ impl Shop {
     /// anything to write down.
     pub(super) async fn object(self: &Arc<Self>, external: Option<&str>, now: Micros) -> Result<(), LiveError> {
         let Some(subject) = external.and_then(|external| self.find(external)) else { return Ok(()) };
-        if self.customers.objects(subject) {
+        if self.customers.objects(subject) && !self.is_unsaved(subject) {
             return Ok(());
         }
         self.say_objection(subject, now, true).await
@@ -321,8 +370,21 @@ impl Shop {
     pub(super) async fn say_objection(self: &Arc<Self>, subject: SubjectId, time: Micros, objects: bool) -> Result<(), LiveError> {
         // In effect at once, whatever becomes of the log.
         self.customers.object(subject, time, objects);
+        lock(&self.unsaved_objections).insert(subject);
         let message = MessageId(u128::from_le_bytes(random()));
-        self.keep(vec![Entry::Objection { message, subject, time, objects }], vec![], time).await
+        self.keep(vec![Entry::Objection { message, subject, time, objects }], vec![], time).await?;
+        lock(&self.unsaved_objections).remove(&subject);
+        Ok(())
+    }
+
+    /// Whether the customer's word on profiling is in memory only.
+    pub(super) fn is_unsaved(&self, subject: SubjectId) -> bool {
+        lock(&self.unsaved_objections).contains(&subject)
+    }
+
+    /// How many customers' words are in memory only.
+    pub(super) fn unsaved(&self) -> u64 {
+        lock(&self.unsaved_objections).len() as u64
     }
 
     /// Has an entry count, for whoever the customer is by now.
@@ -409,6 +471,28 @@ impl Shop {
         erased
     }
 }
+
+/// A batch of the log has at most this many bytes, and one message more: as a stream of NATS takes it.
+const MOST_BATCH: usize = 256 << 10;
+
+/// Entries as batches of the log, one at least: how many entries, and how they stand there. Those of one message stay together.
+fn parts(entries: &[Entry]) -> Vec<(u32, Vec<u8>)> {
+    let mut parts: Vec<(u32, Vec<u8>)> = vec![(0, vec![])];
+    for message in entries.chunk_by(|one, next| one.message() == next.message()) {
+        let lines = lines(message);
+        if parts.last().is_some_and(|(_, last)| !last.is_empty() && last.len() + lines.len() > MOST_BATCH) {
+            parts.push((0, vec![]));
+        }
+        if let Some((count, payload)) = parts.last_mut() {
+            *count += u32::try_from(message.len()).unwrap_or(u32::MAX);
+            payload.extend_from_slice(&lines);
+        }
+    }
+    parts
+}
+
+/// A message that makes more bytes of log than this is not taken: a message of a stream has to hold it.
+pub(super) const MOST_LINES: usize = 512 << 10;
 
 /// Entries as they stand in the log.
 pub(super) fn lines(entries: &[Entry]) -> Vec<u8> {

@@ -3,12 +3,95 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 pub(crate) const OFFERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/serve/offers.json");
+
+/// `youhui`, for the shop of that folder: on the column that the tests run on.
+pub(crate) fn youhui(shop: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_youhui"));
+    if let Some(servers) = Servers::of(shop) {
+        command.env("YOUHUI_DATABASE", servers.database()).env("YOUHUI_EVENTS", servers.events());
+    }
+    command
+}
+
+pub(crate) fn variable(name: &str) -> Option<String> {
+    #[allow(clippy::disallowed_methods, reason = "where the tests' servers are")]
+    std::env::var(name).ok()
+}
+
+/// The other column: a shop's data are on PostgreSQL and NATS, each with a name of the shop's own. `cargo xtask test --slow` runs the tests of a
+/// running shop on both.
+pub(crate) struct Servers {
+    name: String,
+    postgres: String,
+    nats: String,
+}
+
+impl Servers {
+    /// None, on the column that needs no server.
+    pub(crate) fn of(shop: &Path) -> Option<Self> {
+        if variable("YOUHUI_TEST_COLUMN").is_none_or(|column| column != "servers") {
+            return None;
+        }
+        let needed = |name: &str| variable(name).unwrap_or_else(|| panic!("YOUHUI_TEST_COLUMN=servers needs {name}"));
+        let folder = std::path::absolute(shop).unwrap();
+        let name = format!("youhui_{}", &blake3::hash(folder.as_os_str().as_encoded_bytes()).to_hex()[..20]);
+        let servers = Self { name, postgres: needed("YOUHUI_TEST_POSTGRES"), nats: needed("YOUHUI_TEST_NATS") };
+        let make = format!("CREATE DATABASE {}", servers.name);
+        let made = Command::new("psql").args([&servers.postgres, "-qc", &make]).output().unwrap();
+        assert!(made.status.success() || String::from_utf8_lossy(&made.stderr).contains("already exists"), "{made:?}");
+        Some(servers)
+    }
+
+    pub(crate) fn database(&self) -> String {
+        format!("{}/{}", self.postgres.rsplit_once('/').unwrap().0, self.name)
+    }
+
+    pub(crate) fn events(&self) -> String {
+        format!("{}/{}", self.nats, self.name)
+    }
+
+    /// Does something in the database.
+    pub(crate) fn run(&self, statements: &str) {
+        let mut psql = Command::new("psql");
+        psql.args([&self.database(), "-v", "ON_ERROR_STOP=1", "-qf", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut psql = psql.spawn().unwrap();
+        psql.stdin.take().unwrap().write_all(statements.as_bytes()).unwrap();
+        assert!(psql.wait().unwrap().success(), "{statements}");
+    }
+
+    /// Everything in the database, as text.
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        let dump = Command::new("pg_dump").arg(self.database()).output().unwrap();
+        assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+        dump.stdout
+    }
+
+    /// What the stream has on disk.
+    pub(crate) fn stream(&self) -> PathBuf {
+        let streams = variable("YOUHUI_TEST_NATS_STREAMS").expect("YOUHUI_TEST_NATS_STREAMS says where NATS keeps its streams");
+        let stream = Path::new(&streams).join("jetstream/$G/streams").join(&self.name);
+        assert!(stream.join("msgs").exists(), "{}", stream.display());
+        stream
+    }
+}
+
+/// A database of the test's own; none, where there is no PostgreSQL.
+pub(crate) fn database(name: &str) -> Option<String> {
+    let Some(url) = variable("YOUHUI_TEST_POSTGRES") else {
+        eprintln!("not run on PostgreSQL: YOUHUI_TEST_POSTGRES is not set");
+        return None;
+    };
+    let name = format!("youhui_{name}_{}", std::process::id());
+    let made = Command::new("psql").args([&url, "-qc", &format!("CREATE DATABASE {name}")]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    Some(format!("{}/{name}", url.rsplit_once('/').unwrap().0))
+}
 
 /// A running server; killed when dropped.
 pub(crate) struct Server {
@@ -20,7 +103,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(folder: &Path, more: &[&str]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_youhui"))
+        let child = youhui(folder)
             .args(["serve", "--listen", "127.0.0.1:0", "--store"])
             .arg(folder)
             .args(if more.contains(&"--offers") || more.contains(&"--config") { vec![] } else { vec!["--offers", OFFERS] })
@@ -143,11 +226,7 @@ pub(crate) fn known(server: &Server, count: usize, headers: &[(&str, &str)]) -> 
 
 /// A new key, made with `youhui keys add`.
 pub(crate) fn key(folder: &Path, name: &str, role: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_youhui"))
-        .args(["keys", "add", "--name", name, "--role", role, "--store"])
-        .arg(folder)
-        .output()
-        .unwrap();
+    let output = youhui(folder).args(["keys", "add", "--name", name, "--role", role, "--store"]).arg(folder).output().unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     answer["key"].as_str().unwrap().to_owned()
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use youhui_response::{Feature, Model, Predictions};
-use youhui_storage::{Column, Values, read_table, write_table};
+use youhui_storage::{Column, Values, read_table_as, write_table};
 
 use super::{CliError, Console, card_path, feature, read_promotions};
+use crate::serve::PREDICTION_ID;
 
 /// Predict each treatment's effect on each customer.
 ///
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// A table of promotions with the columns of fit's --promotions: predict these, whether they were run or not.
     #[arg(long, value_name = "FILE")]
     promotions: Option<PathBuf>,
+    /// A column of --data that says whose row it is: it stands first in --out, as `customer`. `youhui serve --predictions` needs it.
+    #[arg(long, value_name = "COLUMN")]
+    id: Option<String>,
     /// Where predictions go, in the order of the rows: Parquet, or .csv or .jsonl.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -31,8 +35,19 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let model = read(&args.model, console)?;
-    let wanted: Vec<String> = model.card.encoder.columns().map(str::to_owned).collect();
-    let table = read_table(&args.data, Some(&wanted))?;
+    let mut wanted: Vec<String> = model.card.encoder.columns().map(str::to_owned).collect();
+    let is_feature = args.id.as_ref().is_some_and(|id| wanted.contains(id));
+    if let Some(id) = args.id.as_ref().filter(|_| !is_feature) {
+        wanted.push(id.clone());
+    }
+    let texts: Vec<&str> = args.id.iter().map(String::as_str).filter(|_| !is_feature).collect();
+    let mut table = read_table_as(&args.data, Some(&wanted), &texts)?;
+    let rows = table.rows();
+    let id = match &args.id {
+        Some(id) if is_feature => Some(table.column(id)?.clone()),
+        Some(id) => Some(table.take(id)?),
+        None => None,
+    };
     let features: Vec<Feature<'_>> = table.columns.iter().map(feature).collect();
     let mut warnings = Vec::new();
     let promotions = args.promotions.as_ref().map(|path| read_promotions(path, &model.card.columns.treatment)).transpose()?;
@@ -42,8 +57,13 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     };
     let names = promotions.map_or_else(|| model.card.treatments.clone(), |table| table.rows.into_iter().map(|row| row.name).collect());
     warnings.iter().for_each(|warning| console.say(&format!("warning: {warning}")));
-    write_table(&args.out, &columns(&model, &names, found))?;
-    console.say(&format!("{} rows: {}", table.rows(), model.card.policy.verdict));
+    let id = id.map(|column| {
+        let (codes, names) = column.values.categories();
+        Column { name: PREDICTION_ID.to_owned(), values: Values::Text { codes, names } }
+    });
+    let columns: Vec<Column> = id.into_iter().chain(columns(&model, &names, found)).collect();
+    write_table(&args.out, &columns)?;
+    console.say(&format!("{rows} rows: {}", model.card.policy.verdict));
     Ok(())
 }
 
