@@ -4,6 +4,7 @@
 //! and unit (invariant 8).
 
 mod estimate;
+pub mod off_policy;
 mod policy;
 pub mod uplift;
 
