@@ -8,7 +8,7 @@
 //! N is read from 16 bits: probabilities are multiples of 2⁻¹⁶, chosen so that mean and variance are exactly 1, and no
 //! N is above 8 (Poisson's chance of that is 10⁻⁶).
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use youhui_commerce::Draw;
 
@@ -46,10 +46,7 @@ impl Drawn {
     pub(super) fn add(&mut self, units: &[u64], values: &[f64]) {
         let (columns, seed, arch) = (self.columns, self.bootstrap.seed, Arch::new());
         self.sums.par_iter_mut().enumerate().for_each(|(chunk, sums)| {
-            arch.dispatch(
-                #[inline(always)]
-                || add_rounds(sums, units, values, columns, seed, chunk as u64),
-            );
+            arch.dispatch(AddRounds { sums, units, values, columns, seed, chunk: chunk as u64 });
         });
     }
 
@@ -86,24 +83,40 @@ impl Drawn {
     }
 }
 
-#[inline(always)]
-fn add_rounds(sums: &mut [f64], units: &[u64], values: &[f64], columns: usize, seed: u64, chunk: u64) {
-    let mut counts = [[0.0; LANES]; STEP];
-    for (units, values) in units.chunks(STEP).zip(values.chunks(STEP * columns)) {
-        for (counts, &unit) in counts.iter_mut().zip(units) {
-            poisson(counts, seed, unit, chunk);
-        }
-        if units.len() == STEP {
-            for (column, sums) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                let of: [f64; STEP] = std::array::from_fn(|step| values[step * columns + column]);
-                for (lane, sum) in sums.iter_mut().enumerate() {
-                    *sum += (of[0] * counts[0][lane] + of[1] * counts[1][lane]) + (of[2] * counts[2][lane] + of[3] * counts[3][lane]);
-                }
+/// Adds rounds to the sums of one chunk of draws, compiled for the widest instructions there are. No sum is reordered, so
+/// that all processors give the same bits.
+struct AddRounds<'a> {
+    sums: &'a mut [f64],
+    units: &'a [u64],
+    values: &'a [f64],
+    columns: usize,
+    seed: u64,
+    chunk: u64,
+}
+
+impl WithSimd for AddRounds<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { sums, units, values, columns, seed, chunk } = self;
+        let mut counts = [[0.0; LANES]; STEP];
+        for (units, values) in units.chunks(STEP).zip(values.chunks(STEP * columns)) {
+            for (counts, &unit) in counts.iter_mut().zip(units) {
+                poisson(counts, seed, unit, chunk);
             }
-        } else {
-            for (values, counts) in values.chunks(columns).zip(&counts) {
-                for (sums, value) in sums.chunks_mut(LANES).zip(values) {
-                    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += value * count);
+            if units.len() == STEP {
+                for (column, sums) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                    let of: [f64; STEP] = std::array::from_fn(|step| values[step * columns + column]);
+                    for (lane, sum) in sums.iter_mut().enumerate() {
+                        *sum += (of[0] * counts[0][lane] + of[1] * counts[1][lane]) + (of[2] * counts[2][lane] + of[3] * counts[3][lane]);
+                    }
+                }
+            } else {
+                for (values, counts) in values.chunks(columns).zip(&counts) {
+                    for (sums, value) in sums.chunks_mut(LANES).zip(values) {
+                        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += value * count);
+                    }
                 }
             }
         }
