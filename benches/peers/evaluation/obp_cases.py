@@ -18,6 +18,12 @@ from obp.ope import (
     DoublyRobustWithShrinkageTuning,
     InverseProbabilityWeighting,
     InverseProbabilityWeightingTuning,
+    MultiLoggersBalancedDoublyRobust,
+    MultiLoggersBalancedInverseProbabilityWeighting,
+    MultiLoggersNaiveDoublyRobust,
+    MultiLoggersNaiveInverseProbabilityWeighting,
+    MultiLoggersWeightedDoublyRobust,
+    MultiLoggersWeightedInverseProbabilityWeighting,
     RegressionModel,
     ReplayMethod,
     SelfNormalizedDoublyRobust,
@@ -209,6 +215,29 @@ def synthetic_cases():
     return cases
 
 
+def loggers():
+    """The synthetic rounds as if three policies had logged them."""
+    cases = []
+    for seed, n, actions, positions in [(31, 400, 5, 2), (32, 300, 8, 1)]:
+        rounds = synthetic(seed, n, actions, positions)
+        rounds.pop("estimated_importance_weights")
+        rounds["stratum_idx"] = np.array([int(3 * hashed(seed, 10, i)) for i in range(n)])
+        rounds["pscore_avg"] = 0.5 * rounds["pscore"] + 0.5 / actions
+        found = {
+            "naive ipw": MultiLoggersNaiveInverseProbabilityWeighting(),
+            "naive dr": MultiLoggersNaiveDoublyRobust(),
+            "balanced ipw": MultiLoggersBalancedInverseProbabilityWeighting(),
+            "balanced dr": MultiLoggersBalancedDoublyRobust(),
+            "weighted ipw": MultiLoggersWeightedInverseProbabilityWeighting(),
+            "weighted ipw 2": MultiLoggersWeightedInverseProbabilityWeighting(lambda_=2.0),
+            "weighted dr": MultiLoggersWeightedDoublyRobust(),
+            "weighted dr 2": MultiLoggersWeightedDoublyRobust(lambda_=2.0),
+        }
+        values = {name: float(estimator.estimate_policy_value(**rounds)) for name, estimator in found.items()}
+        cases.append(dict(seed=seed, rounds=n, actions=actions, positions=positions, estimates=values))
+    return cases
+
+
 def models():
     """q̂ of obp's RegressionModel on all rounds (no folds), by each way of weighting; the first two rounds and the sum of all."""
     cases = []
@@ -301,7 +330,7 @@ def main():
     out = parser.parse_args().out
     cases, log = open_bandit()
     (out / "open_bandit.bin").write_bytes(log)
-    everything = dict(open_bandit=cases, synthetic=synthetic_cases(), models=models(), slates=slates())
+    everything = dict(open_bandit=cases, synthetic=synthetic_cases(), models=models(), loggers=loggers(), slates=slates())
     (out / "obp_cases.json").write_text(json.dumps(everything, separators=(",", ":")) + "\n")
 
 

@@ -164,6 +164,17 @@ pub enum OffPolicyError {
         /// In what they differ.
         what: &'static str,
     },
+    /// A logger whose rounds all contribute the same.
+    #[error(
+        "logger {logger}: its {rounds} round(s) show no variance, so that weighting by precision would rest the whole estimate on them; \
+         weigh every round by its own propensity instead (Evaluation), or pool loggers"
+    )]
+    NoVariance {
+        /// Logger.
+        logger: u32,
+        /// Its rounds.
+        rounds: f64,
+    },
     /// A regression that has no unique solution.
     #[error("the reward model at position {position} has no solution: {why}")]
     Model {

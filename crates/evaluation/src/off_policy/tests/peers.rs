@@ -381,3 +381,43 @@ fn slates_are_valued_as_by_obp() {
         }
     }
 }
+
+/// Precision-weighted over loggers.
+fn several_loggers<E: WeightShrinking + Clone + 'static>(estimator: E, weighed: &Weighed, logger: &[u32]) -> f64 {
+    let mut value = MultiLogger::new(estimator);
+    value.add(weighed, logger).unwrap();
+    value.finish(0.05).unwrap().value
+}
+
+#[test]
+fn several_loggers_are_valued_as_by_obp() {
+    for case in cases("loggers") {
+        let (seed, shape, count) = (case["seed"].as_u64().unwrap(), shape_of(&case), size(&case, "rounds"));
+        let mut rounds = synthetic(seed, count as u64, shape);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a stratum")]
+        let logger: Vec<u32> = (0..count as u64).map(|i| (3.0 * hashed(&[seed, 10, i])) as u32).collect();
+        let weigh =
+            |sample: &Sample| weigh(shape, &sample.log(), Target::Dense(&rounds.target), Expected::Dense(&rounds.expected)).unwrap();
+        let own = weigh(&rounds.sample);
+        let theirs = |name: &str| case["estimates"][name].as_f64().unwrap();
+        let ipw = |lambda: f64| InverseProbabilityWeighting::clipped(lambda).unwrap();
+        let dr = |lambda: f64| DoublyRobust::clipped(lambda).unwrap();
+        assert_close(several_loggers(ipw(f64::INFINITY), &own, &logger), theirs("weighted ipw"), "weighted ipw");
+        assert_close(several_loggers(ipw(2.0), &own, &logger), theirs("weighted ipw 2"), "weighted ipw 2");
+        assert_close(several_loggers(dr(f64::INFINITY), &own, &logger), theirs("weighted dr"), "weighted dr");
+        assert_close(several_loggers(dr(2.0), &own, &logger), theirs("weighted dr 2"), "weighted dr 2");
+        let plain = |weighed: &Weighed| -> Vec<f64> {
+            let estimators: Vec<Box<dyn Estimator>> = vec![Box::new(ipw(f64::INFINITY)), Box::new(dr(f64::INFINITY))];
+            evaluate(weighed, estimators, Options::default()).unwrap().values.iter().map(|value| value.value.unwrap()).collect()
+        };
+        let naive = plain(&own);
+        assert_close(naive[0], theirs("naive ipw"), "naive ipw");
+        assert_close(naive[1], theirs("naive dr"), "naive dr");
+        let actions = shape.actions as f64;
+        rounds.sample.propensity.iter_mut().for_each(|propensity| *propensity = 0.5 * *propensity + 0.5 / actions);
+        let weighed = super::weigh(shape, &rounds.sample.log(), Target::Dense(&rounds.target), Expected::Dense(&rounds.expected)).unwrap();
+        let balanced = plain(&weighed);
+        assert_close(balanced[0], theirs("balanced ipw"), "balanced ipw");
+        assert_close(balanced[1], theirs("balanced dr"), "balanced dr");
+    }
+}

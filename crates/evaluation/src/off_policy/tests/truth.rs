@@ -224,3 +224,32 @@ fn balanced_weights_do_without_propensities() {
     println!("bias {mean:.5}, root mean squared error {:.4}, log's value off by {:.4}", root_mean_square(&errors), logged - truth);
     assert!(mean.abs() < 0.1 * (logged - truth).abs(), "{mean}");
 }
+
+#[test]
+fn several_loggers_cover_together() {
+    const SEEDS: u64 = 1_000;
+    // The same world under an even and an uneven logging policy.
+    let (even, uneven) = (World::new(0.5, true), World::new(1.5, true));
+    let truth = even.value(&even.target);
+    let (mut covered, mut width) = ([0; 2], [0.0; 2]);
+    for seed in 0..SEEDS {
+        let (mut together, mut plain) =
+            (MultiLogger::new(DoublyRobust::plain()), Evaluation::new(vec![Box::new(DoublyRobust::plain())], Options::default()).unwrap());
+        for (logger, (world, rounds)) in (0..).zip([(&even, 400), (&uneven, 1_200)]) {
+            let weighed = world.draw(rounds, 1, 2 * seed + u64::from(logger)).weigh(false, &even.target, &WRONG);
+            together.add(&weighed, &vec![logger; rounds]).unwrap();
+            plain.add(&weighed).unwrap();
+        }
+        let found = together.finish(0.05).unwrap();
+        assert!((found.shares.iter().map(|share| share.share).sum::<f64>() - 1.0).abs() < 1e-12);
+        let plain = &plain.finish().unwrap().values[0];
+        covered[0] += usize::from(found.normal.contains(truth));
+        covered[1] += usize::from(covers(plain, truth));
+        width[0] += found.normal.width() / SEEDS as f64;
+        width[1] += plain.normal.unwrap().width() / SEEDS as f64;
+    }
+    println!("mean widths: by precision {:.4}, by own propensity {:.4}", width[0], width[1]);
+    assert_coverage(covered[0], SEEDS, "dr over loggers by precision");
+    assert_coverage(covered[1], SEEDS, "dr over loggers by own propensity");
+    assert!(width[0] < width[1], "{width:?}");
+}
