@@ -18,6 +18,7 @@ from obp.ope import (
     DoublyRobustWithShrinkageTuning,
     InverseProbabilityWeighting,
     InverseProbabilityWeightingTuning,
+    MarginalizedInverseProbabilityWeighting,
     MultiLoggersBalancedDoublyRobust,
     MultiLoggersBalancedInverseProbabilityWeighting,
     MultiLoggersNaiveDoublyRobust,
@@ -201,6 +202,7 @@ def synthetic(seed, n, actions, positions):
         action_dist=target,
         estimated_rewards_by_reg_model=expected,
         estimated_importance_weights=weights,
+        pi_b=logging,
     )
 
 
@@ -212,6 +214,25 @@ def synthetic_cases():
         cases.append(
             dict(seed=seed, rounds=n, actions=actions, positions=positions, estimates=estimates(rounds), tuned=tuned(without), bounds=bounds(without))
         )
+    return cases
+
+
+def categories():
+    """Marginalised IPW with the category of an action, a % 3, for its embedding."""
+    cases = []
+    for seed, n, actions, positions in [(41, 400, 9, 2), (42, 300, 12, 1)]:
+        rounds = synthetic(seed, n, actions, positions)
+        category = np.arange(actions) % 3
+        value = MarginalizedInverseProbabilityWeighting(n_actions=actions).estimate_policy_value(
+            reward=rounds["reward"],
+            action=rounds["action"],
+            action_embed=category[rounds["action"]][:, None],
+            pi_b=rounds["pi_b"],
+            action_dist=rounds["action_dist"],
+            position=rounds["position"],
+            p_e_a=np.eye(3)[category][:, :, None],
+        )
+        cases.append(dict(seed=seed, rounds=n, actions=actions, positions=positions, mipw=float(value)))
     return cases
 
 
@@ -330,7 +351,7 @@ def main():
     out = parser.parse_args().out
     cases, log = open_bandit()
     (out / "open_bandit.bin").write_bytes(log)
-    everything = dict(open_bandit=cases, synthetic=synthetic_cases(), models=models(), loggers=loggers(), slates=slates())
+    everything = dict(open_bandit=cases, synthetic=synthetic_cases(), models=models(), loggers=loggers(), categories=categories(), slates=slates())
     (out / "obp_cases.json").write_text(json.dumps(everything, separators=(",", ":")) + "\n")
 
 

@@ -9,11 +9,13 @@
 //! A log comes in blocks; [`weigh`] sums each round over its actions, so that no matrix of rounds × actions is needed beyond
 //! a block. [`Evaluation`], [`Tuning`] and [`Comparison`] take in weighed blocks one after the other, or apart and merged.
 //! [`estimators`] are one a file, with formula, ranges, when they fail, and paper. [`slate`] values whole pages.
-//! [`RewardModel`] fits q̂, [`balanced_weights`] weights without propensities, from the same log.
+//! [`RewardModel`] fits q̂, [`balanced_weights`] weights without propensities, from the same log. [`MultiLogger`] is for logs of several
+//! policies, [`by_category`] for more actions than rounds can tell apart.
 
 mod additive;
 mod balanced;
 mod bootstrap;
+mod categories;
 mod comparison;
 mod diagnostics;
 mod error;
@@ -34,6 +36,7 @@ mod weighed;
 
 pub use balanced::{Balancing, balanced_weights};
 pub use bootstrap::Bootstrap;
+pub use categories::{Categories, by_category};
 pub use comparison::{Comparison, ValueDifference};
 pub use diagnostics::{Diagnostics, Unsupported};
 pub use error::OffPolicyError;

@@ -208,6 +208,7 @@ pub(super) fn hashed(numbers: &[u64]) -> f64 {
 /// Rounds whose policies and q̂ differ from round to round, as `synthetic` of obp_cases.py.
 struct Synthetic {
     sample: Sample,
+    logging: Vec<f64>,
     target: Vec<f64>,
     expected: Vec<f64>,
     balanced: Vec<f64>,
@@ -217,7 +218,7 @@ fn synthetic(seed: u64, rounds: u64, shape: Shape) -> Synthetic {
     let u = |key: &[u64]| hashed(&[&[seed], key].concat());
     let (actions, positions) = (shape.actions as u64, shape.positions as u64);
     let mut sample = Sample { action: vec![], position: vec![], reward: vec![], propensity: vec![] };
-    let (mut target, mut expected) = (vec![], vec![]);
+    let (mut policies, mut target, mut expected) = (vec![], vec![], vec![]);
     for i in 0..rounds {
         let of_round = |value: &dyn Fn(u64, u64) -> f64| -> Vec<f64> {
             (0..actions).flat_map(|a| (0..positions).map(move |k| (a, k))).map(|(a, k)| value(a, k)).collect()
@@ -241,11 +242,12 @@ fn synthetic(seed: u64, rounds: u64, shape: Shape) -> Synthetic {
         sample.propensity.push(logging[entry]);
         sample.action.push(u32::try_from(action).unwrap());
         sample.position.push(u32::try_from(position).unwrap());
+        policies.extend(logging);
         target.extend(wanted);
         expected.extend(q);
     }
     let balanced = (0..rounds).map(|i| 0.2 + 2.0 * u(&[7, i])).collect();
-    Synthetic { sample, target, expected, balanced }
+    Synthetic { sample, logging: policies, target, expected, balanced }
 }
 
 fn shape_of(case: &Value) -> Shape {
@@ -419,5 +421,20 @@ fn several_loggers_are_valued_as_by_obp() {
         let balanced = plain(&weighed);
         assert_close(balanced[0], theirs("balanced ipw"), "balanced ipw");
         assert_close(balanced[1], theirs("balanced dr"), "balanced dr");
+    }
+}
+
+#[test]
+fn categories_are_weighed_as_by_obp() {
+    for case in cases("categories") {
+        let (shape, count) = (shape_of(&case), size(&case, "rounds") as u64);
+        let rounds = synthetic(case["seed"].as_u64().unwrap(), count, shape);
+        let category: Vec<u32> = (0..).take(shape.actions).map(|action| action % 3).collect();
+        let log = rounds.sample.log();
+        let coarse = by_category(shape, &log, Target::Dense(&rounds.logging), Target::Dense(&rounds.target), &category).unwrap();
+        let log = Log { action: &coarse.action, propensity: &coarse.propensity, ..log };
+        let weighed = weigh(coarse.shape, &log, Target::Dense(&coarse.target), Expected::None).unwrap();
+        let report = evaluate(&weighed, vec![Box::new(InverseProbabilityWeighting::plain())], Options::default()).unwrap();
+        assert_close(report.values[0].value.unwrap(), case["mipw"].as_f64().unwrap(), "mipw");
     }
 }

@@ -79,3 +79,45 @@ fn threads_change_nothing_and_blocks_next_to_nothing() {
         assert_eq!((merged.diagnostics.units, merged.diagnostics.unsupported), (whole.diagnostics.units, whole.diagnostics.unsupported));
     }
 }
+
+#[test]
+fn probabilities_and_means_alone_give_the_same() {
+    let world = World::new(1.0, true);
+    let drawn = world.draw(2_000, 1, 8);
+    let (target, expected) = (drawn.dense(&world.target), drawn.dense(&world.mean));
+    let of = |place: usize, table: &Table| table[drawn.context[place]][drawn.action[place] as usize];
+    let logged: Vec<f64> = (0..2_000).map(|place| of(place, &world.mean)).collect();
+    let probability: Vec<f64> = (0..2_000).map(|place| of(place, &world.target)).collect();
+    let mean: Vec<f64> =
+        target.chunks(ACTIONS).zip(expected.chunks(ACTIONS)).map(|(p, q)| p.iter().zip(q).map(|(p, q)| p * q).sum()).collect();
+    let dense = drawn.weigh(false, &world.target, &world.mean);
+    let summed = Expected::Summed { logged: &logged, target: &mean };
+    let sparse = weigh(SHAPE, &drawn.log(false), Target::Logged(&probability), summed).unwrap();
+    let report = |weighed: &Weighed| evaluate(weighed, parameter_free(true), Options::default()).unwrap();
+    for (one, other) in report(&dense).values.iter().zip(&report(&sparse).values).filter(|(one, _)| one.value.is_some()) {
+        assert!((one.value.unwrap() / other.value.unwrap() - 1.0).abs() < 1e-12, "{}", one.estimator);
+    }
+    // What the target policy wants elsewhere can't be seen then.
+    assert_eq!(report(&sparse).diagnostics.unsupported, None);
+}
+
+#[test]
+fn models_never_see_whom_they_predict() {
+    let world = World::new(1.0, true);
+    let mut drawn = world.draw(1_000, 5, 4);
+    let features = drawn.features();
+    for regression in [Regression::Ridge { penalty: 1.0 }, Regression::Logistic { penalty: 1.0 }] {
+        let fitting = Fitting { regression, weights: FittingWeights::Equal, folds: 4, seed: 3 };
+        let predict = |drawn: &Drawn| {
+            let model = RewardModel::fit(SHAPE, &drawn.log(true), &features, 1, None, fitting).unwrap();
+            model.expected(&drawn.log(true), &features).unwrap()
+        };
+        let before = predict(&drawn);
+        // Another past for one customer, who has rounds 50 to 54.
+        drawn.reward[50..55].iter_mut().for_each(|reward| *reward = 1.0 - *reward);
+        let after = predict(&drawn);
+        let own = 50 * ACTIONS..55 * ACTIONS;
+        assert_eq!(before[own.clone()], after[own]);
+        assert_ne!(before, after);
+    }
+}
