@@ -87,8 +87,9 @@ impl Comparison {
     /// # Errors
     /// The two differ in estimators, options or kind of rounds.
     pub fn merge(&mut self, other: Self) -> Result<(), OffPolicyError> {
-        if self.options != other.options {
-            return Err(OffPolicyError::Mismatch { what: "options" });
+        let names = |all: &[Box<dyn Estimator>]| all.iter().map(|estimator| estimator.name()).collect::<Vec<_>>();
+        if names(&self.estimators) != names(&other.estimators) || self.options != other.options {
+            return Err(OffPolicyError::Mismatch { what: "estimators or options" });
         }
         let Some(others) = other.sums else {
             return Ok(());

@@ -13,6 +13,7 @@
 //! policies, [`by_category`] for more actions than rounds can tell apart.
 
 mod additive;
+mod automatic;
 mod balanced;
 mod bootstrap;
 mod categories;
@@ -34,6 +35,7 @@ mod tuning;
 mod warning;
 mod weighed;
 
+pub use automatic::{TunedEstimator, tune_all};
 pub use balanced::{Balancing, balanced_weights};
 pub use bootstrap::Bootstrap;
 pub use categories::{Categories, by_category};

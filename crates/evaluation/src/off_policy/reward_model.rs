@@ -1,5 +1,5 @@
 //! A reward model from the log itself: q̂ as a ridge or logistic regression on context and action, one for each
-//! position, cross-fitted.
+//! position, cross-fitted. Contexts of the whole log are in memory for the fit; predictions go block by block.
 
 use rayon::prelude::*;
 use youhui_commerce::Draw;

@@ -50,7 +50,8 @@ impl Support {
     }
 }
 
-/// Weighs a block of rounds for a target policy, and checks every value of it.
+/// Weighs a block of rounds for a target policy, and checks every value of it that an estimate could rest on: of a round's
+/// distributions, the one at its position.
 ///
 /// # Errors
 /// The first round that is wrong, or columns of different lengths.

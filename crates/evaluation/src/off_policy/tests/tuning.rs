@@ -57,3 +57,55 @@ fn slow_slope_and_estimated_error_choose_near_the_best() {
         }
     }
 }
+
+#[test]
+fn every_estimator_with_a_parameter_is_tuned_on_a_grid_of_the_logs_weights() {
+    let world = World::new(3.0, true);
+    let drawn = world.draw(2_000, 1, 2);
+    let weighed = drawn.weigh(false, &world.target, &world.mean);
+    for criterion in [Criterion::Slope { delta: 0.1 }, Criterion::MeanSquaredError { delta: 0.1, upper_bound: false }] {
+        let all = tune_all(&weighed, criterion).unwrap();
+        let families = ["ipw", "sg-ipw", "dr", "switch-dr", "dr-os", "sg-dr"];
+        let truth = world.value(&world.target);
+        for (TunedEstimator { estimator, tuned }, family) in all.into_iter().zip(families) {
+            assert!(estimator.name().starts_with(family) && tuned.candidates.len() >= 5, "{} {tuned:?}", estimator.name());
+            // The boxed estimator is the candidate that was chosen.
+            let value = evaluate(&weighed, vec![estimator], Options::default()).unwrap().values[0].value.unwrap();
+            assert!((value / tuned.candidates[tuned.chosen].value - 1.0).abs() < 1e-12, "{family}");
+            assert!((value - truth).abs() < 0.1, "{family}: {value}, truth {truth}");
+        }
+    }
+    let target = drawn.dense(&world.target);
+    let without = weigh(SHAPE, &drawn.log(false), Target::Dense(&target), Expected::None).unwrap();
+    assert_eq!(tune_all(&without, Criterion::Slope { delta: 0.1 }).unwrap().len(), 2);
+}
+
+#[test]
+fn tuning_in_blocks_is_tuning_of_the_whole() {
+    let world = World::new(3.0, true);
+    let drawn = world.draw(2_000, 1, 2);
+    let whole = drawn.weigh(false, &world.target, &world.mean);
+    let grid = || [f64::INFINITY, 8.0, 4.0, 2.0, 1.0].map(|lambda| DoublyRobust::clipped(lambda).unwrap()).to_vec();
+    for criterion in [Criterion::Slope { delta: 0.1 }, Criterion::MeanSquaredError { delta: 0.1, upper_bound: true }] {
+        let mut once = Tuning::new(grid(), criterion).unwrap();
+        once.add(&whole).unwrap();
+        let mut merged = Tuning::new(grid(), criterion).unwrap();
+        for rows in [0..700, 700..2_000] {
+            let mut part = Tuning::new(grid(), criterion).unwrap();
+            let log = Log {
+                action: &drawn.action[rows.clone()],
+                reward: &drawn.reward[rows.clone()],
+                propensity: &drawn.propensity[rows.clone()],
+                ..drawn.log(false)
+            };
+            let of = |table: &Table| drawn.context[rows.clone()].iter().flat_map(|&context| table[context]).collect::<Vec<f64>>();
+            part.add(&weigh(SHAPE, &log, Target::Dense(&of(&world.target)), Expected::Dense(&of(&world.mean))).unwrap()).unwrap();
+            merged.merge(&part).unwrap();
+        }
+        let (once, merged) = (once.finish().unwrap(), merged.finish().unwrap());
+        assert_eq!(once.chosen, merged.chosen);
+        for (one, other) in once.candidates.iter().zip(&merged.candidates) {
+            assert!((one.score / other.score - 1.0).abs() < 1e-9 && (one.value / other.value - 1.0).abs() < 1e-12);
+        }
+    }
+}
