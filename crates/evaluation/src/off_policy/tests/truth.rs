@@ -108,7 +108,7 @@ fn values(weighed: &Weighed, estimators: Vec<Box<dyn Estimator>>) -> Vec<f64> {
 
 #[test]
 fn doubly_robust_errs_less_than_weighing_with_a_model_from_the_log() {
-    const SEEDS: u64 = 400;
+    const SEEDS: u64 = 1_000;
     let world = World::new(1.5, false);
     let truth = world.value(&world.target);
     let (mut ipw, mut dr, mut covered) = (vec![], vec![], 0);
