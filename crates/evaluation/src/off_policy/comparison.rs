@@ -78,8 +78,7 @@ impl Comparison {
         }
         self.by_customer = first.has_customers;
         let sums = self.sums.get_or_insert_with(|| Sums::new(&self.estimators, self.options.bootstrap, first.has_customers));
-        sums.add(&self.estimators, &[first, second]);
-        Ok(())
+        sums.add(&self.estimators, &[first, second])
     }
 
     /// Joins what another comparison, with the same estimators and options, took in of other rounds of the log.

@@ -158,6 +158,15 @@ pub enum OffPolicyError {
         /// What was promised.
         bound: f64,
     },
+    /// A row that was already taken in.
+    #[error(
+        "row {row} was already taken in: rounds that count twice bias the value and make every interval too narrow; give each block the row \
+         it starts at (Log::first_row), and each block once"
+    )]
+    RowTwice {
+        /// Row of the log.
+        row: u64,
+    },
     /// Parts that don't belong together.
     #[error("parts with different {what} can't be put together")]
     Mismatch {

@@ -140,17 +140,16 @@ impl Evaluation {
     /// Takes in a block.
     ///
     /// # Errors
-    /// An estimator needs what the block doesn't have, or the block differs in kind from those before.
+    /// An estimator needs what the block doesn't have, or the block differs in kind from those before or has rows of theirs.
     pub fn add(&mut self, weighed: &Weighed) -> Result<(), OffPolicyError> {
         check_needs(&self.estimators, weighed)?;
         if self.sums.is_some() && self.by_customer != weighed.has_customers {
             return Err(OffPolicyError::Mismatch { what: "units (customers given, or not)" });
         }
         self.by_customer = weighed.has_customers;
-        self.weights.add(weighed)?;
         let sums = self.sums.get_or_insert_with(|| Sums::new(&self.estimators, self.options.bootstrap, weighed.has_customers));
-        sums.add(&self.estimators, &[weighed]);
-        Ok(())
+        sums.add(&self.estimators, &[weighed])?;
+        self.weights.add(weighed)
     }
 
     /// Joins what another evaluation, with the same estimators and options, took in of other rounds of the log.

@@ -40,7 +40,7 @@ pub struct Log<'a> {
     /// Whose rounds they are: several rounds of one customer are not independent. `None`: every round
     /// is a customer of its own.
     pub customer: Option<&'a [u64]>,
-    /// Row of the block's first round in the whole log, which says which rounds the bootstrap draws.
+    /// Row of the block's first round in the whole log: no row may come twice.
     pub first_row: u64,
 }
 

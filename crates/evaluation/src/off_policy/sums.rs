@@ -1,5 +1,7 @@
 //! Terms of many estimators over blocks of rounds: moments by independent unit, and bootstrap draws.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -25,7 +27,32 @@ pub(super) struct Sums<const D: usize> {
     drawn: Option<Drawn>,
     /// Which columns of a row the bootstrap needs.
     columns: Vec<usize>,
+    taken: Rows,
     pub(super) rounds: u64,
+}
+
+/// Which rows of the log were taken in: starts, and the rows behind the ends.
+#[derive(Debug, Default)]
+struct Rows(BTreeMap<u64, u64>);
+
+impl Rows {
+    fn take(&mut self, start: u64, end: u64) -> Result<(), OffPolicyError> {
+        if start == end {
+            return Ok(());
+        }
+        let before = self.0.range(..=start).next_back().map(|(&from, &to)| (from, to));
+        if before.is_some_and(|(_, to)| to > start) {
+            return Err(OffPolicyError::RowTwice { row: start });
+        }
+        if let Some((&row, _)) = self.0.range(start..end).next() {
+            return Err(OffPolicyError::RowTwice { row });
+        }
+        // Neighbours become one.
+        let end = self.0.remove(&end).unwrap_or(end);
+        let start = before.filter(|(_, to)| *to == start).map_or(start, |(from, _)| from);
+        self.0.insert(start, end);
+        Ok(())
+    }
 }
 
 /// Sums by customer, in the order in which customers appear.
@@ -66,12 +93,14 @@ impl<const D: usize> Sums<D> {
             of_customers: by_customer.then(Customers::default),
             drawn: bootstrap.map(|bootstrap| Drawn::new(bootstrap, columns.len())),
             columns,
+            taken: Rows::default(),
             rounds: 0,
         }
     }
 
     /// Adds the same rounds weighed for each policy.
-    pub(super) fn add(&mut self, estimators: &[Box<dyn Estimator>], weighed: &[&Weighed]) {
+    pub(super) fn add(&mut self, estimators: &[Box<dyn Estimator>], weighed: &[&Weighed]) -> Result<(), OffPolicyError> {
+        self.taken.take(weighed[0].first_row, weighed[0].first_row + weighed[0].len() as u64)?;
         let width = 1 + self.estimators * Self::POLICIES * 3;
         let rounds = weighed[0].len();
         self.rounds += rounds as u64;
@@ -102,6 +131,7 @@ impl<const D: usize> Sums<D> {
                 }
             }
         }
+        Ok(())
     }
 
     pub(super) fn merge(&mut self, other: &Self) -> Result<(), OffPolicyError> {
@@ -110,6 +140,7 @@ impl<const D: usize> Sums<D> {
         if !are_same || self.of_customers.is_some() != other.of_customers.is_some() {
             return Err(OffPolicyError::Mismatch { what: "estimators, bootstraps or units" });
         }
+        other.taken.0.iter().try_for_each(|(&start, &end)| self.taken.take(start, end))?;
         self.rounds += other.rounds;
         self.of_rounds.iter_mut().zip(&other.of_rounds).for_each(|(sum, part)| sum.merge(part));
         if let (Some(customers), Some(others)) = (&mut self.of_customers, &other.of_customers) {

@@ -14,6 +14,7 @@ const PART: usize = 4_096;
 #[derive(Debug, Clone)]
 pub struct Weighed {
     pub(super) rounds: Vec<Round>,
+    pub(super) first_row: u64,
     /// Customer, or the row where customers are not given.
     pub(super) units: Vec<u64>,
     pub(super) has_customers: bool,
@@ -73,7 +74,15 @@ pub fn weigh(shape: Shape, log: &Log<'_>, target: Target<'_>, expected: Expected
     }
     let units = log.customer.map_or_else(|| (0..log.rounds()).map(|place| log.row(place)).collect(), <[u64]>::to_vec);
     let has_expected = !matches!(expected, Expected::None);
-    Ok(Weighed { rounds, units, has_customers: log.customer.is_some(), has_expected, has_balanced: false, support })
+    Ok(Weighed {
+        rounds,
+        first_row: log.first_row,
+        units,
+        has_customers: log.customer.is_some(),
+        has_expected,
+        has_balanced: false,
+        support,
+    })
 }
 
 impl Weighed {
@@ -96,11 +105,11 @@ impl Weighed {
     ///
     /// # Errors
     /// Their number isn't that of the rounds, or one is negative or not finite.
-    pub fn with_balanced_weights(mut self, weights: &[f64], first_row: u64) -> Result<Self, OffPolicyError> {
+    pub fn with_balanced_weights(mut self, weights: &[f64]) -> Result<Self, OffPolicyError> {
         check_length("balanced weights", weights.len(), self.len())?;
         for (place, (round, &weight)) in self.rounds.iter_mut().zip(weights).enumerate() {
             if !(weight >= 0.0 && weight.is_finite()) {
-                return Err(OffPolicyError::BalancedWeight { row: first_row + place as u64, value: weight });
+                return Err(OffPolicyError::BalancedWeight { row: self.first_row + place as u64, value: weight });
             }
             round.balanced_weight = weight;
         }

@@ -212,3 +212,22 @@ fn reward_models_refuse_what_would_ruin_them() {
     let found = RewardModel::fit(SHAPE, &upper, &[0.0; 6], 1, None, fitting(1.0, 1)).map(drop);
     assert_eq!(found, Err(OffPolicyError::Model { position: 1, why: "no rounds were logged there" }));
 }
+
+#[test]
+fn rows_count_once() {
+    let at = |first_row: u64| {
+        let rounds = given();
+        let log = Log { first_row, ..rounds.log() };
+        weigh(SHAPE, &log, Target::Dense(&rounds.target), Expected::None).unwrap()
+    };
+    let taking = |rows: &[u64]| {
+        let mut evaluation = Evaluation::new(parameter_free(false), Options::default()).unwrap();
+        rows.iter().try_for_each(|&row| evaluation.add(&at(row))).map(|()| evaluation)
+    };
+    assert!(taking(&[0, 6, 18, 12, 24]).is_ok());
+    for (rows, twice) in [(vec![0, 0], 0), (vec![0, 6, 5], 5), (vec![12, 0, 7], 12), (vec![0, 12, 6, 6], 6)] {
+        assert_eq!(taking(&rows).map(drop), Err(OffPolicyError::RowTwice { row: twice }), "{rows:?}");
+    }
+    let found = taking(&[0, 6]).unwrap().merge(taking(&[6]).unwrap()).unwrap_err();
+    assert!(found.to_string().contains("rounds that count twice bias the value"), "{found}");
+}

@@ -260,7 +260,7 @@ fn synthetic_rounds_are_valued_as_by_obp() {
         let (seed, shape) = (case["seed"].as_u64().unwrap(), shape_of(&case));
         let rounds = synthetic(seed, size(&case, "rounds") as u64, shape);
         let weighed = weigh(shape, &rounds.sample.log(), Target::Dense(&rounds.target), Expected::Dense(&rounds.expected)).unwrap();
-        let weighed = weighed.with_balanced_weights(&rounds.balanced, 0).unwrap();
+        let weighed = weighed.with_balanced_weights(&rounds.balanced).unwrap();
         assert_eq!(check_estimates(&case["estimates"], &weighed), 47);
         check_tuned(&case["tuned"], &weighed);
         check_bounds(&case["bounds"], &weighed);

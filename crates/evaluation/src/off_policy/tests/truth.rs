@@ -217,7 +217,7 @@ fn balanced_weights_do_without_propensities() {
         let (log, target) = (drawn.log(false), world.target[0]);
         let balancing = Balancing { penalty: 1.0, folds: 2, seed };
         let weights = balanced_weights(SHAPE, &log, &drawn.features(), 1, Target::Constant(&target), balancing).unwrap();
-        let weighed = weigh(SHAPE, &log, Target::Constant(&target), Expected::None).unwrap().with_balanced_weights(&weights, 0).unwrap();
+        let weighed = weigh(SHAPE, &log, Target::Constant(&target), Expected::None).unwrap().with_balanced_weights(&weights).unwrap();
         errors.push(values(&weighed, vec![Box::new(BalancedIpw::plain())])[0] - truth);
     }
     let mean = errors.iter().sum::<f64>() / SEEDS as f64;
@@ -236,7 +236,8 @@ fn several_loggers_cover_together() {
         let (mut together, mut plain) =
             (MultiLogger::new(DoublyRobust::plain()), Evaluation::new(vec![Box::new(DoublyRobust::plain())], Options::default()).unwrap());
         for (logger, (world, rounds)) in (0..).zip([(&even, 400), (&uneven, 1_200)]) {
-            let weighed = world.draw(rounds, 1, 2 * seed + u64::from(logger)).weigh(false, &even.target, &WRONG);
+            let drawn = Drawn { first_row: 400 * u64::from(logger), ..world.draw(rounds, 1, 2 * seed + u64::from(logger)) };
+            let weighed = drawn.weigh(false, &even.target, &WRONG);
             together.add(&weighed, &vec![logger; rounds]).unwrap();
             plain.add(&weighed).unwrap();
         }

@@ -72,12 +72,20 @@ pub(super) struct Drawn {
     pub(super) action: Vec<u32>,
     pub(super) reward: Vec<f64>,
     pub(super) propensity: Vec<f64>,
+    pub(super) first_row: u64,
 }
 
 impl Drawn {
     pub(super) fn log(&self, by_customer: bool) -> Log<'_> {
         let customer = by_customer.then_some(self.customer.as_slice());
-        Log { action: &self.action, position: None, reward: &self.reward, propensity: &self.propensity, customer, first_row: 0 }
+        Log {
+            action: &self.action,
+            position: None,
+            reward: &self.reward,
+            propensity: &self.propensity,
+            customer,
+            first_row: self.first_row,
+        }
     }
 
     /// A table's row for each round.
