@@ -106,7 +106,7 @@ impl Comparison {
     /// Differences of all that was taken in, one for each estimator.
     ///
     /// # Errors
-    /// There are fewer than two independent units.
+    /// There are fewer than two independent units, or sums overflow.
     pub fn finish(&self) -> Result<Vec<ValueDifference>, OffPolicyError> {
         let unit = if self.by_customer { "customer" } else { "round" };
         let sums = self.sums.as_ref().ok_or(OffPolicyError::TooFew { units: 0, unit })?;
@@ -114,7 +114,13 @@ impl Comparison {
         if moments.iter().any(|moments| moments.count < 2.0) {
             return Err(OffPolicyError::TooFew { units: 1, unit });
         }
-        Ok(moments.iter().enumerate().map(|(place, moments)| self.difference(sums, place, moments)).collect())
+        let differences: Vec<ValueDifference> =
+            moments.iter().enumerate().map(|(place, moments)| self.difference(sums, place, moments)).collect();
+        let is_finite = |found: &&ValueDifference| found.difference.zip(found.std_error).is_none_or(|(of, error)| (of + error).is_finite());
+        match differences.iter().find(|found| !is_finite(found)) {
+            Some(found) => Err(OffPolicyError::Overflow { estimator: found.estimator.clone() }),
+            None => Ok(differences),
+        }
     }
 
     fn difference(&self, sums: &Sums<7>, place: usize, moments: &Moments<7>) -> ValueDifference {

@@ -170,7 +170,7 @@ impl WeightSums {
             rounds_of_no_weight: share_of(self.zero),
             weight_quantiles: [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999].map(|share| (share, self.quantile(share))).to_vec(),
             rewarded_rounds: self.rewarded,
-            unsupported_share: unsupported.as_ref().map(|actions| actions.iter().map(|action| action.share).sum()),
+            unsupported_share: unsupported.as_ref().map(|actions| actions.iter().fold(0.0, |sum, action| sum + action.share)),
             unsupported,
         }
     }

@@ -64,6 +64,14 @@ pub enum OffPolicyError {
         /// What stands there.
         value: f64,
     },
+    /// A probability of the target policy for what was logged at a place of a page, outside [0, 1].
+    #[error("row {row}: the target policy's probability is {value}, but has to be within 0 and 1: the page's weight would be wrong")]
+    PageProbability {
+        /// Page × positions + position.
+        row: u64,
+        /// What stands there.
+        value: f64,
+    },
     /// A distribution of the target policy that doesn't sum to one.
     #[error(
         "row {row}: the target policy's probabilities at position {position} sum to {sum}, not 1: the value of every estimator would be \
@@ -108,6 +116,15 @@ pub enum OffPolicyError {
         row: u64,
         /// What stands there.
         value: f64,
+    },
+    /// Sums beyond what a double holds.
+    #[error(
+        "{estimator}: its sums are beyond what a 64-bit number holds, so that value and interval are undefined; rewards or importance weights \
+         are far too large: rescale rewards, and look for propensities near 0"
+    )]
+    Overflow {
+        /// Estimator.
+        estimator: String,
     },
     /// Columns of different lengths.
     #[error("{field} has {found} values where {expected} are needed: rows would be paired with the wrong rounds")]

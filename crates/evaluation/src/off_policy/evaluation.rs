@@ -175,7 +175,7 @@ impl Evaluation {
     /// Values of all that was taken in.
     ///
     /// # Errors
-    /// There are fewer than two independent units, or rewards, weights or a model's values are beyond the bounds.
+    /// There are fewer than two independent units, sums overflow, or rewards, weights or a model's values are beyond the bounds.
     pub fn finish(&self) -> Result<Report, OffPolicyError> {
         let unit = if self.by_customer { "customer" } else { "round" };
         let sums = self.sums.as_ref().ok_or(OffPolicyError::TooFew { units: 0, unit })?;
@@ -189,6 +189,10 @@ impl Evaluation {
         let (of_weight, of_estimators) = (valued(&moments[moments.len() - 1], Places::SINGLE), &moments[..moments.len() - 1]);
         let diagnostics = self.weights.diagnostics(of_weight, units, &self.options.action_names);
         let values: Vec<PolicyValue> = of_estimators.iter().enumerate().map(|(place, of)| self.value(sums, place, of)).collect();
+        let is_finite = |value: &&PolicyValue| value.value.zip(value.std_error).is_none_or(|(value, error)| (value + error).is_finite());
+        if let Some(value) = values.iter().find(|value| !is_finite(value)) {
+            return Err(OffPolicyError::Overflow { estimator: value.estimator.clone() });
+        }
         let mut warnings = diagnostics.warnings(self.by_customer);
         warnings.extend(
             values.iter().filter(|value| value.value.is_none()).map(|value| Warning::Undefined { estimator: value.estimator.clone() }),

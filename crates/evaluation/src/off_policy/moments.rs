@@ -60,7 +60,8 @@ impl<const D: usize> Moments<D> {
         for (row, one) in self.products.iter().zip(combination) {
             sum += one * row.iter().zip(combination).map(|(product, other)| product * other).sum::<f64>();
         }
-        sum.max(0.0) / (self.count - 1.0)
+        // Rounding may leave a hair below 0; NaN stays what it is.
+        if sum < 0.0 { 0.0 } else { sum / (self.count - 1.0) }
     }
 }
 

@@ -198,6 +198,9 @@ fn weigh_part(
             return Err(OffPolicyError::Expected { row, value });
         }
         let weight = probability / log.propensity[place];
+        if !weight.is_finite() {
+            return Err(OffPolicyError::Propensity { row, value: log.propensity[place] });
+        }
         rounds.push(Round { weight, probability, reward: log.reward[place], expected_logged, expected_target, balanced_weight: f64::NAN });
     }
     if let Target::Constant(values) = target {

@@ -56,7 +56,8 @@ pub struct SlateValue {
 /// Values of the target policy's pages. Bounds and names of actions among the options are not used.
 ///
 /// # Errors
-/// A value of the log is wrong, lengths differ, an estimator lacks what it needs, or there are fewer than two units.
+/// A value of the log is wrong (row = page × positions + position), lengths differ, an estimator lacks what it needs, there are fewer than
+/// two units, or sums overflow.
 pub fn evaluate_slates(
     log: &SlateLog<'_>,
     estimators: &[Box<dyn SlateEstimator>],
@@ -102,6 +103,9 @@ fn value(
         }
     }
     let found = total(&sums).map(|value| Valued { value, std_error: std_error(&terms, &sums, places, count) });
+    if found.is_some_and(|found| !(found.value + found.std_error).is_finite()) {
+        return Err(OffPolicyError::Overflow { estimator: estimator.name() });
+    }
     let bootstrap = options.bootstrap.filter(|_| found.is_some()).and_then(|bootstrap| {
         let mut drawn = Drawn::new(bootstrap, 2 * positions);
         let values: Vec<f64> = terms.iter().flat_map(|term| [term.numerator, term.denominator]).collect();

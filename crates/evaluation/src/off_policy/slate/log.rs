@@ -105,7 +105,7 @@ impl SlateLog<'_> {
                 return Err(OffPolicyError::Propensity { row: row as u64, value: logging });
             }
             if !(0.0..=1.0).contains(&target) {
-                return Err(OffPolicyError::TargetProbability { row: row as u64, action: 0, value: target });
+                return Err(OffPolicyError::PageProbability { row: row as u64, value: target });
             }
             Ok(target / logging)
         };

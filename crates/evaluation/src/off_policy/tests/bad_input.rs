@@ -231,3 +231,14 @@ fn rows_count_once() {
     let found = taking(&[0, 6]).unwrap().merge(taking(&[6]).unwrap()).unwrap_err();
     assert!(found.to_string().contains("rounds that count twice bias the value"), "{found}");
 }
+
+#[test]
+fn numbers_too_large_to_sum_are_errors() {
+    let mut huge = given();
+    huge.reward[1] = 1e308;
+    huge.reward[3] = 1e308;
+    let found = evaluate(&huge.weigh().unwrap(), parameter_free(false), Options::default()).unwrap_err();
+    assert!(found.to_string().contains("beyond what a 64-bit number holds"), "{found}");
+    // A propensity so small that its weight is infinite.
+    assert!(error(|given| given.propensity[0] = 1e-320).contains("row 100: propensity is"));
+}

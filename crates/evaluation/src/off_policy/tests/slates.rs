@@ -123,3 +123,22 @@ fn slates_are_drawn_and_clustered_by_customer() {
     let text = slate::evaluate_slates(&log(None), &lacking, &options).unwrap_err().to_string();
     assert!(text.contains("sips needs probabilities of whole pages"), "{text}");
 }
+
+#[test]
+fn wrong_pages_are_named() {
+    let (reward, logging, target) = ([1.0, 0.0, 2.0, 1.0], [0.5, 0.25, 0.5, 0.5], [0.4, 0.2, 0.4, 0.1]);
+    let value = |reward: &[f64], logging: &[f64], target: &[f64]| {
+        let of = |cascade| slate::Propensities { cascade: Some(cascade), ..Default::default() };
+        let log = slate::SlateLog { positions: 2, reward, logging: of(logging), target: of(target), model: None, customer: None };
+        let estimators: Vec<Box<dyn slate::SlateEstimator>> = vec![Box::new(slate::RewardInteractionIps::default())];
+        slate::evaluate_slates(&log, &estimators, &Options::default()).map(|values| values[0].value.unwrap())
+    };
+    let plain = (0.8 + 0.8 * 0.0 + 0.8 * 2.0 + 0.2) / 2.0;
+    assert!((value(&reward, &logging, &target).unwrap() - plain).abs() < 1e-12);
+    assert_eq!(value(&reward, &[0.5, 0.0, 0.5, 0.5], &target), Err(OffPolicyError::Propensity { row: 1, value: 0.0 }));
+    assert_eq!(value(&reward, &logging, &[0.4, 0.2, 1.4, 0.1]), Err(OffPolicyError::PageProbability { row: 2, value: 1.4 }));
+    assert_eq!(value(&[1.0, f64::INFINITY, 0.0, 0.0], &logging, &target), Err(OffPolicyError::Reward { row: 1, value: f64::INFINITY }));
+    assert!(value(&reward[..3], &logging, &target).unwrap_err().to_string().contains("reward (pages × positions) has 3 values"));
+    assert!(value(&reward, &logging[..2], &target).unwrap_err().to_string().contains("logging probabilities (pages × positions) has 2"));
+    assert!(matches!(value(&[1e308; 4], &logging, &[0.9; 4]), Err(OffPolicyError::Overflow { .. })));
+}
