@@ -311,7 +311,12 @@ fn more_requests_than_may_be_under_way_are_turned_away() {
     let mut slow = std::net::TcpStream::connect(&server.address).unwrap();
     slow.write_all(b"POST /v1/decisions HTTP/1.1\r\nhost: shop\r\ncontent-length: 9\r\n\r\n{").unwrap();
     let ask = || server.post("/v1/decisions", &json!({"placements": ["home"]}));
-    let turned_away = (0..100).map(|_| ask()).find(|answer| answer.status != 200).expect("the slow one is under way");
+    // A moment passes before it is read.
+    let later = || {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        ask()
+    };
+    let turned_away = (0..500).map(|_| later()).find(|answer| answer.status != 200).expect("the slow one is under way");
     assert_eq!((turned_away.status, turned_away.json()["code"].as_str()), (503, Some("overloaded")), "{}", turned_away.text);
     assert!(turned_away.headers.contains("retry-after: 1"));
     assert_eq!((server.get("/health").status, server.metric("youhui_requests_under_way")), (200, 1));
