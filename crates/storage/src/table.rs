@@ -132,6 +132,34 @@ pub fn read_table_as(path: &Path, columns: Option<&[String]>, texts: &[&str]) ->
     Ok(Table { columns, hash: hash?, rows, path: path.to_owned() })
 }
 
+/// Reads columns of a file a block of rows at a time, of Parquet without ever holding more than a block; other files are one block. Text columns
+/// have codes of their own in each block. The tables have no hash.
+///
+/// # Errors
+/// As [`read_table`], or what `each` gives.
+pub fn read_table_in_blocks<E: From<StoreError>>(
+    path: &Path,
+    columns: &[String],
+    texts: &[&str],
+    mut each: impl FnMut(Table) -> Result<(), E>,
+) -> Result<(), E> {
+    let (file, form) = open(path)?;
+    match form {
+        Form::Parquet => columnar::read_in_blocks(path, &file, columns, |columns, rows| {
+            each(Table { path: path.to_owned(), hash: String::new(), rows, columns })
+        }),
+        Form::Csv | Form::JsonLines => each(Table { hash: String::new(), ..read_table_as(path, Some(columns), texts)? }),
+    }
+}
+
+/// blake3 of a file's bytes, as a table has it.
+///
+/// # Errors
+/// `Io`.
+pub fn hash_of(path: &Path) -> Result<String, StoreError> {
+    hash(path)
+}
+
 /// The names of a file's columns: of lines of JSON, those of the first one.
 ///
 /// # Errors

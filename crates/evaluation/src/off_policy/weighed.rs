@@ -96,6 +96,11 @@ impl Weighed {
         self.rounds.is_empty()
     }
 
+    /// Whether a reward model's expectations are in it.
+    pub const fn has_expected(&self) -> bool {
+        self.has_expected
+    }
+
     /// The rounds, in the order of the log.
     pub fn rounds(&self) -> &[Round] {
         &self.rounds

@@ -84,10 +84,7 @@ fn read_column(path: &Path, metadata: &ArrowReaderMetadata, name: &str, kind: Ki
         .with_batch_size(BATCH)
         .build()
         .map_err(StoreError::parquet(path))?;
-    let mut cells = match kind {
-        Kind::Number => Cells::Number(Vec::with_capacity(rows.min(TRUSTED_ROWS))),
-        Kind::Text => Cells::Text(Vec::with_capacity(rows.min(TRUSTED_ROWS)), Names::default()),
-    };
+    let mut cells = kind.cells(rows.min(TRUSTED_ROWS));
     let mut row = 0;
     while let Some(batch) = without_panic(|| reader.next()).map_err(|what| damaged(path, row, &what))? {
         let batch = batch.map_err(|error| damaged(path, row, &error.to_string()))?;
@@ -97,11 +94,63 @@ fn read_column(path: &Path, metadata: &ArrowReaderMetadata, name: &str, kind: Ki
     if row != rows {
         return Err(damaged(path, row, &format!("it says it has {rows} rows")));
     }
-    let values = match cells {
-        Cells::Number(values) => Values::Number(values),
-        Cells::Text(codes, names) => Values::Text { codes, names: names.into_names() },
+    Ok(Column { name: name.to_owned(), values: cells.into_values() })
+}
+
+/// Reads columns a block of rows at a time: more rows than fit into memory. Codes of texts are of one block.
+pub(super) fn read_in_blocks<E: From<StoreError>>(
+    path: &Path,
+    file: &File,
+    columns: &[String],
+    mut each: impl FnMut(Vec<Column>, usize) -> Result<(), E>,
+) -> Result<(), E> {
+    let metadata = without_panic(|| ArrowReaderMetadata::load(file, ArrowReaderOptions::new()))
+        .map_err(|what| damaged(path, 0, &what))?
+        .map_err(StoreError::parquet(path))?;
+    let present: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let wanted = choose(path, &present, Some(columns))?;
+    let kinds = wanted.iter().map(|name| kind(path, &metadata, name)).collect::<Result<Vec<Kind>, StoreError>>()?;
+    let open = |name: &String| {
+        let own = File::open(path).map_err(StoreError::io(path))?;
+        let place = metadata.schema().index_of(name).unwrap_or_default();
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(own, metadata.clone())
+            .with_projection(ProjectionMask::roots(metadata.parquet_schema(), [place]))
+            .with_batch_size(BLOCK);
+        reader.build().map_err(StoreError::parquet(path))
     };
-    Ok(Column { name: name.to_owned(), values })
+    let mut readers = wanted.iter().map(open).collect::<Result<Vec<_>, StoreError>>()?;
+    let mut row = 0;
+    loop {
+        let read = |((reader, name), kind): ((&mut _, &String), &Kind)| next_block(path, reader, name, *kind, row);
+        let block: Vec<Option<(Column, usize)>> =
+            readers.par_iter_mut().zip(&wanted).zip(&kinds).map(read).collect::<Result<_, StoreError>>()?;
+        let Some(block) = block.into_iter().collect::<Option<Vec<_>>>() else { break };
+        let rows = block.first().map_or(0, |(_, rows)| *rows);
+        row += rows;
+        each(block.into_iter().map(|(column, _)| column).collect(), rows)?;
+    }
+    match usize::try_from(metadata.metadata().file_metadata().num_rows()) {
+        Ok(0) => Err(no_row(path).into()),
+        Ok(rows) if rows == row => Ok(()),
+        rows => Err(damaged(path, row, &format!("it says it has {} rows", rows.unwrap_or(0))).into()),
+    }
+}
+
+/// Rows of a block.
+const BLOCK: usize = 1 << 19;
+
+fn next_block(
+    path: &Path,
+    reader: &mut parquet::arrow::arrow_reader::ParquetRecordBatchReader,
+    name: &str,
+    kind: Kind,
+    row: usize,
+) -> Result<Option<(Column, usize)>, StoreError> {
+    let Some(batch) = without_panic(|| reader.next()).map_err(|what| damaged(path, row, &what))? else { return Ok(None) };
+    let batch = batch.map_err(|error| damaged(path, row, &error.to_string()))?;
+    let mut cells = kind.cells(batch.num_rows());
+    cells.push(batch.column(0)).map_err(|what| damaged(path, row, &what))?;
+    Ok(Some((Column { name: name.to_owned(), values: cells.into_values() }, batch.num_rows())))
 }
 
 enum Cells {
@@ -109,7 +158,23 @@ enum Cells {
     Text(Vec<u32>, Names),
 }
 
+impl Kind {
+    fn cells(self, rows: usize) -> Cells {
+        match self {
+            Self::Number => Cells::Number(Vec::with_capacity(rows)),
+            Self::Text => Cells::Text(Vec::with_capacity(rows), Names::default()),
+        }
+    }
+}
+
 impl Cells {
+    fn into_values(self) -> Values {
+        match self {
+            Self::Number(values) => Values::Number(values),
+            Self::Text(codes, names) => Values::Text { codes, names: names.into_names() },
+        }
+    }
+
     fn push(&mut self, array: &ArrayRef) -> Result<(), String> {
         match self {
             Self::Number(values) => {

@@ -7,7 +7,7 @@ mod menu;
 mod outputs;
 mod plan;
 pub(crate) mod prices;
-mod report;
+pub(crate) mod report;
 mod source;
 mod stages;
 mod summary;

@@ -1,6 +1,6 @@
 //! `report.html`: one file that opens anywhere, with nothing fetched and nothing run.
 
-mod charts;
+pub(crate) mod charts;
 mod sections;
 
 use maud::{DOCTYPE, Markup, html};

@@ -1,0 +1,357 @@
+//! `youhui evaluate campaign`.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use jiff::Timestamp;
+use maud::html;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use youhui_commerce::TimeWindow;
+use youhui_evaluation::experiment::{
+    Accumulator, Adjust, Analysis, AnalysisPlan, Better, Engine, Metric, MetricPlan, Role, Rows, Scale, Verdict, analyse,
+};
+use youhui_evaluation::off_policy::{Comparison, Estimator, Expected, Interval, Log, Options, Shape, Target, estimators, weigh};
+
+use super::super::{CliError, Console, Format, now};
+use super::keep;
+use super::page::{charts, whole};
+use crate::runs::Artefact;
+use crate::serve::{Bought, Outcomes, Shown, database_of, outcomes};
+
+/// Say what a campaign of a served shop caused: by the customers who were held out by lot, and each promotion against showing nothing, by the
+/// chances with which it was shown.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Which campaign.
+    #[arg(value_name = "ID")]
+    campaign: String,
+    /// The shop's folder.
+    #[arg(long, value_name = "DIR", default_value = "youhui-shop")]
+    store: PathBuf,
+    /// `postgres://…`, or `sqlite:PATH`; a file in the shop's folder if absent.
+    #[arg(long, value_name = "URL", env = "YOUHUI_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// Where the shop's events are, if not in the database: `nats://HOST:PORT/STREAM`.
+    #[arg(long, value_name = "URL", env = "YOUHUI_EVENTS", hide_env_values = true)]
+    events: Option<String>,
+    /// Days after a customer came first that count, and before it as what is known of them. Only customers whose days are over count.
+    #[arg(long, value_name = "DAYS", default_value_t = 14.0)]
+    window_days: f64,
+    /// Profit as a share of list prices: then the goal is profit, otherwise revenue.
+    #[arg(long, value_name = "SHARE")]
+    margin: Option<f64>,
+    /// How surely intervals cover.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    level: f64,
+    /// Write a page with the pictures: one HTML file.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Where the snapshot is kept: `youhui runs list|diff` compares them.
+    #[arg(long, value_name = "DIR", default_value = crate::runs::FOLDER)]
+    runs: PathBuf,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Report {
+    campaign: String,
+    run: Option<String>,
+    window_days: f64,
+    level: f64,
+    basis: &'static str,
+    customers: usize,
+    held_out: usize,
+    /// Came, and their days are not over.
+    waiting: usize,
+    #[serde(flatten)]
+    analysis: Analysis,
+    /// The effect on all who were not held out together, in minor units.
+    total: Option<Total>,
+    /// Given away to those who were not held out, in minor units.
+    discount: f64,
+    promotions: Vec<Promotion>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Total {
+    metric: String,
+    value: f64,
+    low: f64,
+    high: f64,
+    n: usize,
+    unit: &'static str,
+}
+
+/// A promotion against nothing, among decisions in which both had a chance.
+#[derive(Debug, Serialize)]
+struct Promotion {
+    promotion_id: String,
+    decisions: usize,
+    shown: usize,
+    nothing: usize,
+    estimator: String,
+    effect: Option<f64>,
+    interval: Option<Interval>,
+    unit: &'static str,
+    problem: Option<String>,
+}
+
+const BASIS: &str = "randomised: customers held out by lot see no promotion at all, so this is what the shop's promotions together caused among customers \
+                     who came where this campaign could be shown; intervals hold whenever they are looked at";
+
+pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
+    let started = Timestamp::now();
+    if args.database.is_none() && !args.store.join("live.db").exists() {
+        return Err(CliError::usage(format!("--store {}: no server has run here", args.store.display())));
+    }
+    if !(args.window_days > 0.0 && args.window_days <= 3650.0) {
+        return Err(CliError::usage("--window-days: give a number of days above 0"));
+    }
+    if args.margin.is_some_and(|margin| !(margin > 0.0 && margin <= 1.0)) {
+        return Err(CliError::usage("--margin: give a share above 0, up to 1"));
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "ten years at most")]
+    let window = (args.window_days * TimeWindow::DAY as f64) as i64;
+    let url = args.database.clone().unwrap_or_else(|| database_of(&args.store));
+    let found = super::super::serve::runtime()?.block_on(async {
+        let database = youhui_storage::Live::open(&url).await?.with_events(args.events.as_deref(), None).await?;
+        outcomes(&database, &args.campaign, window, now()).await
+    })?;
+    let mut report = judge(args, &found)?;
+    let mut artefacts = vec![];
+    if let Some(path) = &args.report {
+        let page = page(&report);
+        youhui_storage::write_atomic(path, page.as_bytes())?;
+        artefacts.push(Artefact::of(path, page.as_bytes()));
+    }
+    let data = Artefact { path: args.store.display().to_string(), hash: String::new() };
+    let configuration = json!({"campaign": args.campaign, "window_days": args.window_days, "margin": args.margin, "level": args.level});
+    report.run = Some(keep(&args.runs, "evaluate campaign", configuration, data, figures(&report), artefacts, started)?);
+    match args.format {
+        Format::Json => console.print(&serde_json::to_string(&report).unwrap_or_default()),
+        Format::Table => console.print(&table(&report)),
+    }
+}
+
+fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
+    let held_out = found.units.iter().filter(|unit| unit.held_out).count();
+    if found.units.is_empty() {
+        let why = if found.waiting > 0 {
+            format!("{} customers came, and the {} days of none are over: wait, or give fewer --window-days", found.waiting, args.window_days)
+        } else {
+            "nobody who may be known came where it could be shown: is that its name?".to_owned()
+        };
+        return Err(CliError::usage(format!("{}: {why}", args.campaign)));
+    }
+    if held_out == 0 {
+        return Err(CliError::usage(format!(
+            "{}: nobody was held out, so what would have been without it was never seen: give the offers a holdout_share",
+            args.campaign
+        )));
+    }
+    let value = |bought: &Bought| args.margin.map_or(bought.revenue, |margin| bought.profit(margin));
+    let goal = if args.margin.is_some() { "profit" } else { "revenue" };
+    let column = |of: &dyn Fn(&crate::serve::Unit) -> f64| found.units.iter().map(of).collect::<Vec<f64>>();
+    let columns = [
+        column(&|unit| value(&unit.after)),
+        column(&|unit| value(&unit.before)),
+        column(&|unit| unit.after.orders),
+        column(&|unit| unit.before.orders),
+    ];
+    let group: Vec<u32> = found.units.iter().map(|unit| u32::from(!unit.held_out)).collect();
+    let borrowed: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+    let mut sums = Accumulator::new(2, columns.len());
+    sums.add(Rows { columns: &borrowed, names: &[goal, "before", "orders", "orders before"], group: &group })?;
+    // Where nobody had bought before there is nothing to adjust by.
+    let varies = |column: &[f64]| column.iter().any(|value| *value != column[0]);
+    let metric = |name: &str, place: usize, role: Role, unit: &str| MetricPlan {
+        name: name.to_owned(),
+        unit: unit.to_owned(),
+        metric: Metric::mean(place),
+        covariates: if varies(borrowed[place + 1]) { vec![Metric::mean(place + 1)] } else { vec![] },
+        better: Better::Higher,
+        role,
+    };
+    let share = found.holdout_shares.iter().sum::<f64>() / found.holdout_shares.len().max(1) as f64;
+    let plan = AnalysisPlan {
+        arms: vec!["held out".to_owned(), "offered".to_owned()],
+        weights: vec![share, 1.0 - share],
+        control: 0,
+        metrics: vec![
+            metric(goal, 0, Role::Goal, "minor units per customer"),
+            metric("orders", 2, Role::Secondary, "orders per customer"),
+        ],
+        covariates: vec![],
+        scale: Scale::Absolute,
+        engine: Engine::Sequential { tuning: (found.units.len() as f64).max(100.0) },
+        level: args.level,
+        adjust: Adjust::None,
+        planned: None,
+    };
+    let analysis = analyse(&plan, sums.groups(), vec![])?;
+    let offered = found.units.len() - held_out;
+    let total = analysis.arms[0].metrics.iter().find(|metric| metric.metric == goal).map(|metric| Total {
+        metric: goal.to_owned(),
+        value: metric.effect * offered as f64,
+        low: metric.low * offered as f64,
+        high: metric.high * offered as f64,
+        n: offered,
+        unit: "minor units",
+    });
+    let mut notes = vec![];
+    if found.holdout_shares.len() > 1 {
+        notes.push("the share held out was changed meanwhile: customers who came before and after are not of one lot".to_owned());
+    }
+    Ok(Report {
+        campaign: args.campaign.clone(),
+        run: None,
+        window_days: args.window_days,
+        level: args.level,
+        basis: BASIS,
+        customers: found.units.len(),
+        held_out,
+        waiting: found.waiting,
+        analysis,
+        total,
+        discount: found.units.iter().filter(|unit| !unit.held_out).map(|unit| unit.after.discount).sum(),
+        promotions: (0..found.promotions.len()).map(|place| promotion(args, found, place, &value)).collect(),
+        notes,
+    })
+}
+
+/// Self-normalised inverse propensity weighting, by customer: what the promotion earns more than nothing would have, where both had a chance.
+fn promotion(args: &Args, found: &Outcomes, place: usize, value: &dyn Fn(&Bought) -> f64) -> Promotion {
+    let rounds: Vec<_> = found.rounds.iter().filter(|round| round.could.contains(&place)).collect();
+    let is = |shown: Shown| rounds.iter().filter(|round| round.shown == shown).count();
+    let mut told = Promotion {
+        promotion_id: found.promotions[place].clone(),
+        decisions: rounds.len(),
+        shown: is(Shown::Own(place)),
+        nothing: is(Shown::Nothing),
+        estimator: String::new(),
+        effect: None,
+        interval: None,
+        unit: "minor units per decision",
+        problem: None,
+    };
+    let action: Vec<u32> = rounds.iter().map(|round| if round.shown == Shown::Own(place) { 1 } else { 2 * u32::from(round.shown != Shown::Nothing) }).collect();
+    let reward: Vec<f64> = rounds.iter().map(|round| value(&round.after)).collect();
+    let propensity: Vec<f64> = rounds.iter().map(|round| round.propensity).collect();
+    let mut names = rustc_hash::FxHashMap::default();
+    let customer: Vec<u64> = rounds
+        .iter()
+        .map(|round| {
+            let next = names.len() as u64;
+            *names.entry(round.subject).or_insert(next)
+        })
+        .collect();
+    let log = Log { action: &action, position: None, reward: &reward, propensity: &propensity, customer: Some(&customer), first_row: 0 };
+    let only = |wanted: u32| action.iter().map(|action| f64::from(u8::from(*action == wanted))).collect::<Vec<f64>>();
+    let (own, nothing) = (only(1), only(0));
+    let compared = || {
+        let shape = Shape::of_actions(3);
+        let first = weigh(shape, &log, Target::Logged(&own), Expected::None)?;
+        let second = weigh(shape, &log, Target::Logged(&nothing), Expected::None)?;
+        let all: Vec<Box<dyn Estimator>> = vec![Box::new(estimators::SelfNormalisedIpw)];
+        let mut comparison = Comparison::new(all, Options { alpha: 1.0 - args.level, ..Options::default() })?;
+        comparison.add(&first, &second)?;
+        comparison.finish()
+    };
+    match compared() {
+        Ok(differences) => {
+            if let Some(one) = differences.first() {
+                (told.estimator, told.effect, told.interval) = (one.estimator.clone(), one.difference, one.paired);
+            }
+            if told.effect.is_none() {
+                told.problem = Some("it, or nothing, was never shown: there is nothing to compare".to_owned());
+            }
+        }
+        Err(error) => told.problem = Some(error.to_string()),
+    }
+    told
+}
+
+fn figures(report: &Report) -> Map<String, Value> {
+    let mut figures = Map::new();
+    for metric in &report.analysis.arms[0].metrics {
+        for (what, value) in [("effect", metric.effect), ("low", metric.low), ("high", metric.high), ("n", metric.n as f64)] {
+            figures.insert(format!("{}.{what}", metric.metric), json!(value));
+        }
+    }
+    for one in &report.promotions {
+        figures.insert(format!("{}.effect", one.promotion_id), json!(one.effect));
+    }
+    figures
+}
+
+const fn words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ship => "it pays: go on",
+        Verdict::KeepRunning => "not known yet",
+        Verdict::RollBack => "stop it",
+    }
+}
+
+fn table(report: &Report) -> String {
+    let arm = &report.analysis.arms[0];
+    let mut lines = vec![
+        format!("{}: {}", report.campaign, words(arm.decision.verdict)),
+        format!("  {} customers, {} of them held out by lot, {} whose days are not over", report.customers, report.held_out, report.waiting),
+    ];
+    lines.extend(arm.decision.reasons.iter().map(|reason| format!("  {reason}")));
+    for metric in &arm.metrics {
+        lines.push(format!(
+            "  {:<10} {:>12.4} held out {:>12.4} offered   effect {:>12.4} [{:.4}, {:.4}] {}",
+            metric.metric, metric.control, metric.treatment, metric.effect, metric.low, metric.high, metric.unit
+        ));
+    }
+    if let Some(total) = &report.total {
+        lines.push(format!("  in all: {} {:.0} [{:.0}, {:.0}] {}; discounts given {:.0}", total.metric, total.value, total.low, total.high, total.unit, report.discount));
+    }
+    for one in &report.promotions {
+        let figure = one.effect.zip(one.interval).map_or_else(
+            || format!("no figure: {}", one.problem.as_deref().unwrap_or_default()),
+            |(effect, interval)| format!("{effect:.4} [{:.4}, {:.4}] {}", interval.low, interval.high, one.unit),
+        );
+        lines.push(format!("  {} against nothing ({} shown, {} not): {figure}", one.promotion_id, one.shown, one.nothing));
+    }
+    lines.extend(arm.problems.iter().map(|problem| format!("  no figure: {problem}")));
+    lines.extend(report.analysis.warnings.iter().map(|warning| format!("warning: {}", warning.message)));
+    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
+    lines.push(format!("basis: {}", report.basis));
+    if let Some(run) = &report.run {
+        lines.push(format!("kept as run {run}"));
+    }
+    lines.join("\n")
+}
+
+fn page(report: &Report) -> String {
+    let arm = &report.analysis.arms[0];
+    let row = |label: &str, value: f64, low: f64, high: f64| charts::Interval { label: label.to_owned(), value, low, high, strong: low > 0.0 || high < 0.0 };
+    let goals: Vec<charts::Interval> =
+        arm.metrics.iter().filter(|metric| metric.role == Role::Goal).map(|metric| row(&metric.metric, metric.effect, metric.low, metric.high)).collect();
+    let promotions: Vec<charts::Interval> = report
+        .promotions
+        .iter()
+        .filter_map(|one| one.effect.zip(one.interval).map(|(effect, interval)| row(&one.promotion_id, effect, interval.low, interval.high)))
+        .collect();
+    let body = html! {
+        h1 { "What " (report.campaign) " caused" }
+        p class="source" { (report.customers) " customers, " (report.held_out) " of them held out by lot; " (report.window_days) " days after each came first. " (report.basis) "." }
+        p class=(if arm.decision.verdict == Verdict::Ship { "lead" } else { "lead fallback" }) { b { (words(arm.decision.verdict)) ". " } (arm.decision.reasons.join(" ")) }
+        @for warning in &report.analysis.warnings { p { span class="tag" { (warning.code) } " " (warning.message) } }
+        h2 { "Against the holdout" }
+        figure { (charts::intervals("Effect a customer", &goals, "minor units per customer")) figcaption { "With the interval that holds whenever it is looked at." } }
+        @if !promotions.is_empty() {
+            h2 { "Each promotion against nothing" }
+            figure { (charts::intervals("Effect a decision", &promotions, "minor units per decision")) figcaption { "By the chances with which each was shown (self-normalised inverse propensity weighting, by customer); each interval is for one look." } }
+        }
+        footer { p { "Written by Youhui " (env!("CARGO_PKG_VERSION")) "." } }
+    };
+    whole("What a campaign caused", &body)
+}

@@ -1,0 +1,170 @@
+//! Metrics, as they are written on the command line.
+
+use std::collections::BTreeMap;
+
+use youhui_evaluation::experiment::{Better, Metric, MetricPlan, Role};
+
+use super::super::super::CliError;
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind {
+    /// `revenue`: a mean over units; `orders/sessions`: a ratio of sums.
+    Moments {
+        numerator: String,
+        denominator: Option<String>,
+    },
+    /// `p90(latency)`.
+    Quantile { column: String, nu: f64 },
+}
+
+/// One metric.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Spec {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) covariates: Vec<(String, Option<String>)>,
+    pub(super) better: Better,
+    pub(super) role: Role,
+    pub(super) unit: String,
+    /// Values above this quantile count as if they were it.
+    pub(super) cap: Option<f64>,
+}
+
+const SHAPE: &str = "write COLUMN, COLUMN/COLUMN or p90(COLUMN), then, each after a comma, cuped=COLUMN (several: a+b), lower, cap=0.99, \
+                     unit=TEXT, name=TEXT, and of a guardrail margin=NUMBER";
+
+impl Spec {
+    /// Of a goal, a guardrail, or one that is only looked at.
+    pub(super) fn parse(text: &str, flag: &str) -> Result<Self, CliError> {
+        let wrong = |why: &str| CliError::usage(format!("--{flag} {text}: {why}: {SHAPE}"));
+        let mut words = text.split(',').map(str::trim);
+        let expression = words.next().filter(|word| !word.is_empty()).ok_or_else(|| wrong("no column"))?;
+        let (mut better, mut unit, mut name, mut cap, mut margin, mut covariates) = (Better::Higher, None, None, None, None, vec![]);
+        for word in words {
+            match word.split_once('=') {
+                None if word == "lower" => better = Better::Lower,
+                None if word == "higher" => {}
+                Some(("cuped", columns)) => covariates = columns.split('+').map(ratio).collect(),
+                Some(("unit", value)) => unit = Some(value.to_owned()),
+                Some(("name", value)) => name = Some(value.to_owned()),
+                Some(("cap", value)) => cap = Some(share(value).ok_or_else(|| wrong("cap has to lie between 0 and 1"))?),
+                Some(("margin", value)) => {
+                    let number = value.parse().ok().filter(|margin: &f64| margin.is_finite() && *margin >= 0.0);
+                    margin = Some(number.ok_or_else(|| wrong("a margin is a number, 0 or more"))?);
+                }
+                _ => return Err(wrong(&format!("{word} is no option"))),
+            }
+        }
+        let kind = kind(expression).ok_or_else(|| wrong("not a metric"))?;
+        let role = match (flag, margin) {
+            ("guardrail", margin) => Role::Guardrail { margin: margin.unwrap_or(0.0) },
+            (_, Some(_)) => return Err(wrong("only a guardrail has a margin")),
+            ("metric", None) => Role::Goal,
+            _ => Role::Secondary,
+        };
+        if matches!(kind, Kind::Quantile { .. }) && (!covariates.is_empty() || cap.is_some()) {
+            return Err(wrong("a quantile has no CUPED and no cap"));
+        }
+        if matches!(kind, Kind::Quantile { .. }) && role == Role::Goal {
+            return Err(wrong("a quantile can be looked at (--secondary) or be a guardrail, and not be a goal"));
+        }
+        Ok(Self {
+            name: name.unwrap_or_else(|| expression.to_owned()),
+            unit: unit.unwrap_or_else(|| unit_of(&kind)),
+            kind,
+            covariates,
+            better,
+            role,
+            cap,
+        })
+    }
+
+    /// Columns it needs.
+    pub(super) fn columns(&self) -> Vec<&str> {
+        let own = match &self.kind {
+            Kind::Moments { numerator, denominator } => vec![Some(numerator), denominator.as_ref()],
+            Kind::Quantile { column, .. } => vec![Some(column)],
+        };
+        let covariates = self.covariates.iter().flat_map(|(numerator, denominator)| [Some(numerator), denominator.as_ref()]);
+        own.into_iter().chain(covariates).flatten().map(String::as_str).collect()
+    }
+
+    /// As the analysis wants it, of columns in these places; none, of a quantile.
+    pub(super) fn plan(&self, places: &BTreeMap<&str, usize>) -> Option<MetricPlan> {
+        let Kind::Moments { numerator, denominator } = &self.kind else { return None };
+        let metric = |numerator: &str, denominator: Option<&str>| match denominator {
+            Some(denominator) => Metric::ratio(places[numerator], places[denominator]),
+            None => Metric::mean(places[numerator]),
+        };
+        Some(MetricPlan {
+            name: self.name.clone(),
+            unit: self.unit.clone(),
+            metric: metric(numerator, denominator.as_deref()),
+            covariates: self.covariates.iter().map(|(numerator, denominator)| metric(numerator, denominator.as_deref())).collect(),
+            better: self.better,
+            role: self.role,
+        })
+    }
+}
+
+fn kind(expression: &str) -> Option<Kind> {
+    if let Some((nu, column)) = expression.strip_suffix(')').and_then(|rest| rest.strip_prefix('p')).and_then(|rest| rest.split_once('(')) {
+        let percent: f64 = nu.parse().ok()?;
+        let column = column.trim().to_owned();
+        return (percent > 0.0 && percent < 100.0 && !column.is_empty()).then_some(Kind::Quantile { column, nu: percent / 100.0 });
+    }
+    let (numerator, denominator) = ratio(expression);
+    let is_named = !numerator.is_empty() && denominator.as_ref().is_none_or(|name| !name.is_empty());
+    is_named.then_some(Kind::Moments { numerator, denominator })
+}
+
+fn ratio(text: &str) -> (String, Option<String>) {
+    match text.split_once('/') {
+        Some((numerator, denominator)) => (numerator.trim().to_owned(), Some(denominator.trim().to_owned())),
+        None => (text.trim().to_owned(), None),
+    }
+}
+
+fn share(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0)
+}
+
+fn unit_of(kind: &Kind) -> String {
+    match kind {
+        Kind::Moments { numerator, denominator: None } => format!("{numerator} per unit"),
+        Kind::Moments { numerator, denominator: Some(denominator) } => format!("{numerator} per {denominator}"),
+        Kind::Quantile { column, .. } => column.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_read_and_what_is_none_is_said() {
+        let revenue = Spec::parse("revenue,cuped=before+visits,cap=0.999,unit=EUR per customer", "metric").unwrap();
+        assert_eq!(revenue.columns(), ["revenue", "before", "visits"]);
+        assert_eq!((revenue.role, revenue.cap, revenue.unit.as_str()), (Role::Goal, Some(0.999), "EUR per customer"));
+        let ratio = Spec::parse("orders/sessions, cuped=old/old_sessions", "secondary").unwrap();
+        assert_eq!(ratio.columns(), ["orders", "sessions", "old", "old_sessions"]);
+        let rail = Spec::parse("p99.5(latency),lower,margin=0.1,name=slow", "guardrail").unwrap();
+        assert_eq!(rail.kind, Kind::Quantile { column: "latency".to_owned(), nu: 0.995 });
+        assert_eq!((rail.name.as_str(), rail.better, rail.role), ("slow", Better::Lower, Role::Guardrail { margin: 0.1 }));
+        for (text, flag, why) in [
+            ("", "metric", "no column"),
+            ("a/", "metric", "not a metric"),
+            ("p0(x)", "secondary", "not a metric"),
+            ("p90(x)", "metric", "not be a goal"),
+            ("p90(x),cap=0.9", "secondary", "no cap"),
+            ("a,cap=2", "metric", "between 0 and 1"),
+            ("a,margin=1", "metric", "only a guardrail"),
+            ("a,margin=-1", "guardrail", "0 or more"),
+            ("a,upper", "metric", "no option"),
+        ] {
+            let error = Spec::parse(text, flag).unwrap_err();
+            assert!(error.message.contains(why), "{text}: {}", error.message);
+        }
+    }
+}

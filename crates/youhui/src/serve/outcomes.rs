@@ -1,0 +1,222 @@
+//! What came of a campaign's decisions, read from the logs: who was shown it, who was held out by lot, and what each bought after and before.
+
+use rustc_hash::FxHashMap;
+use youhui_commerce::{EventKind, Micros, SubjectId};
+use youhui_decision::{Filled, Mode, decide};
+use youhui_storage::{Live as Database, LiveError};
+
+use super::decisions::{Record, Snapshots};
+use super::state::{Entry, read_batch};
+
+/// What a customer bought within a window: orders, revenue and discount, in minor units.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Bought {
+    pub(crate) orders: f64,
+    pub(crate) revenue: f64,
+    pub(crate) discount: f64,
+}
+
+impl Bought {
+    /// What the shop keeps, where profit is this share of list prices.
+    pub(crate) fn profit(&self, margin: f64) -> f64 {
+        self.revenue - (1.0 - margin) * (self.revenue + self.discount)
+    }
+}
+
+/// A customer who came where the campaign could be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Unit {
+    pub(crate) subject: SubjectId,
+    pub(crate) held_out: bool,
+    /// When first.
+    pub(crate) exposed: Micros,
+    /// Within the window before that, and after.
+    pub(crate) before: Bought,
+    pub(crate) after: Bought,
+}
+
+/// A decision by lot among the campaign's offers, others, and nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Round {
+    pub(crate) subject: SubjectId,
+    /// Places of the campaign's offers that could be shown.
+    pub(crate) could: Vec<usize>,
+    pub(crate) shown: Shown,
+    pub(crate) propensity: f64,
+    pub(crate) time: Micros,
+    pub(crate) after: Bought,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Nothing,
+    /// One of the campaign's, by its place.
+    Own(usize),
+    Other,
+}
+
+/// A campaign's decisions with what came of them, of windows that are over.
+#[derive(Debug)]
+pub(crate) struct Outcomes {
+    pub(crate) promotions: Vec<String>,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) rounds: Vec<Round>,
+    /// Shares of the lot that were held out, as snapshots have it: more than one, where it was changed.
+    pub(crate) holdout_shares: Vec<f64>,
+    /// Customers whose window is not over yet.
+    pub(crate) waiting: usize,
+}
+
+/// Reads them. Nobody is looked up by their identifier: subjects are random.
+///
+/// # Errors
+/// Where a log can't be read.
+pub(crate) async fn outcomes(database: &Database, campaign: &str, window: Micros, now: Micros) -> Result<Outcomes, LiveError> {
+    let mut found = decisions(database, campaign).await?;
+    let bought = Purchases::read(database).await?;
+    let is_over = |time: Micros| time + window <= now;
+    let everybody = found.units.len();
+    found.units.retain(|unit| is_over(unit.exposed));
+    found.waiting = everybody - found.units.len();
+    found.rounds.retain(|round| is_over(round.time));
+    for unit in &mut found.units {
+        unit.before = bought.within(unit.subject, unit.exposed - window, unit.exposed);
+        unit.after = bought.within(unit.subject, unit.exposed, unit.exposed + window);
+    }
+    for round in &mut found.rounds {
+        round.after = bought.within(round.subject, round.time, round.time + window);
+    }
+    Ok(found)
+}
+
+async fn decisions(database: &Database, campaign: &str) -> Result<Outcomes, LiveError> {
+    let mut found = Outcomes { promotions: vec![], units: vec![], rounds: vec![], holdout_shares: vec![], waiting: 0 };
+    let (mut known, mut snapshots, mut after) = (FxHashMap::default(), Snapshots::new(database), 0);
+    loop {
+        let batches = database.decisions_after(after).await?;
+        let Some((last, _)) = batches.last() else { return Ok(found) };
+        after = *last;
+        let records = batches.iter().flat_map(|(_, records)| records);
+        for record in records.filter_map(|bytes| postcard::from_bytes::<Record>(bytes).ok()) {
+            let Some(subject) = record.facts.subject() else { continue };
+            let snapshot = snapshots.of(record.facts.snapshot).await?;
+            let own = |offer: u32| snapshot.offers.get(offer as usize).filter(|offer| offer.campaign_id == campaign);
+            if !record.facts.places.iter().flat_map(|place| &place.candidates).any(|candidate| own(candidate.offer).is_some()) {
+                continue;
+            }
+            let decision = decide(snapshot, &record.facts);
+            for (filled, place) in decision.places.iter().zip(&record.facts.places) {
+                let mut could = vec![];
+                for offer in place.candidates.iter().filter_map(|candidate| own(candidate.offer)) {
+                    could.push(place_of(&mut found.promotions, &offer.promotion_id));
+                }
+                let by_lot = matches!(filled.mode, Mode::Holdout) || (filled.mode == Mode::Personalised && filled.begins());
+                if could.is_empty() || !by_lot {
+                    continue;
+                }
+                if !found.holdout_shares.contains(&snapshot.holdout_share) {
+                    found.holdout_shares.push(snapshot.holdout_share);
+                }
+                let held_out = filled.mode == Mode::Holdout;
+                let time = record.facts.time;
+                known.entry(subject).or_insert_with(|| {
+                    found.units.push(Unit { subject, held_out, exposed: time, before: Bought::default(), after: Bought::default() });
+                });
+                if !held_out && !filled.options.is_empty() {
+                    let shown = shown(filled, |offer| own(offer).map(|offer| place_of(&mut found.promotions, &offer.promotion_id)));
+                    let after = Bought::default();
+                    found.rounds.push(Round { subject, could, shown, propensity: filled.propensity, time, after });
+                }
+            }
+        }
+    }
+}
+
+fn place_of(names: &mut Vec<String>, name: &str) -> usize {
+    names.iter().position(|known| known == name).unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    })
+}
+
+fn shown(filled: &Filled, mut own: impl FnMut(u32) -> Option<usize>) -> Shown {
+    match filled.offer {
+        None => Shown::Nothing,
+        Some(offer) => own(offer).map_or(Shown::Other, Shown::Own),
+    }
+}
+
+/// What everybody bought, in order of time.
+struct Purchases {
+    by_subject: FxHashMap<SubjectId, Vec<(Micros, Bought)>>,
+}
+
+impl Purchases {
+    async fn read(database: &Database) -> Result<Self, LiveError> {
+        let (mut raw, mut named, mut seen) = (vec![], FxHashMap::default(), rustc_hash::FxHashSet::default());
+        let mut after = 0;
+        loop {
+            let batches = database.events_after(after).await?;
+            let Some((last, _)) = batches.last() else { break };
+            after = *last;
+            for (seq, payload) in &batches {
+                let mut message = None;
+                for entry in read_batch(*seq, payload)? {
+                    // Entries of one message stand together; a message that came twice counts once.
+                    let is_new = match message {
+                        Some((known, is_new)) if known == entry.message() => is_new,
+                        _ => seen.insert(entry.message()),
+                    };
+                    message = Some((entry.message(), is_new));
+                    match entry {
+                        Entry::Link { from, to, .. } if is_new => {
+                            named.insert(from, to);
+                        }
+                        Entry::Event { subject, what, .. } if is_new => {
+                            let amounts = (what.amount as f64, what.discount as f64);
+                            let bought = match what.kind {
+                                EventKind::Order => {
+                                    Bought { orders: f64::from(u8::from(what.begins_order)), revenue: amounts.0, discount: amounts.1 }
+                                }
+                                EventKind::Refund => Bought { orders: 0.0, revenue: -amounts.0, discount: -amounts.1 },
+                                _ => continue,
+                            };
+                            raw.push((subject, what.time, bought));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let mut by_subject: FxHashMap<SubjectId, Vec<(Micros, Bought)>> = FxHashMap::default();
+        for (subject, time, bought) in raw {
+            by_subject.entry(by_name(&named, subject)).or_default().push((time, bought));
+        }
+        by_subject.values_mut().for_each(|events| events.sort_by_key(|(time, _)| *time));
+        Ok(Self { by_subject })
+    }
+
+    fn within(&self, subject: SubjectId, from: Micros, until: Micros) -> Bought {
+        let events = self.by_subject.get(&subject).map_or(&[][..], Vec::as_slice);
+        let first = events.partition_point(|(time, _)| *time < from);
+        let within = events[first..].iter().take_while(|(time, _)| *time < until);
+        within.fold(Bought::default(), |sum, (_, bought)| Bought {
+            orders: sum.orders + bought.orders,
+            revenue: sum.revenue + bought.revenue,
+            discount: sum.discount + bought.discount,
+        })
+    }
+}
+
+/// Whoever a device's owner said they are; a ring ends.
+fn by_name(named: &FxHashMap<SubjectId, SubjectId>, subject: SubjectId) -> SubjectId {
+    let mut by_name = subject;
+    for _ in 0..8 {
+        match named.get(&by_name) {
+            Some(&next) => by_name = next,
+            None => break,
+        }
+    }
+    by_name
+}
+
