@@ -36,4 +36,6 @@ pub use parquet_io::{write_atomic, write_parquet};
 pub use quarantine::{BadRow, Rule};
 pub use source::rows_hint;
 pub use store::{Store, audit_key, keep_audit_head, keep_identity_keys, shop_keys};
-pub use table::{Column, MISSING, Table, TableWriter, Values, columns_of, hash_of, read_table, read_table_as, read_table_in_blocks, write_table};
+pub use table::{
+    Column, MISSING, Table, TableWriter, Values, columns_of, hash_of, read_table, read_table_as, read_table_in_blocks, write_table,
+};

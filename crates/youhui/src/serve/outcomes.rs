@@ -219,4 +219,3 @@ fn by_name(named: &FxHashMap<SubjectId, SubjectId>, subject: SubjectId) -> Subje
     }
     by_name
 }
-

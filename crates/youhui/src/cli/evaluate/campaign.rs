@@ -142,7 +142,10 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
     let held_out = found.units.iter().filter(|unit| unit.held_out).count();
     if found.units.is_empty() {
         let why = if found.waiting > 0 {
-            format!("{} customers came, and the {} days of none are over: wait, or give fewer --window-days", found.waiting, args.window_days)
+            format!(
+                "{} customers came, and the {} days of none are over: wait, or give fewer --window-days",
+                found.waiting, args.window_days
+            )
         } else {
             "nobody who may be known came where it could be shown: is that its name?".to_owned()
         };
@@ -182,15 +185,12 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
         arms: vec!["held out".to_owned(), "offered".to_owned()],
         weights: vec![share, 1.0 - share],
         control: 0,
-        metrics: vec![
-            metric(goal, 0, Role::Goal, "minor units per customer"),
-            metric("orders", 2, Role::Secondary, "orders per customer"),
-        ],
+        metrics: vec![metric(goal, 0, Role::Goal, "minor units per customer"), metric("orders", 2, Role::Secondary, "orders per customer")],
         covariates: vec![],
         scale: Scale::Absolute,
         engine: Engine::Sequential { tuning: (found.units.len() as f64).max(100.0) },
         level: args.level,
-        adjust: Adjust::None,
+        adjust: Adjust::Holm,
         planned: None,
     };
     let analysis = analyse(&plan, sums.groups(), vec![])?;
@@ -239,7 +239,10 @@ fn promotion(args: &Args, found: &Outcomes, place: usize, value: &dyn Fn(&Bought
         unit: "minor units per decision",
         problem: None,
     };
-    let action: Vec<u32> = rounds.iter().map(|round| if round.shown == Shown::Own(place) { 1 } else { 2 * u32::from(round.shown != Shown::Nothing) }).collect();
+    let action: Vec<u32> = rounds
+        .iter()
+        .map(|round| if round.shown == Shown::Own(place) { 1 } else { 2 * u32::from(round.shown != Shown::Nothing) })
+        .collect();
     let reward: Vec<f64> = rounds.iter().map(|round| value(&round.after)).collect();
     let propensity: Vec<f64> = rounds.iter().map(|round| round.propensity).collect();
     let mut names = rustc_hash::FxHashMap::default();
@@ -301,7 +304,10 @@ fn table(report: &Report) -> String {
     let arm = &report.analysis.arms[0];
     let mut lines = vec![
         format!("{}: {}", report.campaign, words(arm.decision.verdict)),
-        format!("  {} customers, {} of them held out by lot, {} whose days are not over", report.customers, report.held_out, report.waiting),
+        format!(
+            "  {} customers, {} of them held out by lot, {} whose days are not over",
+            report.customers, report.held_out, report.waiting
+        ),
     ];
     lines.extend(arm.decision.reasons.iter().map(|reason| format!("  {reason}")));
     for metric in &arm.metrics {
@@ -311,7 +317,10 @@ fn table(report: &Report) -> String {
         ));
     }
     if let Some(total) = &report.total {
-        lines.push(format!("  in all: {} {:.0} [{:.0}, {:.0}] {}; discounts given {:.0}", total.metric, total.value, total.low, total.high, total.unit, report.discount));
+        lines.push(format!(
+            "  in all: {} {:.0} [{:.0}, {:.0}] {}; discounts given {:.0}",
+            total.metric, total.value, total.low, total.high, total.unit, report.discount
+        ));
     }
     for one in &report.promotions {
         let figure = one.effect.zip(one.interval).map_or_else(
@@ -332,13 +341,25 @@ fn table(report: &Report) -> String {
 
 fn page(report: &Report) -> String {
     let arm = &report.analysis.arms[0];
-    let row = |label: &str, value: f64, low: f64, high: f64| charts::Interval { label: label.to_owned(), value, low, high, strong: low > 0.0 || high < 0.0 };
-    let goals: Vec<charts::Interval> =
-        arm.metrics.iter().filter(|metric| metric.role == Role::Goal).map(|metric| row(&metric.metric, metric.effect, metric.low, metric.high)).collect();
+    let row = |label: &str, value: f64, low: f64, high: f64| charts::Interval {
+        label: label.to_owned(),
+        value,
+        low,
+        high,
+        strong: low > 0.0 || high < 0.0,
+    };
+    let goals: Vec<charts::Interval> = arm
+        .metrics
+        .iter()
+        .filter(|metric| metric.role == Role::Goal)
+        .map(|metric| row(&metric.metric, metric.effect, metric.low, metric.high))
+        .collect();
     let promotions: Vec<charts::Interval> = report
         .promotions
         .iter()
-        .filter_map(|one| one.effect.zip(one.interval).map(|(effect, interval)| row(&one.promotion_id, effect, interval.low, interval.high)))
+        .filter_map(|one| {
+            one.effect.zip(one.interval).map(|(effect, interval)| row(&one.promotion_id, effect, interval.low, interval.high))
+        })
         .collect();
     let body = html! {
         h1 { "What " (report.campaign) " caused" }

@@ -258,10 +258,15 @@ impl Rounds {
         let columns: Vec<String> = present.iter().filter(|name| name.starts_with("p_")).cloned().collect();
         let is_dense = !columns.is_empty();
         if !is_dense && !present.iter().any(|name| name == "probability") {
-            return Err(CliError::usage(format!("--policy {policy}: it has neither probability nor p_ACTION: its columns are {}", present.join(", "))));
+            return Err(CliError::usage(format!(
+                "--policy {policy}: it has neither probability nor p_ACTION: its columns are {}",
+                present.join(", ")
+            )));
         }
         if is_dense && self.shape.positions > 1 {
-            return Err(CliError::usage(format!("--policy {policy}: columns p_ACTION are of one position: give action, position, probability")));
+            return Err(CliError::usage(format!(
+                "--policy {policy}: columns p_ACTION are of one position: give action, position, probability"
+            )));
         }
         let wanted = if is_dense { columns.clone() } else { vec!["probability".to_owned()] };
         let places: Vec<usize> = columns.iter().map(|name| self.places[&name["p_".len()..]] as usize).collect();
@@ -287,7 +292,11 @@ impl Rounds {
         if row != self.action.len() {
             return Err(self.unequal(policy));
         }
-        if !is_dense && model.is_some() && args.reward_model != Model::None && args.estimator.iter().any(|name| ["dm", "dr", "sndr"].contains(&name.as_str())) {
+        if !is_dense
+            && model.is_some()
+            && args.reward_model != Model::None
+            && args.estimator.iter().any(|name| ["dm", "dr", "sndr"].contains(&name.as_str()))
+        {
             return Err(CliError::usage(format!(
                 "--policy {policy}: a reward model needs the policy's whole distribution: columns p_ACTION, or a table of action and probability"
             )));
@@ -296,7 +305,10 @@ impl Rounds {
     }
 
     fn unequal(&self, policy: &str) -> CliError {
-        CliError::usage(format!("--policy {policy}: it has not as many rows as the log, {}: probabilities would be of other rounds than their own", self.action.len()))
+        CliError::usage(format!(
+            "--policy {policy}: it has not as many rows as the log, {}: probabilities would be of other rounds than their own",
+            self.action.len()
+        ))
     }
 
     fn weigh(&self, rows: std::ops::Range<usize>, target: Target<'_>, model: Option<&RewardModel>) -> Result<Weighed, OffPolicyError> {
@@ -334,7 +346,9 @@ impl Rounds {
                     self.positions.iter().position(|known| known == name)
                 };
                 let places: Option<Vec<usize>> = codes.iter().map(place).collect();
-                places.ok_or_else(|| CliError::usage(format!("--policy {policy}: a position is not one of the log's: {}", self.positions.join(", "))))?
+                places.ok_or_else(|| {
+                    CliError::usage(format!("--policy {policy}: a position is not one of the log's: {}", self.positions.join(", ")))
+                })?
             }
         };
         let probability = numbers(path, &table, "probability")?;
@@ -405,12 +419,19 @@ fn estimators(args: &Args, weighed: &[Weighed], has_model: bool) -> Result<Vec<B
         all.push(Box::new(estimators::SelfNormalisedDoublyRobust));
     }
     // Rounds in one block: all of them have to be weighed for a choice.
-    if wants("tuned") && let [weighed] = weighed {
+    if wants("tuned")
+        && let [weighed] = weighed
+    {
         let criterion = match args.tuning {
             TuningName::Slope => Criterion::Slope { delta: 0.05 },
             TuningName::MeanSquaredError => Criterion::MeanSquaredError { upper_bound: true, delta: 0.05 },
         };
-        all.extend(tune_all(weighed, criterion)?.into_iter().map(|tuned| tuned.estimator));
+        for tuned in tune_all(weighed, criterion)? {
+            // At a λ that changes nothing it is one of those above.
+            if !all.iter().any(|known| known.name() == tuned.estimator.name()) {
+                all.push(tuned.estimator);
+            }
+        }
     }
     if all.is_empty() {
         return Err(CliError::usage("--estimator: none of these can be had without a reward model, or with a policy in blocks"));
@@ -452,6 +473,14 @@ fn judge(args: &Args, rounds: &Rounds, first: &[Weighed], second: Option<&[Weigh
         first.iter().zip(second).try_for_each(|(one, two)| comparison.add(one, two))?;
         differences = comparison.finish()?;
     }
+    let mut warnings: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+    if report.values.iter().any(|value| value.estimator == "dm") {
+        warnings
+            .push("dm: its interval is the spread of what the model expects, and leaves out how wrong the model is: go by dr".to_owned());
+    }
+    if report.values.iter().any(|value| value.estimator.contains('λ')) {
+        warnings.push("tuned estimators: their intervals leave out that λ was chosen from the same log: too narrow, more so the closer they are to dm".to_owned());
+    }
     Ok(Printed {
         log: args.log.display().to_string(),
         hash: rounds.hash.clone(),
@@ -464,7 +493,7 @@ fn judge(args: &Args, rounds: &Rounds, first: &[Weighed], second: Option<&[Weigh
         values: report.values,
         differences,
         diagnostics: report.diagnostics,
-        warnings: report.warnings.iter().map(ToString::to_string).collect(),
+        warnings,
     })
 }
 
@@ -521,10 +550,17 @@ fn table(printed: &Printed) -> String {
 fn page(printed: &Printed) -> String {
     let row = |label: &str, value: Option<f64>, interval: Option<youhui_evaluation::off_policy::Interval>| {
         let (value, interval) = (value?, interval?);
-        Some(charts::Interval { label: label.to_owned(), value, low: interval.low, high: interval.high, strong: interval.low > printed.logged || interval.high < printed.logged })
+        Some(charts::Interval {
+            label: label.to_owned(),
+            value,
+            low: interval.low,
+            high: interval.high,
+            strong: interval.low > printed.logged || interval.high < printed.logged,
+        })
     };
     let values: Vec<charts::Interval> = printed.values.iter().filter_map(|one| row(&one.estimator, one.value, one.normal)).collect();
-    let differences: Vec<charts::Interval> = printed.differences.iter().filter_map(|one| row(&one.estimator, one.difference, one.paired)).collect();
+    let differences: Vec<charts::Interval> =
+        printed.differences.iter().filter_map(|one| row(&one.estimator, one.difference, one.paired)).collect();
     let weights: Vec<(String, f64, String)> = printed
         .diagnostics
         .weight_quantiles

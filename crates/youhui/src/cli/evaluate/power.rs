@@ -99,7 +99,9 @@ fn plan(args: &Args) -> Result<Plan, CliError> {
     }
     if let (Some(size), Some(icc)) = (args.cluster_size, args.icc) {
         if size < 1.0 || !(0.0..=1.0).contains(&icc) || args.cluster_cv < 0.0 {
-            return Err(CliError::usage("--cluster-size, --icc, --cluster-cv: a size of 1 or more, a share from 0 to 1, and a number of 0 or more"));
+            return Err(CliError::usage(
+                "--cluster-size, --icc, --cluster-cv: a size of 1 or more, a share from 0 to 1, and a number of 0 or more",
+            ));
         }
         let before = of.variance;
         of = of.with_clusters(size, args.cluster_cv, icc);

@@ -10,10 +10,7 @@ use super::super::super::CliError;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
     /// `revenue`: a mean over units; `orders/sessions`: a ratio of sums.
-    Moments {
-        numerator: String,
-        denominator: Option<String>,
-    },
+    Moments { numerator: String, denominator: Option<String> },
     /// `p90(latency)`.
     Quantile { column: String, nu: f64 },
 }

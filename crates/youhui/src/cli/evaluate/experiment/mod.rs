@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use youhui_evaluation::experiment::{
-    Adjust, Analysis, AnalysisPlan, Breakdown, Engine, Exposure, Frequentist, Guarded, Interval, Planned, Prior, Role, Scale,
-    Sequential, Verdict, Warning, analyse, breakdown, confidence_sequence, frequentist, guardrail,
+    Adjust, Analysis, AnalysisPlan, Breakdown, Engine, Exposure, Frequentist, Guarded, Interval, Planned, Prior, Role, Scale, Sequential,
+    Verdict, Warning, analyse, breakdown, confidence_sequence, frequentist, guardrail,
 };
 
 use super::super::{CliError, Console, Format};
@@ -116,9 +116,10 @@ enum ScaleName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 enum AdjustName {
-    None,
     Holm,
+    Hochberg,
     BenjaminiHochberg,
+    BenjaminiYekutieli,
 }
 
 /// What is printed.
@@ -243,10 +244,18 @@ fn aggregated(args: &Args, names: &Names<'_>, specs: &[Spec], columns: &[&str]) 
 fn judge(args: &Args, specs: &[Spec], columns: &[&str], gathered: Gathered) -> Result<Report, CliError> {
     let Gathered { hash, rows, arms, moments, by_value, by_date, quantiles, exposure, warnings } = gathered;
     let control = arms.iter().position(|arm| *arm == args.control).ok_or_else(|| {
-        CliError::usage(format!("--control {}: column {} has {}: there would be nothing to compare with", args.control, args.assignment, arms.join(", ")))
+        CliError::usage(format!(
+            "--control {}: column {} has {}: there would be nothing to compare with",
+            args.control,
+            args.assignment,
+            arms.join(", ")
+        ))
     })?;
     if arms.len() < 2 {
-        return Err(CliError::usage(format!("column {}: everybody is in one arm: no effect can be told from what would have been", args.assignment)));
+        return Err(CliError::usage(format!(
+            "column {}: everybody is in one arm: no effect can be told from what would have been",
+            args.assignment
+        )));
     }
     let places = read::places(columns);
     let plan = AnalysisPlan {
@@ -325,12 +334,7 @@ fn quantile(
 }
 
 /// What was known after each date; dates on which an arm had too few units, or nothing had varied yet, have no effect.
-fn looks(
-    args: &Args,
-    plan: &AnalysisPlan,
-    by_date: &[(String, Vec<youhui_evaluation::experiment::Moments>)],
-    arm: usize,
-) -> Vec<Look> {
+fn looks(args: &Args, plan: &AnalysisPlan, by_date: &[(String, Vec<youhui_evaluation::experiment::Moments>)], arm: usize) -> Vec<Look> {
     let goal = &plan.metrics[0];
     let mut sums = [youhui_evaluation::experiment::Moments::empty(by_date[0].1[arm].columns()), by_date[0].1[arm].clone()];
     sums[1] = sums[0].clone();
@@ -385,8 +389,9 @@ const fn scale(args: &Args) -> Scale {
 
 const fn adjust_of(name: AdjustName) -> Adjust {
     match name {
-        AdjustName::None => Adjust::None,
         AdjustName::Holm => Adjust::Holm,
+        AdjustName::Hochberg => Adjust::Hochberg,
+        AdjustName::BenjaminiYekutieli => Adjust::BenjaminiYekutieli,
         AdjustName::BenjaminiHochberg => Adjust::BenjaminiHochberg,
     }
 }
@@ -394,7 +399,7 @@ const fn adjust_of(name: AdjustName) -> Adjust {
 fn engine(args: &Args) -> Result<Engine, CliError> {
     let prior = match args.prior.as_slice() {
         [] => None,
-        &[mean, sd] if mean.is_finite() && sd.is_finite() && sd > 0.0 => Some(Prior { mean, variance: sd * sd }),
+        &[mean, sd] if mean.is_finite() && sd.is_finite() && sd > 0.0 => Some(Prior { mean, sd, scale: scale(args) }),
         _ => return Err(CliError::usage("--prior: write a mean and a standard deviation above 0: 0,0.1")),
     };
     if prior.is_some() && args.engine != EngineName::Bayesian {
@@ -447,7 +452,10 @@ fn table(report: &Report) -> String {
     for arm in &report.analysis.arms {
         lines.push(format!("{} against {}: {}", arm.arm, report.control, verdict(arm.decision.verdict)));
         lines.extend(arm.decision.reasons.iter().map(|reason| format!("  {reason}")));
-        lines.push(format!("  {:<28} {:>12} {:>12} {:>12}  {:>26} {:>9} {:>10}  unit", "metric", "control", "arm", "effect", "interval", "p", "n"));
+        lines.push(format!(
+            "  {:<28} {:>12} {:>12} {:>12}  {:>26} {:>9} {:>10}  unit",
+            "metric", "control", "arm", "effect", "interval", "p", "n"
+        ));
         for metric in &arm.metrics {
             let interval = format!("[{:.5}, {:.5}]", metric.low, metric.high);
             let p = metric.adjusted_p.or(metric.p_value).map_or_else(

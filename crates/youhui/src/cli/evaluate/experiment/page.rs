@@ -54,11 +54,17 @@ fn by_unit(report: &Report) -> Vec<(String, Vec<charts::Interval>)> {
     let label = |arm: &str, metric: &str| if several { format!("{metric} ({arm})") } else { metric.to_owned() };
     let metrics = report.analysis.arms.iter().flat_map(|arm| arm.metrics.iter().map(move |metric| (arm, metric))).map(|(arm, metric)| {
         let strong = metric.low > 0.0 || metric.high < 0.0;
-        (metric.unit.clone(), charts::Interval { label: label(&arm.arm, &metric.metric), value: metric.effect, low: metric.low, high: metric.high, strong })
+        (
+            metric.unit.clone(),
+            charts::Interval { label: label(&arm.arm, &metric.metric), value: metric.effect, low: metric.low, high: metric.high, strong },
+        )
     });
     let quantiles = report.quantiles.iter().map(|one| {
         let strong = one.low > 0.0 || one.high < 0.0;
-        (one.unit.clone(), charts::Interval { label: label(&one.arm, &one.metric), value: one.effect, low: one.low, high: one.high, strong })
+        (
+            one.unit.clone(),
+            charts::Interval { label: label(&one.arm, &one.metric), value: one.effect, low: one.low, high: one.high, strong },
+        )
     });
     for (unit, row) in metrics.chain(quantiles) {
         match groups.iter_mut().find(|(known, _)| *known == unit) {

@@ -104,9 +104,11 @@ fn codes(names: &Names<'_>, values: Values, column: &str, order: &mut Order, mos
 }
 
 fn numbers<'a>(names: &Names<'_>, table: &'a Table, column: &str) -> Result<&'a [f64], CliError> {
-    table.column(column)?.values.numbers().ok_or_else(|| {
-        CliError::usage(format!("{}: column {column} holds texts: a metric needs numbers", names.path.display()))
-    })
+    table
+        .column(column)?
+        .values
+        .numbers()
+        .ok_or_else(|| CliError::usage(format!("{}: column {column} holds texts: a metric needs numbers", names.path.display())))
 }
 
 /// Reads rows: a block at a time, where nothing needs them all at once.
@@ -377,13 +379,17 @@ pub(super) fn aggregates(names: &Names<'_>, columns: &[&str]) -> Result<Gathered
     let products = pairs.iter().map(|pair| numbers(names, &table, &product(pair))).collect::<Result<Vec<_>, _>>()?;
     let (arms, count) = (orders.arms.names.len(), columns.len());
     let mut all = vec![Moments::empty(count); arms];
-    let mut cells = |order: &Order| vec![vec![Moments::empty(count); arms]; order.names.len()];
+    let cells = |order: &Order| vec![vec![Moments::empty(count); arms]; order.names.len()];
     let (mut by_value, mut by_date) = (cells(&orders.values), cells(&orders.dates));
     let mut rows = 0;
     for row in 0..table.rows() {
         let whole = n[row];
         if !(whole >= 0.0 && whole.fract() == 0.0 && whole < 9e15) {
-            return Err(CliError::usage(format!("{}: row {}: n is {whole}: units are counted in whole numbers", names.path.display(), row + 1)));
+            return Err(CliError::usage(format!(
+                "{}: row {}: n is {whole}: units are counted in whole numbers",
+                names.path.display(),
+                row + 1
+            )));
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number from 0 to 9e15")]
         let units = whole as u64;
