@@ -148,7 +148,7 @@ pub(crate) fn lines(title: &str, series: &[Series], x_label: &str, y_label: &str
                 @for point in &series.points { circle cx=(round(x.at(point.0))) cy=(round(y.at(point.1))) r="3.5" class="mark strong" {} }
             }
         }
-        @for (place, series) in series.iter().enumerate() {
+        @for (place, series) in series.iter().filter(|series| !series.name.is_empty()).enumerate() {
             @let at = bottom - 62.0 + 18.0 * place as f64;
             (line(right - 150.0, at - 4.0, right - 126.0, at - 4.0, &format!("line {}", series.class)))
             (text(right - 118.0, at, "label", series.name))

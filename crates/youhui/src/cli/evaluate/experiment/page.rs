@@ -86,10 +86,10 @@ fn over_time(arm: &str, looks: &[Look], report: &Report) -> Markup {
     let cut = |value: f64| value.clamp(-most, most);
     let series = [
         line("effect", "main", &|look| look.effect),
-        line("holds whenever looked at", "warm", &|look| cut(look.high)),
-        line("", "warm", &|look| cut(look.low)),
-        line("one look only", "soft", &|look| cut(look.fixed_high)),
-        line("", "soft", &|look| cut(look.fixed_low)),
+        line("holds whenever looked at", "bound", &|look| cut(look.high)),
+        line("", "bound", &|look| cut(look.low)),
+        line("one look only", "spent", &|look| cut(look.fixed_high)),
+        line("", "spent", &|look| cut(look.fixed_low)),
     ];
     let (first, last) = (looks.first().map_or("", |look| look.date.as_str()), looks.last().map_or("", |look| look.date.as_str()));
     html! {
