@@ -7,9 +7,9 @@ use super::estimator::Estimator;
 use super::evaluation::Options;
 use super::interval::{Interval, normal};
 use super::moments::{Moments, Places, Valued, ratio};
-use super::special::normal_p;
 use super::sums::{Sums, check_needs};
 use super::weighed::Weighed;
+use crate::experiment::special::normal_sf;
 
 const FIRST: Places = Places::SINGLE;
 const SECOND: Places = Places { rounds: 0, base: 4, numerator: 5, denominator: 6 };
@@ -135,7 +135,11 @@ impl Comparison {
         let unpaired = Valued { value: one - other, std_error: std_error(&up).hypot(std_error(&down)) };
         let of_draw = |of: &[f64]| Some(sums.value_of(of, place, 0)? - sums.value_of(of, place, 1)?);
         let bootstrap = sums.drawn().filter(|_| is_defined).and_then(|drawn| drawn.interval(alpha, of_draw));
-        let p = if paired.std_error > 0.0 { normal_p(paired.value / paired.std_error) } else { f64::from(u8::from(paired.value == 0.0)) };
+        let p = if paired.std_error > 0.0 {
+            2.0 * normal_sf((paired.value / paired.std_error).abs())
+        } else {
+            f64::from(u8::from(paired.value == 0.0))
+        };
         ValueDifference {
             estimator: estimator.name(),
             difference: is_defined.then_some(paired.value),

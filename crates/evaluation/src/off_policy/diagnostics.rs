@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::error::OffPolicyError;
 use super::moments::Valued;
-use super::special::normal_p;
 use super::warning::Warning;
 use super::weighed::{Support, Weighed};
+use crate::experiment::special::normal_sf;
 
 /// Below it the asymptotic intervals don't hold their level.
 const FEW_EFFECTIVE: f64 = 100.0;
@@ -164,7 +164,7 @@ impl WeightSums {
             effective_sample_size: if self.squares > 0.0 { self.sum * self.sum / self.squares } else { 0.0 },
             mean_weight: mean_weight.value,
             mean_weight_std_error: mean_weight.std_error,
-            mean_weight_p: has_spread.then(|| normal_p((mean_weight.value - 1.0) / mean_weight.std_error)),
+            mean_weight_p: has_spread.then(|| 2.0 * normal_sf(((mean_weight.value - 1.0) / mean_weight.std_error).abs())),
             greatest_weight: self.greatest,
             greatest_share: if self.sum > 0.0 { self.greatest / self.sum } else { 0.0 },
             rounds_of_no_weight: share_of(self.zero),

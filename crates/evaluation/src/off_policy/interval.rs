@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::error::OffPolicyError;
 use super::estimator::{Estimator, Needs};
 use super::moments::Valued;
-use super::special::normal_quantile;
+use crate::experiment::special::normal_upper_quantile;
 
 /// A two-sided interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -83,7 +83,7 @@ impl Bounds {
 
 /// The asymptotic interval.
 pub(super) fn normal(valued: Valued, alpha: f64) -> Interval {
-    Interval::around(valued.value, normal_quantile(1.0 - alpha / 2.0) * valued.std_error)
+    Interval::around(valued.value, normal_upper_quantile(alpha / 2.0) * valued.std_error)
 }
 
 /// Empirical Bernstein (Maurer and Pontil 2009, theorem 4, at α/2 on each side): with sample variance V and range

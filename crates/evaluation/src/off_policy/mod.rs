@@ -29,7 +29,6 @@ mod moments;
 mod multi_logger;
 mod reward_model;
 pub mod slate;
-mod special;
 mod sums;
 mod tuning;
 mod warning;

@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::error::OffPolicyError;
 use super::estimator::{Estimator, Needs, Round, WeightShrinking};
 use super::moments::{Moments, Places, Valued, valued};
-use super::special::student_quantile;
 use super::sums::check_needs;
 use super::warning::Warning;
 use super::weighed::Weighed;
+use crate::experiment::special::t_upper_quantile;
 
 /// How to choose λ.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -154,7 +154,7 @@ impl<E: WeightShrinking> Tuning<E> {
         let (chosen, scores) = match self.criterion {
             Criterion::Slope { delta } => {
                 // √(population variance / (n − 1)) is the standard error.
-                let quantile = student_quantile((1.0 - delta).max(0.5), self.rounds - 1.0);
+                let quantile = t_upper_quantile(delta.min(0.5), self.rounds - 1.0);
                 let scores: Vec<f64> = valued.iter().map(|of| quantile * of.std_error).collect();
                 (slope(&valued, &scores), scores)
             }

@@ -114,7 +114,7 @@ fn check_bounds(case: &Value, weighed: &Weighed) {
     let report = evaluate(weighed, vec![Box::new(InverseProbabilityWeighting::plain())], Options::default()).unwrap();
     let (value, std_error, n) = (report.values[0].value.unwrap(), report.values[0].std_error.unwrap(), weighed.len() as f64);
     let theirs = |name: &str| case[name].as_f64().unwrap();
-    assert_close(value - special::student_quantile(0.975, n - 1.0) * std_error, theirs("student"), "Student");
+    assert_close(value - crate::experiment::special::t_upper_quantile(0.025, n - 1.0) * std_error, theirs("student"), "Student");
     let range = theirs("max");
     assert_close(hoeffding(value, range, n, 0.05).low, theirs("hoeffding"), "Hoeffding");
     assert_close(empirical_bernstein(value, std_error * std_error * n, range, n, 0.05).low, theirs("bernstein"), "Bernstein");
