@@ -27,7 +27,7 @@ fn main() -> Result<(), MoneyError> {
             let treated = draw.bits() & 1 == 1;
             let mut amount = |scale: i64| (draw.uniform() * scale as f64) as i64;
             let parts = [amount(2_000) + 300 * i64::from(treated), amount(1_000), amount(3_000), amount(500)];
-            let revenue = parts.iter().sum();
+            let (revenue, usual) = (parts.iter().sum(), amount(6_000));
             let mut of = |revenue: i64| Amounts {
                 revenue,
                 goods: amount(revenue + 1),
@@ -35,7 +35,7 @@ fn main() -> Result<(), MoneyError> {
                 contact: 5,
                 orders: 1 + (revenue % 3) as u32,
             };
-            let (before, during, after) = (of(revenue / 2), of(revenue), of(revenue / 3));
+            let (before, during, after) = (of(usual), of(revenue), of(revenue / 3));
             let arm = if treated { Arm::Treated } else { Arm::HeldOut };
             batch.push(Customer { arm, before, during, after, last_touched: revenue * i64::from(treated), redeemed: 0 });
             by_part.extend(parts);

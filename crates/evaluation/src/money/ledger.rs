@@ -7,7 +7,7 @@ use youhui_commerce::Currency;
 
 use super::MoneyError;
 use super::joint::{Joint, Weights};
-use crate::experiment::{ALARM, ExperimentError, Moments, Rows, Warning, accumulate, sample_ratio};
+use crate::experiment::{ALARM, ExperimentError, Moments, Rows, Warning, accumulate, balance, sample_ratio};
 
 /// What the lot said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,11 +204,21 @@ impl Ledger {
         self.arms[arm as usize].units()
     }
 
-    /// What is to be said of the arms' sizes.
+    /// What is to be said of the arms: whether their sizes are those of the lot, and whether they were alike before the campaign, in
+    /// revenue and orders, at 1 in 1,000 each.
+    ///
+    /// # Errors
+    /// As [`sample_ratio()`] and [`balance()`], where an arm has fewer than 2 customers.
     pub fn warnings(&self) -> Result<Vec<Warning>, ExperimentError> {
         let sizes = [self.customers(Arm::HeldOut), self.customers(Arm::Treated)];
-        let check = sample_ratio(&sizes, &[1.0 - self.share_treated, self.share_treated])?;
-        Ok(check.warning(ALARM).into_iter().collect())
+        let sizes = sample_ratio(&sizes, &[1.0 - self.share_treated, self.share_treated])?.warning(ALARM);
+        let before = [(0, "revenue before"), (FIELDS - 1, "orders before")];
+        let alike = match balance(&before, &self.arms[0], &self.arms[1]) {
+            // Orders that are a multiple of revenue say nothing more.
+            Err(ExperimentError::Dependent { .. }) => balance(&before[..1], &self.arms[0], &self.arms[1])?,
+            found => found?,
+        };
+        Ok(sizes.into_iter().chain(alike.warning(ALARM)).collect())
     }
 
     /// A measure as weights of columns, in major units or orders.

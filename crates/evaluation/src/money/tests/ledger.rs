@@ -118,12 +118,22 @@ fn a_currency_without_decimals_has_other_units() {
 }
 
 #[test]
-fn a_mismatch_of_the_arms_sizes_is_said_seldom_where_there_is_none() {
+fn faults_of_the_arms_are_said_and_seldom_where_there_are_none() {
     let alarms = super::share(2_000, |mut draw| !World { customers: 500, ..WORLD }.ledger(&mut draw).warnings().unwrap().is_empty());
-    println!("sample-ratio alarms without a fault: {:.2} %", 100.0 * alarms);
+    println!("alarms without a fault: {:.2} %", 100.0 * alarms);
     assert!(alarms < 0.005, "{alarms}");
     let (customers, by_part) = WORLD.draw(&mut Draw::seeded(8));
     let mut wrong = Ledger::new(eur(), 0.5, parts()).unwrap();
     wrong.add(&customers, &by_part).unwrap();
     assert_eq!(wrong.warnings().unwrap()[0].code, "sample_ratio_mismatch");
+    // A time "before" that the campaign reached: adjusting by it would take its effect away.
+    let mut late = customers.clone();
+    late.iter_mut().filter(|customer| customer.arm == Arm::Treated).for_each(|customer| customer.before.revenue += 1_000);
+    let mut leaking = Ledger::new(eur(), 0.6, parts()).unwrap();
+    leaking.add(&late, &by_part).unwrap();
+    let warnings = leaking.warnings().unwrap();
+    assert!(
+        warnings.len() == 1 && warnings[0].code == "covariate_imbalance" && warnings[0].message.contains("changed by treatment"),
+        "{warnings:?}"
+    );
 }
