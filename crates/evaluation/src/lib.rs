@@ -5,6 +5,8 @@
 
 mod estimate;
 pub mod experiment;
+pub mod fairness;
+pub mod money;
 pub mod off_policy;
 mod policy;
 pub mod uplift;

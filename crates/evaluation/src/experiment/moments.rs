@@ -182,7 +182,7 @@ impl Moments {
     }
 
     /// Whether a column varies by more than rounding can explain.
-    pub(super) fn varies(&self, column: usize) -> bool {
+    pub(crate) fn varies(&self, column: usize) -> bool {
         self.variance(column) > (8.0 * f64::EPSILON * self.mean(column)).powi(2)
     }
 }
