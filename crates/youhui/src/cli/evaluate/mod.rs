@@ -3,6 +3,7 @@
 mod campaign;
 mod experiment;
 mod log;
+mod money;
 mod page;
 mod policy;
 mod power;
@@ -28,6 +29,7 @@ pub(crate) struct Args {
 enum What {
     Campaign(campaign::Args),
     Experiment(Box<experiment::Args>),
+    Money(money::Args),
     Policy(Box<policy::Args>),
     Power(power::Args),
     Uplift(uplift::Args),
@@ -37,6 +39,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     match &args.what {
         What::Campaign(args) => campaign::run(args, console),
         What::Experiment(args) => experiment::run(args, console),
+        What::Money(args) => money::run(args, console),
         What::Policy(args) => policy::run(args, console),
         What::Power(args) => power::run(args, console),
         What::Uplift(args) => uplift::run(args, console),
