@@ -5,6 +5,7 @@
 
 mod estimate;
 pub mod experiment;
+pub mod observational;
 pub mod off_policy;
 mod policy;
 pub mod uplift;

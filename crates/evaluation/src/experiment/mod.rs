@@ -54,8 +54,8 @@ mod quantile;
 mod regression;
 mod revenue;
 mod sample_ratio;
-mod solve;
-mod special;
+pub(crate) mod solve;
+pub(crate) mod special;
 mod switchback;
 
 pub use accumulate::{Accumulator, Rows, accumulate, by_arm, cell};

@@ -4,7 +4,7 @@ use super::ExperimentError;
 
 /// The inverse of a symmetric positive definite matrix, rows × rows, by Cholesky on correlations so that
 /// the columns' units don't matter.
-pub(super) fn inverse(matrix: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ExperimentError> {
+pub(crate) fn inverse(matrix: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ExperimentError> {
     let size = matrix.len();
     let scale: Vec<f64> = (0..size).map(|place| matrix[place][place].sqrt()).collect();
     let mut lower = vec![vec![0.0; size]; size];
@@ -42,15 +42,15 @@ fn solve_unit(lower: &[Vec<f64>], unit: usize) -> Vec<f64> {
     x
 }
 
-pub(super) fn product(matrix: &[Vec<f64>], vector: &[f64]) -> Vec<f64> {
+pub(crate) fn product(matrix: &[Vec<f64>], vector: &[f64]) -> Vec<f64> {
     matrix.iter().map(|row| dot(row, vector)).collect()
 }
 
 /// vᵀ M v, without a list of its own.
-pub(super) fn quadratic(matrix: &[Vec<f64>], vector: &[f64]) -> f64 {
+pub(crate) fn quadratic(matrix: &[Vec<f64>], vector: &[f64]) -> f64 {
     matrix.iter().zip(vector).map(|(row, value)| value * dot(row, vector)).sum()
 }
 
-pub(super) fn dot(one: &[f64], two: &[f64]) -> f64 {
+pub(crate) fn dot(one: &[f64], two: &[f64]) -> f64 {
     one.iter().zip(two).map(|(one, two)| one * two).sum()
 }

@@ -9,22 +9,22 @@ const MAX_STEPS: u32 = 200_000;
 const TINY: f64 = 1e-300;
 
 /// P(Z ≤ x) of the standard normal.
-pub(super) fn normal_cdf(x: f64) -> f64 {
+pub(crate) fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
 }
 
 /// P(Z > x).
-pub(super) fn normal_sf(x: f64) -> f64 {
+pub(crate) fn normal_sf(x: f64) -> f64 {
     normal_cdf(-x)
 }
 
 /// Density of the standard normal.
-pub(super) fn normal_pdf(x: f64) -> f64 {
+pub(crate) fn normal_pdf(x: f64) -> f64 {
     (-0.5 * x * x - LN_SQRT_2PI).exp()
 }
 
 /// x with P(Z > x) = q (three steps of Halley on the tail, so that tiny q are exact).
-pub(super) fn normal_upper_quantile(q: f64) -> f64 {
+pub(crate) fn normal_upper_quantile(q: f64) -> f64 {
     if q > 0.5 { normal_lower_quantile(1.0 - q) } else { -normal_lower_quantile(q) }
 }
 
@@ -59,7 +59,7 @@ fn stirling_rest(x: f64) -> f64 {
 }
 
 /// ln B(a, b), without the cancellation of three large logarithms.
-pub(super) fn ln_beta(a: f64, b: f64) -> f64 {
+pub(crate) fn ln_beta(a: f64, b: f64) -> f64 {
     let (small, large) = if a < b { (a, b) } else { (b, a) };
     if large < 10.0 {
         return libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b);
@@ -71,12 +71,12 @@ pub(super) fn ln_beta(a: f64, b: f64) -> f64 {
 }
 
 /// ln Γ(x), x > 0.
-pub(super) fn ln_gamma(x: f64) -> f64 {
+pub(crate) fn ln_gamma(x: f64) -> f64 {
     libm::lgamma(x)
 }
 
 /// I_x(a, b), the regularised incomplete beta function; `y` is 1 − x, given apart so that neither loses digits.
-pub(super) fn beta_inc(a: f64, b: f64, x: f64, y: f64) -> f64 {
+pub(crate) fn beta_inc(a: f64, b: f64, x: f64, y: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
     }
@@ -120,7 +120,7 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
 }
 
 /// P(T > t) of Student's t with `df` degrees of freedom; normal where `df` is infinite.
-pub(super) fn t_sf(t: f64, df: f64) -> f64 {
+pub(crate) fn t_sf(t: f64, df: f64) -> f64 {
     if df.is_infinite() {
         return normal_sf(t);
     }
@@ -147,7 +147,7 @@ fn normal_of_t(t: f64, df: f64) -> f64 {
 }
 
 /// P(|T| > |t|).
-pub(super) fn t_two_sided(t: f64, df: f64) -> f64 {
+pub(crate) fn t_two_sided(t: f64, df: f64) -> f64 {
     2.0 * t_sf(t.abs(), df)
 }
 
@@ -156,7 +156,7 @@ fn t_pdf(t: f64, df: f64) -> f64 {
 }
 
 /// t with P(T > t) = q, q in (0, 1).
-pub(super) fn t_upper_quantile(q: f64, df: f64) -> f64 {
+pub(crate) fn t_upper_quantile(q: f64, df: f64) -> f64 {
     if df.is_infinite() {
         return normal_upper_quantile(q);
     }
@@ -227,12 +227,12 @@ fn gamma_q(a: f64, x: f64) -> f64 {
 }
 
 /// P(X > x) of χ² with `df` degrees of freedom.
-pub(super) fn chi2_sf(x: f64, df: f64) -> f64 {
+pub(crate) fn chi2_sf(x: f64, df: f64) -> f64 {
     gamma_q(0.5 * df, 0.5 * x)
 }
 
 /// ψ(x), x > 0.
-pub(super) fn digamma(mut x: f64) -> f64 {
+pub(crate) fn digamma(mut x: f64) -> f64 {
     let mut shift = 0.0;
     while x < 10.0 {
         shift -= 1.0 / x;
@@ -244,7 +244,7 @@ pub(super) fn digamma(mut x: f64) -> f64 {
 }
 
 /// ψ′(x), x > 0.
-pub(super) fn trigamma(mut x: f64) -> f64 {
+pub(crate) fn trigamma(mut x: f64) -> f64 {
     let mut shift = 0.0;
     while x < 10.0 {
         shift += 1.0 / (x * x);
@@ -257,7 +257,7 @@ pub(super) fn trigamma(mut x: f64) -> f64 {
 
 /// P(T ≤ t) of the noncentral t with `df` degrees of freedom and noncentrality `shift`: the normal tail
 /// averaged over the distribution of the estimated standard deviation.
-pub(super) fn noncentral_t_cdf(t: f64, df: f64, shift: f64) -> f64 {
+pub(crate) fn noncentral_t_cdf(t: f64, df: f64, shift: f64) -> f64 {
     if df.is_infinite() {
         return normal_cdf(t - shift);
     }
@@ -275,7 +275,7 @@ pub(super) fn noncentral_t_cdf(t: f64, df: f64, shift: f64) -> f64 {
 }
 
 /// ∫ f over [low, high]: Gauss and Legendre with 16 points in each of `panels`.
-pub(super) fn integrate(low: f64, high: f64, panels: u32, f: impl Fn(f64) -> f64) -> f64 {
+pub(crate) fn integrate(low: f64, high: f64, panels: u32, f: impl Fn(f64) -> f64) -> f64 {
     let nodes = legendre::<16>();
     let width = (high - low) / f64::from(panels);
     let of_panel = |panel: u32| {

@@ -1,0 +1,228 @@
+//! The 27 campaigns of the Complete Journey, which ran without a holdout, by every observational estimator.
+//!
+//! `python3 benches/peers/evaluation/journey_panel.py PARQUET DIR` makes the panel, and
+//! `cargo run --release -p youhui-evaluation --example journey_campaigns DIR` prints a Markdown table: dollars a household and week.
+//!
+//! No figure is an unbiased effect: campaigns were sent to chosen households, often several at a time, and the data's packager
+//! calls them simulated from real patterns. What can be seen is which campaigns' figures the checks take apart.
+
+#![allow(clippy::print_stdout, reason = "it is what this program is for")]
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::Path;
+
+use youhui_evaluation::experiment::{Adjust, adjust};
+use youhui_evaluation::observational::{
+    Aggregation, CheckKind, Controls, DidSettings, Donors, Observed, ObservedEffect, Panel, SegmentedSettings, SyntheticVariance,
+    TimeSeries, Window, difference_in_differences, event_study, group_time_effects, relative_magnitudes, segmented_regression,
+    structural_time_series, synthetic_control, synthetic_did, two_way_fixed_effects,
+};
+
+/// Weeks before the start that differences look at.
+const BEFORE: usize = 8;
+/// Groups of households not mailed, alike in spending before, that are donors.
+const DONORS: usize = 40;
+
+struct Journey {
+    households: Vec<u64>,
+    /// Dollars of each household, week by week.
+    spending: Vec<Vec<f64>>,
+    campaigns: Vec<Campaign>,
+}
+
+struct Campaign {
+    id: u32,
+    kind: String,
+    /// Places of the first week and the one after the last.
+    weeks: std::ops::Range<usize>,
+    mailed: BTreeSet<u64>,
+}
+
+fn read(folder: &Path) -> Result<Journey, Box<dyn Error>> {
+    let mut journey = Journey { households: vec![], spending: vec![], campaigns: vec![] };
+    for line in std::fs::read_to_string(folder.join("spending.csv"))?.lines().skip(1) {
+        let (household, weeks) = line.split_once(',').ok_or("a household without weeks")?;
+        journey.households.push(household.parse()?);
+        journey.spending.push(weeks.split(',').map(str::parse).collect::<Result<_, _>>()?);
+    }
+    let last = journey.spending.first().map_or(0, Vec::len);
+    for line in std::fs::read_to_string(folder.join("campaigns.csv"))?.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let [id, kind, start, end, mailed] = cells[..] else { return Err("a campaign has five cells".into()) };
+        let (start, end): (usize, usize) = (start.parse()?, end.parse()?);
+        let mailed = mailed.split(' ').filter(|id| !id.is_empty()).map(str::parse).collect::<Result<_, _>>()?;
+        journey.campaigns.push(Campaign { id: id.parse()?, kind: kind.to_owned(), weeks: start.saturating_sub(1)..end.min(last), mailed });
+    }
+    Ok(journey)
+}
+
+impl Journey {
+    /// Households over some weeks, those chosen treated from `start` (a place among these weeks) on.
+    fn panel(&self, weeks: std::ops::Range<usize>, start: impl Fn(u64) -> Option<usize>) -> Result<Panel, Box<dyn Error>> {
+        let table: Vec<Vec<f64>> = self.spending.iter().map(|series| series[weeks.clone()].to_vec()).collect();
+        let starts: Vec<Option<usize>> = self.households.iter().map(|&household| start(household)).collect();
+        Ok(Panel::from_table(&table, &starts, &self.households)?)
+    }
+
+    /// Mean of the households mailed and of groups of others, alike in spending in the weeks before `start`.
+    fn groups(&self, campaign: &Campaign, weeks: std::ops::Range<usize>) -> (Vec<f64>, Vec<Vec<f64>>) {
+        let (mailed, mut others): (Vec<usize>, Vec<usize>) =
+            (0..self.households.len()).partition(|&at| campaign.mailed.contains(&self.households[at]));
+        let before = |at: usize| self.spending[at][weeks.start..campaign.weeks.start].iter().sum::<f64>();
+        others.sort_by(|&one, &two| before(one).total_cmp(&before(two)).then(one.cmp(&two)));
+        let mean = |chosen: &[usize]| -> Vec<f64> {
+            weeks.clone().map(|week| chosen.iter().map(|&at| self.spending[at][week]).sum::<f64>() / chosen.len() as f64).collect()
+        };
+        (mean(&mailed), others.chunks(others.len().div_ceil(DONORS)).map(mean).collect())
+    }
+}
+
+struct Row {
+    campaign: String,
+    p_value: f64,
+    cells: String,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args().nth(1).ok_or("give the folder that journey_panel.py wrote")?;
+    let journey = read(Path::new(&folder))?;
+    println!(
+        "| campaign | weeks | mailed / not | differences [95 %] | p | Holm p | pre-trend p | placebo in time p | breakdown M̄ | synthetic control [95 %] | synthetic DiD [95 %] | structural [95 %] | segmented [95 %] | verdict |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    let rows = journey.campaigns.iter().map(|campaign| row(&journey, campaign)).collect::<Result<Vec<Row>, Box<dyn Error>>>()?;
+    let holm = adjust(&rows.iter().map(|row| row.p_value).collect::<Vec<f64>>(), Adjust::Holm);
+    for (row, holm) in rows.iter().zip(holm) {
+        println!("| {} | {} |", row.campaign, row.cells.replace("HOLM", &format!("{holm:.3}")));
+    }
+    staggered(&journey)
+}
+
+fn row(journey: &Journey, campaign: &Campaign) -> Result<Row, Box<dyn Error>> {
+    let weeks = campaign.weeks.start.saturating_sub(BEFORE)..campaign.weeks.end;
+    let start = campaign.weeks.start - weeks.start;
+    let panel = journey.panel(weeks.clone(), |household| campaign.mailed.contains(&household).then_some(start))?;
+    let name = format!("{} ({})", campaign.id, campaign.kind);
+    let counts = format!("{}–{} | {} / {}", campaign.weeks.start + 1, campaign.weeks.end, panel.treated(), panel.units() - panel.treated());
+    let found = match difference_in_differences(&panel, DidSettings::default()) {
+        Ok(found) => found,
+        // Such as a start in the first week: there is nothing to compare with.
+        Err(error) => {
+            let why = error.to_string();
+            let why = why.split(':').next().unwrap_or_default();
+            return Ok(Row { campaign: name, p_value: f64::NAN, cells: format!("{counts} | none: {why} | | | | | | | | | | no figure") });
+        }
+    };
+    let p_of = |kind| found.check(kind).map_or_else(|| "–".to_owned(), |check| format!("{:.3}", check.p_value));
+    let study = event_study(&panel, Some(Window { before: BEFORE, after: weeks.len() }), 0.95)?;
+    let breakdown = relative_magnitudes(&study, 1.0).map_or_else(|_| "–".to_owned(), |robust| format!("{:.2}", robust.breakdown));
+    let (control, synthetic) = synthetic(journey, campaign, weeks)?;
+    let (structural, segmented) = series(journey, campaign)?;
+    let cells = [
+        counts,
+        interval(&found.effect),
+        format!("{:.3}", found.effect.p_value),
+        "HOLM".to_owned(),
+        p_of(CheckKind::PreTrend),
+        p_of(CheckKind::PlaceboInTime),
+        breakdown,
+        control,
+        synthetic,
+        structural,
+        segmented,
+        verdict(&found).to_owned(),
+    ];
+    Ok(Row { campaign: name, p_value: found.effect.p_value, cells: cells.join(" | ") })
+}
+
+fn verdict(found: &Observed) -> &'static str {
+    if found.alarms() {
+        return "don't believe it: a check alarms";
+    }
+    if found.check(CheckKind::PreTrend).is_none() {
+        return "unchecked: too few weeks before";
+    }
+    if found.effect.excludes_zero() { "observational; checks are quiet" } else { "nothing found" }
+}
+
+fn interval(effect: &ObservedEffect) -> String {
+    format!("{:.2} [{:.2}, {:.2}]", effect.value, effect.low, effect.high)
+}
+
+/// Synthetic control and synthetic differences from up to 26 weeks before.
+fn synthetic(journey: &Journey, campaign: &Campaign, weeks: std::ops::Range<usize>) -> Result<(String, String), Box<dyn Error>> {
+    let from = campaign.weeks.start.saturating_sub(26)..weeks.end;
+    let start = campaign.weeks.start - from.start;
+    if start < 4 {
+        return Ok(("–".to_owned(), "–".to_owned()));
+    }
+    let (mailed, donors) = journey.groups(campaign, from);
+    let control = synthetic_control(&Donors::new(mailed.clone(), donors.clone(), start)?, 0.95)?.observed;
+    let mut table = vec![mailed];
+    table.extend(donors);
+    let starts: Vec<Option<usize>> = (0..table.len()).map(|at| (at == 0).then_some(start)).collect();
+    let panel = Panel::from_table(&table, &starts, &(0..table.len() as u64).collect::<Vec<u64>>())?;
+    let did = synthetic_did(&panel, SyntheticVariance::Placebo { draws: 0, seed: 0 }, 0.95)?.observed;
+    Ok((marked(&control), marked(&did)))
+}
+
+/// The households mailed as one series from the first week on: with those not mailed as control, and alone.
+fn series(journey: &Journey, campaign: &Campaign) -> Result<(String, String), Box<dyn Error>> {
+    let weeks = 0..campaign.weeks.end;
+    let mean = |mailed: bool| -> Vec<f64> {
+        let chosen: Vec<usize> =
+            (0..journey.households.len()).filter(|&at| campaign.mailed.contains(&journey.households[at]) == mailed).collect();
+        weeks.clone().map(|week| chosen.iter().map(|&at| journey.spending[at][week]).sum::<f64>() / chosen.len() as f64).collect()
+    };
+    let times: Vec<i64> = (0..i64::try_from(weeks.len())?).collect();
+    let start = i64::try_from(campaign.weeks.start)?;
+    let none = || "–".to_owned();
+    let structural =
+        TimeSeries::new(&times, &mean(true), start, 0, &[mean(false)]).and_then(|series| structural_time_series(&series, 0.95));
+    let segmented =
+        TimeSeries::new(&times, &mean(true), start, 0, &[]).and_then(|series| segmented_regression(&series, SegmentedSettings::default()));
+    Ok((
+        structural.map_or_else(|_| none(), |found| marked(&found.observed)),
+        segmented.map_or_else(|_| none(), |found| marked(&found.observed)),
+    ))
+}
+
+/// With a star where a check alarms.
+fn marked(found: &Observed) -> String {
+    format!("{}{}", interval(&found.effect), if found.alarms() { " \\*" } else { "" })
+}
+
+/// All campaigns as one: households from their first campaign on.
+fn staggered(journey: &Journey) -> Result<(), Box<dyn Error>> {
+    let first = |household: u64| {
+        journey.campaigns.iter().filter(|campaign| campaign.mailed.contains(&household)).map(|campaign| campaign.weeks.start).min()
+    };
+    let weeks = journey.spending.first().map_or(0, Vec::len);
+    let panel = journey.panel(0..weeks, first)?;
+    println!(
+        "\nFrom a household's first campaign on ({} households mailed, {} never):\n",
+        panel.treated(),
+        panel.units() - panel.treated()
+    );
+    for controls in [Controls::NotYetTreated, Controls::NeverTreated] {
+        let effects = group_time_effects(&panel, controls, &[], 0.95)?;
+        for aggregation in [Aggregation::Simple, Aggregation::Group, Aggregation::Calendar] {
+            let (found, _) = effects.aggregate(aggregation)?;
+            let p = |kind| found.check(kind).map_or(f64::NAN, |check| check.p_value);
+            println!(
+                "- group-time effects, {controls:?}, {aggregation:?}: {}; pre-trend p {:.2e}, placebo in time p {:.3}",
+                interval(&found.effect),
+                p(CheckKind::PreTrend),
+                p(CheckKind::PlaceboInTime)
+            );
+        }
+    }
+    let two_way = two_way_fixed_effects(&panel, DidSettings { placebo_draws: 0, ..DidSettings::default() })?;
+    println!(
+        "- two-way fixed effects: {}; {:.1} % of weight negative",
+        interval(&two_way.observed.effect),
+        100.0 * two_way.negative_weights
+    );
+    Ok(())
+}
