@@ -21,7 +21,8 @@ use youhui_evaluation::observational::{
 
 /// Weeks before the start that differences look at.
 const BEFORE: usize = 8;
-/// Groups of households not mailed, alike in spending before, that are donors.
+/// Groups of households not mailed, alike in spending over the weeks looked at, that are donors: alike before only, the
+/// lowest would rise and the highest fall by themselves.
 const DONORS: usize = 40;
 
 struct Journey {
@@ -65,12 +66,12 @@ impl Journey {
         Ok(Panel::from_table(&table, &starts, &self.households)?)
     }
 
-    /// Mean of the households mailed and of groups of others, alike in spending in the weeks before `start`.
+    /// Mean of the households mailed and of groups of others, alike in spending.
     fn groups(&self, campaign: &Campaign, weeks: std::ops::Range<usize>) -> (Vec<f64>, Vec<Vec<f64>>) {
         let (mailed, mut others): (Vec<usize>, Vec<usize>) =
             (0..self.households.len()).partition(|&at| campaign.mailed.contains(&self.households[at]));
-        let before = |at: usize| self.spending[at][weeks.start..campaign.weeks.start].iter().sum::<f64>();
-        others.sort_by(|&one, &two| before(one).total_cmp(&before(two)).then(one.cmp(&two)));
+        let all = |at: usize| self.spending[at][weeks.clone()].iter().sum::<f64>();
+        others.sort_by(|&one, &two| all(one).total_cmp(&all(two)).then(one.cmp(&two)));
         let mean = |chosen: &[usize]| -> Vec<f64> {
             weeks.clone().map(|week| chosen.iter().map(|&at| self.spending[at][week]).sum::<f64>() / chosen.len() as f64).collect()
         };
@@ -80,8 +81,8 @@ impl Journey {
 
 struct Row {
     campaign: String,
-    p_value: f64,
     cells: String,
+    found: Option<Observed>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -92,9 +93,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     let rows = journey.campaigns.iter().map(|campaign| row(&journey, campaign)).collect::<Result<Vec<Row>, Box<dyn Error>>>()?;
-    let holm = adjust(&rows.iter().map(|row| row.p_value).collect::<Vec<f64>>(), Adjust::Holm);
-    for (row, holm) in rows.iter().zip(holm) {
-        println!("| {} | {} |", row.campaign, row.cells.replace("HOLM", &format!("{holm:.3}")));
+    let p_values: Vec<f64> = rows.iter().map(|row| row.found.as_ref().map_or(f64::NAN, |found| found.effect.p_value)).collect();
+    for (row, holm) in rows.iter().zip(adjust(&p_values, Adjust::Holm)) {
+        println!("| {} | {} | {} |", row.campaign, row.cells.replace("HOLM", &p(holm)), verdict(row.found.as_ref(), holm));
     }
     staggered(&journey)
 }
@@ -111,10 +112,10 @@ fn row(journey: &Journey, campaign: &Campaign) -> Result<Row, Box<dyn Error>> {
         Err(error) => {
             let why = error.to_string();
             let why = why.split(':').next().unwrap_or_default();
-            return Ok(Row { campaign: name, p_value: f64::NAN, cells: format!("{counts} | none: {why} | | | | | | | | | | no figure") });
+            return Ok(Row { campaign: name, cells: format!("{counts} | none: {why} | | | | | | | | |"), found: None });
         }
     };
-    let p_of = |kind| found.check(kind).map_or_else(|| "–".to_owned(), |check| format!("{:.3}", check.p_value));
+    let p_of = |kind| found.check(kind).map_or_else(|| "–".to_owned(), |check| p(check.p_value));
     let study = event_study(&panel, Some(Window { before: BEFORE, after: weeks.len() }), 0.95)?;
     let breakdown = relative_magnitudes(&study, 1.0).map_or_else(|_| "–".to_owned(), |robust| format!("{:.2}", robust.breakdown));
     let (control, synthetic) = synthetic(journey, campaign, weeks)?;
@@ -122,7 +123,7 @@ fn row(journey: &Journey, campaign: &Campaign) -> Result<Row, Box<dyn Error>> {
     let cells = [
         counts,
         interval(&found.effect),
-        format!("{:.3}", found.effect.p_value),
+        p(found.effect.p_value),
         "HOLM".to_owned(),
         p_of(CheckKind::PreTrend),
         p_of(CheckKind::PlaceboInTime),
@@ -131,19 +132,24 @@ fn row(journey: &Journey, campaign: &Campaign) -> Result<Row, Box<dyn Error>> {
         synthetic,
         structural,
         segmented,
-        verdict(&found).to_owned(),
     ];
-    Ok(Row { campaign: name, p_value: found.effect.p_value, cells: cells.join(" | ") })
+    Ok(Row { campaign: name, cells: cells.join(" | "), found: Some(found) })
 }
 
-fn verdict(found: &Observed) -> &'static str {
+fn verdict(found: Option<&Observed>, holm: f64) -> &'static str {
+    let Some(found) = found else { return "no figure" };
     if found.alarms() {
-        return "don't believe it: a check alarms";
+        return "a check alarms: don't believe it";
     }
-    if found.check(CheckKind::PreTrend).is_none() {
-        return "unchecked: too few weeks before";
+    match found.effect.p_value {
+        _ if holm < 0.05 => "found; observational, checks are quiet",
+        p if p < 0.05 => "gone after Holm; checks are quiet",
+        _ => "nothing found; checks are quiet",
     }
-    if found.effect.excludes_zero() { "observational; checks are quiet" } else { "nothing found" }
+}
+
+fn p(value: f64) -> String {
+    if value < 0.001 { "< .001".to_owned() } else { format!("{value:.3}") }
 }
 
 fn interval(effect: &ObservedEffect) -> String {
@@ -198,8 +204,13 @@ fn staggered(journey: &Journey) -> Result<(), Box<dyn Error>> {
     let first = |household: u64| {
         journey.campaigns.iter().filter(|campaign| campaign.mailed.contains(&household)).map(|campaign| campaign.weeks.start).min()
     };
-    let weeks = journey.spending.first().map_or(0, Vec::len);
-    let panel = journey.panel(0..weeks, first)?;
+    // Households mailed before the second week have no week before.
+    let kept: Vec<usize> =
+        (0..journey.households.len()).filter(|&at| first(journey.households[at]).is_none_or(|start| start > 0)).collect();
+    let table: Vec<Vec<f64>> = kept.iter().map(|&at| journey.spending[at].clone()).collect();
+    let households: Vec<u64> = kept.iter().map(|&at| journey.households[at]).collect();
+    let starts: Vec<Option<usize>> = households.iter().map(|&household| first(household)).collect();
+    let panel = Panel::from_table(&table, &starts, &households)?;
     println!(
         "\nFrom a household's first campaign on ({} households mailed, {} never):\n",
         panel.treated(),
@@ -209,12 +220,12 @@ fn staggered(journey: &Journey) -> Result<(), Box<dyn Error>> {
         let effects = group_time_effects(&panel, controls, &[], 0.95)?;
         for aggregation in [Aggregation::Simple, Aggregation::Group, Aggregation::Calendar] {
             let (found, _) = effects.aggregate(aggregation)?;
-            let p = |kind| found.check(kind).map_or(f64::NAN, |check| check.p_value);
+            let of = |kind| found.check(kind).map_or_else(|| "–".to_owned(), |check| p(check.p_value));
             println!(
-                "- group-time effects, {controls:?}, {aggregation:?}: {}; pre-trend p {:.2e}, placebo in time p {:.3}",
+                "- group-time effects, {controls:?}, {aggregation:?}: {}; pre-trend p {}, placebo in time p {}",
                 interval(&found.effect),
-                p(CheckKind::PreTrend),
-                p(CheckKind::PlaceboInTime)
+                of(CheckKind::PreTrend),
+                of(CheckKind::PlaceboInTime)
             );
         }
     }

@@ -1,7 +1,8 @@
 //! Event study: two-way fixed effects with an effect for each period relative to the start.
 //!
 //! yᵢₜ = αᵢ + γₜ + Σ over k ≠ −1 of βₖ 1{t − startᵢ = k} + ε; the last period before the start is the reference. Coefficients with
-//! k < −1 should be 0 under parallel trends: jointly tested by F = bᵀV⁻¹b/q with G − 1 degrees of freedom below.
+//! k < −1 should be 0 under parallel trends: jointly tested by Hotelling's T² = bᵀV⁻¹b with the fewest degrees of freedom
+//! (Satterthwaite's) of these coefficients; χ² or F with G − 1 alarm far too often with few treated clusters.
 //!
 //! A test that finds nothing proves nothing: it has little power against trends as large as the effect, and reporting only
 //! campaigns that pass it biases effects (Roth 2022). [`super::relative_magnitudes`] says how large a violation would undo
@@ -12,7 +13,7 @@
 
 use serde::Serialize;
 
-use super::least_squares::{Fit, f_sf, fit, wald};
+use super::least_squares::{Fit, fit, hotelling, wald};
 use super::panel::demean;
 use super::result::{Check, CheckKind, Counts, Evidence, Observed, ObservedEffect, check_level, warning};
 use super::two_by_two::{PARALLEL, few_clusters};
@@ -54,13 +55,12 @@ pub struct EventStudy {
 /// 2024), a treated unit has no period before, or a side has fewer than two clusters.
 pub fn event_study(panel: &Panel, window: Option<Window>, level: f64) -> Result<EventStudy, ObservationalError> {
     check_level(level)?;
-    let (relative, fit, covariance) = coefficients(panel, window)?;
+    let Coefficients { relative, fit, covariance, df: each_df } = coefficients(panel, window)?;
     let clusters = panel.cluster_count();
     let counts = Counts { treated: panel.treated(), untreated: panel.units() - panel.treated(), clusters };
-    let df = clusters as f64 - 1.0;
-    let effect = |value: f64, variance: f64| ObservedEffect::student(value, variance.sqrt(), df, level, counts);
+    let effect = |value: f64, variance: f64, df: f64| ObservedEffect::student(value, variance.sqrt(), df, level, counts);
     let each = relative.iter().enumerate().map(|(at, &relative)| {
-        let effect = effect(fit.coefficients[at], covariance[at][at]);
+        let effect = effect(fit.coefficients[at], covariance[at][at], each_df[at]);
         RelativeEffect { relative, effect }
     });
     let coefficients: Vec<RelativeEffect> = each.collect();
@@ -80,8 +80,8 @@ pub fn event_study(panel: &Panel, window: Option<Window>, level: f64) -> Result<
         evidence: Evidence::Observational,
         method: "event study",
         assumption: PARALLEL,
-        effect: effect(mean, variance / (many * many)),
-        checks: joint(&relative, &fit.coefficients, &covariance, clusters)?.into_iter().collect(),
+        effect: effect(mean, variance / (many * many), fewest(&each_df, &after)),
+        checks: joint(&relative, &fit.coefficients, &covariance, &each_df)?.into_iter().collect(),
         warnings,
     };
     Ok(EventStudy { observed, coefficients, covariance })
@@ -91,35 +91,49 @@ pub fn event_study(panel: &Panel, window: Option<Window>, level: f64) -> Result<
 pub(super) fn pre_trend(panel: &Panel) -> Result<Option<Check>, ObservationalError> {
     // More periods than some ten leave the test no power, and fewer clusters than periods no degrees of freedom.
     let before = panel.starts().iter().flatten().max().copied().unwrap_or(0);
-    let most = before.min(9).min(panel.cluster_count().saturating_sub(4) / 2 + 1);
+    let fewest = [true, false].map(|side| panel.clusters_of(|unit| panel.starts()[unit].is_some() == side)).into_iter().min();
+    let most = before.min(9).min(fewest.unwrap_or(0) / 3 + 1);
     if most < 2 {
         return Ok(None);
     }
-    let (relative, fit, covariance) = match coefficients(panel, Some(Window { before: most, after: panel.periods() })) {
-        Err(ObservationalError::Dependent { .. }) => return Ok(None),
-        other => other?,
-    };
-    joint(&relative, &fit.coefficients, &covariance, panel.cluster_count())
+    match coefficients(panel, Some(Window { before: most, after: panel.periods() })) {
+        Err(ObservationalError::Dependent { .. }) => Ok(None),
+        found => {
+            let Coefficients { relative, fit, covariance, df } = found?;
+            joint(&relative, &fit.coefficients, &covariance, &df)
+        }
+    }
 }
 
-fn joint(relative: &[i64], values: &[f64], covariance: &[Vec<f64>], clusters: usize) -> Result<Option<Check>, ObservationalError> {
+fn fewest(df: &[f64], chosen: &[usize]) -> f64 {
+    chosen.iter().map(|&at| df[at]).fold(f64::INFINITY, f64::min)
+}
+
+fn joint(relative: &[i64], values: &[f64], covariance: &[Vec<f64>], df: &[f64]) -> Result<Option<Check>, ObservationalError> {
     let before: Vec<usize> = (0..relative.len()).filter(|&at| relative[at] < -1).collect();
-    if before.is_empty() || clusters <= before.len() + 1 {
+    let (many, df) = (before.len(), fewest(df, &before));
+    if before.is_empty() || df < many as f64 {
         return Ok(None);
     }
     let values: Vec<f64> = before.iter().map(|&at| values[at]).collect();
     let variance: Vec<Vec<f64>> = before.iter().map(|&one| before.iter().map(|&two| covariance[one][two]).collect()).collect();
-    let f = wald(&values, &variance, "coefficients before the start")? / before.len() as f64;
+    let statistic = match wald(&values, &variance, "coefficients before the start") {
+        // Too few treated clusters for so many coefficients.
+        Err(ObservationalError::Dependent { .. }) => return Ok(None),
+        other => other?,
+    };
     let reads = format!(
-        "F with {} and {} degrees of freedom that all {} coefficients before the start are 0; an alarm says that treated and untreated units were moving apart before",
-        before.len(),
-        clusters - 1,
-        before.len()
+        "Hotelling's T² with {df:.1} degrees of freedom that all {many} coefficients before the start are 0; an alarm says that treated and untreated units were moving apart before"
     );
-    Ok(Some(Check::new(CheckKind::PreTrend, f, f_sf(f, before.len() as f64, clusters as f64 - 1.0), reads)))
+    Ok(hotelling(statistic, many as f64, df).map(|p_value| Check::new(CheckKind::PreTrend, statistic, p_value, reads)))
 }
 
-type Coefficients = (Vec<i64>, Fit, Vec<Vec<f64>>);
+struct Coefficients {
+    relative: Vec<i64>,
+    fit: Fit,
+    covariance: Vec<Vec<f64>>,
+    df: Vec<f64>,
+}
 
 fn coefficients(panel: &Panel, window: Option<Window>) -> Result<Coefficients, ObservationalError> {
     panel.check_clusters(2)?;
@@ -141,9 +155,9 @@ fn coefficients(panel: &Panel, window: Option<Window>) -> Result<Coefficients, O
     let design: Vec<Vec<f64>> = (0..cells.len()).map(|row| columns.iter().map(|column| column[row]).collect()).collect();
     let fit = fit(&design, &panel.demeaned(), "relative periods")?;
     let cluster: Vec<usize> = panel.clusters().iter().flat_map(|&cluster| std::iter::repeat_n(cluster, periods)).collect();
-    let covariance = fit.clustered(&design, &cluster, panel.cluster_count(), relative.len() + periods);
+    let (covariance, df) = fit.clustered(&design, &cluster, &panel.treated_clusters(), relative.len() + periods);
     if covariance.iter().enumerate().any(|(at, row)| row[at].is_nan() || row[at] <= 0.0) {
         return Err(ObservationalError::Constant { what: "the outcome less unit, period and relative-period effects".to_owned() });
     }
-    Ok((relative, fit, covariance))
+    Ok(Coefficients { relative, fit, covariance, df })
 }

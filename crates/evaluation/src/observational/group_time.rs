@@ -6,7 +6,7 @@
 //! effects may differ by group and time, where two-way fixed effects fail.
 //!
 //! Aggregated with the groups' sizes as weights ([`Aggregation`]). Variances are from influence functions, summed within
-//! clusters, the weights' own included; Student's t with G − 1 degrees of freedom (R's `did` takes the normal).
+//! clusters, the weights' own included; Student's t with Satterthwaite's degrees of freedom (R's `did` takes the normal).
 //!
 //! Assumes parallel trends of each group with its controls from the last period before its start on, and no anticipation. Fails for
 //! groups of few units: each needs its own mean. A group of one unit has no variance of its own.
@@ -16,7 +16,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::doubly_robust::doubly_robust;
-use super::least_squares::{f_sf, outer, wald};
+use super::least_squares::{hotelling, outer, satterthwaite, wald};
 use super::result::{Check, CheckKind, Counts, Evidence, Observed, ObservedEffect, check_level, warning};
 use super::two_by_two::few_clusters;
 use super::{ObservationalError, Panel};
@@ -83,6 +83,7 @@ pub struct GroupTime<'a> {
     cells: Vec<Cell>,
     level: f64,
     warnings: Vec<Warning>,
+    treated_clusters: Vec<bool>,
 }
 
 impl std::fmt::Debug for GroupTime<'_> {
@@ -124,7 +125,8 @@ pub fn group_time_effects<'a>(
     if !cells.iter().any(|cell| cell.time >= cell.group) {
         return Err(ObservationalError::NoControls { controls: 0, needed: 2 });
     }
-    Ok(GroupTime { panel, cells, level, warnings: warnings(panel, &groups, without, largest_chance) })
+    let warnings = warnings(panel, &groups, without, largest_chance);
+    Ok(GroupTime { panel, cells, level, warnings, treated_clusters: panel.treated_clusters() })
 }
 
 fn check_panel(panel: &Panel, controls: Controls) -> Result<(), ObservationalError> {
@@ -328,15 +330,17 @@ impl GroupTime<'_> {
     fn checks(&self) -> Result<Vec<Check>, ObservationalError> {
         let before: Vec<usize> = (0..self.cells.len()).filter(|&at| self.cells[at].time < self.cells[at].group).collect();
         let mut checks = vec![];
-        let clusters = self.panel.cluster_count();
         if before.is_empty() {
             return Ok(checks);
         }
-        if before.len() * 2 < clusters {
+        let treated = self.treated_clusters.iter().filter(|treated| **treated).count();
+        let untreated = self.treated_clusters.len() - treated;
+        let fewest = if untreated == 0 { treated } else { treated.min(untreated) };
+        if before.len() < fewest {
             let values: Vec<f64> = before.iter().map(|&at| self.cells[at].value).collect();
-            let covariance = self.covariance(&before);
-            match wald(&values, &covariance, "effects before the start") {
-                Ok(w) => checks.push(joint(w, before.len() as f64, clusters as f64)),
+            match wald(&values, &self.covariance(&before), "effects before the start") {
+                Ok(statistic) => checks.extend(joint(statistic, before.len() as f64, fewest as f64 - 1.0)),
+                // Cells that are sums of others.
                 Err(ObservationalError::Dependent { .. }) => {}
                 Err(other) => return Err(other),
             }
@@ -371,7 +375,8 @@ impl GroupTime<'_> {
         let mut sums = vec![0.0; self.panel.cluster_count()];
         self.panel.clusters().iter().zip(influence).for_each(|(&cluster, own)| sums[cluster] += own);
         let std_error = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt() / influence.len() as f64;
-        ObservedEffect::student(value, std_error, counts.clusters as f64 - 1.0, self.level, counts)
+        let df = satterthwaite(&sums, &self.treated_clusters);
+        ObservedEffect::student(value, std_error, df, self.level, counts)
     }
 }
 
@@ -380,11 +385,10 @@ fn relative(cell: &Cell) -> i64 {
     whole(cell.time) - whole(cell.group)
 }
 
-/// Hotelling's T² in place of χ²: variances are estimated from as many clusters as there are.
-fn joint(w: f64, effects: f64, clusters: f64) -> Check {
-    let f = w * (clusters - effects) / (effects * (clusters - 1.0));
+/// Hotelling's T² in place of χ²: variances are estimated from as many clusters as there are on the smaller side.
+fn joint(w: f64, effects: f64, df: f64) -> Option<Check> {
     let reads = format!(
-        "Wald's χ² that all {effects} effects before a start are 0 (p by Hotelling's T² with {clusters} clusters); an alarm says that some group was moving apart from its controls before"
+        "Wald's χ² that all {effects} effects before a start are 0 (p by Hotelling's T² with {df} degrees of freedom); an alarm says that some group was moving apart from its controls before"
     );
-    Check::new(CheckKind::PreTrend, w, f_sf(f, effects, clusters - effects), reads)
+    hotelling(w, effects, df).map(|p_value| Check::new(CheckKind::PreTrend, w, p_value, reads))
 }

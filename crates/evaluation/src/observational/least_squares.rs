@@ -37,16 +37,26 @@ pub(super) fn fit(design: &[Vec<f64>], outcome: &[f64], what: &'static str) -> R
 }
 
 impl Fit {
-    /// Variance that allows for any dependence within a cluster, times G/(G − 1) · (N − 1)/(N − `parameters`).
-    pub(super) fn clustered(&self, design: &[Vec<f64>], cluster: &[usize], clusters: usize, parameters: usize) -> Vec<Vec<f64>> {
+    /// Variance that allows for any dependence within a cluster, times G/(G − 1) · (N − 1)/(N − `parameters`), and the degrees
+    /// of freedom of each coefficient.
+    pub(super) fn clustered(
+        &self,
+        design: &[Vec<f64>],
+        cluster: &[usize],
+        treated: &[bool],
+        parameters: usize,
+    ) -> (Vec<Vec<f64>>, Vec<f64>) {
         let columns = self.coefficients.len();
-        let mut scores = vec![vec![0.0; columns]; clusters];
+        let mut scores = vec![vec![0.0; columns]; treated.len()];
         for ((row, residual), &of) in design.iter().zip(&self.residuals).zip(cluster) {
             row.iter().zip(&mut scores[of]).for_each(|(cell, sum)| *sum += cell * residual);
         }
-        let (count, rows) = (clusters as f64, design.len() as f64);
+        let (count, rows) = (treated.len() as f64, design.len() as f64);
         let factor = count / (count - 1.0) * (rows - 1.0) / (rows - parameters as f64);
-        self.sandwich(&outer(&scores), factor)
+        // What each cluster adds to a coefficient.
+        let parts: Vec<Vec<f64>> = scores.iter().map(|score| product(&self.bread, score)).collect();
+        let df = (0..columns).map(|at| satterthwaite(&parts.iter().map(|part| part[at]).collect::<Vec<f64>>(), treated)).collect();
+        (self.sandwich(&outer(&scores), factor), df)
     }
 
     /// Variance that allows for dependence up to `lags` rows apart, with Bartlett's weights, times n/(n − k).
@@ -73,6 +83,25 @@ impl Fit {
         let half: Vec<Vec<f64>> = self.bread.iter().map(|row| product(meat, row)).collect();
         half.iter().map(|row| self.bread.iter().map(|other| factor * dot(row, other)).collect()).collect()
     }
+}
+
+/// Degrees of freedom of a variance that is the sum of squares of clusters' parts, treated and untreated apart (Welch 1947;
+/// Satterthwaite 1946): a dozen treated clusters beside thousands of others have a dozen's.
+pub(super) fn satterthwaite(parts: &[f64], treated: &[bool]) -> f64 {
+    let of = |side: bool| {
+        let squares: f64 = parts.iter().zip(treated).filter(|(_, is)| **is == side).map(|(part, _)| part * part).sum();
+        (squares, treated.iter().filter(|is| **is == side).count() as f64 - 1.0)
+    };
+    let ((one, df_one), (two, df_two)) = (of(true), of(false));
+    let below = if df_one > 0.0 { one * one / df_one } else { 0.0 } + if df_two > 0.0 { two * two / df_two } else { 0.0 };
+    if below > 0.0 { (one + two).powi(2) / below } else { (treated.len() as f64 - 1.0).max(1.0) }
+}
+
+/// Hotelling's T² test that `estimates` with this Wald statistic are all 0, its variance having `df` degrees of freedom.
+/// `None` where these are too few.
+pub(super) fn hotelling(wald: f64, estimates: f64, df: f64) -> Option<f64> {
+    let left = df - estimates + 1.0;
+    (left >= 1.0).then(|| f_sf(wald * left / (estimates * df), estimates, left))
 }
 
 /// Σ s sᵀ.
@@ -105,7 +134,7 @@ pub(super) fn wald(estimates: &[f64], variance: &[Vec<f64>], what: &'static str)
 }
 
 /// P(F > f) with `one` and `two` degrees of freedom.
-pub(super) fn f_sf(f: f64, one: f64, two: f64) -> f64 {
+fn f_sf(f: f64, one: f64, two: f64) -> f64 {
     let whole = two + one * f;
     beta_inc(0.5 * two, 0.5 * one, two / whole, one * f / whole)
 }

@@ -172,6 +172,13 @@ impl Panel {
         Ok(())
     }
 
+    /// Whether each cluster has a treated unit.
+    pub(super) fn treated_clusters(&self) -> Vec<bool> {
+        let mut treated = vec![false; self.cluster_count()];
+        self.clusters.iter().zip(&self.starts).for_each(|(&cluster, start)| treated[cluster] |= start.is_some());
+        treated
+    }
+
     /// How many clusters the chosen units are in.
     pub(super) fn clusters_of(&self, chosen: impl Fn(usize) -> bool) -> usize {
         let mut found: Vec<usize> = (0..self.units()).filter(|&unit| chosen(unit)).map(|unit| self.clusters[unit]).collect();

@@ -6,7 +6,7 @@
 //!
 //! Inference by placebos in space: each donor as if treated, fitted from the other donors. The statistic is the effect over
 //! the root mean squared error before the start (RMSPE); the interval contains every constant effect that the placebos' rank
-//! doesn't reject (Firpo and Possebom 2018). With J donors no p-value is below 1/(J + 1): fewer than 19 can't reject at .05,
+//! doesn't reject (Firpo and Possebom 2018). Where a fit is perfect, effects are ranked undivided. With J donors no p-value is below 1/(J + 1): fewer than 19 can't reject at .05,
 //! and the interval is then endless. The ratio of RMSPEs after and before (Abadie, Diamond and Hainmueller 2010) is reported too.
 //!
 //! Assumes that what moves the treated series moves donors by the same weights after as before, that the fit before is good, and
@@ -122,7 +122,7 @@ pub fn synthetic_control(series: &Donors, level: f64) -> Result<SyntheticControl
         assumption: "the weighted donors that followed the treated series before would have followed it after: both are moved by the same things with the same weights, donors weren't reached by the campaign, and nothing else happened to either at the start",
         effect,
         checks,
-        warnings: warnings(series, &own, floor),
+        warnings: warnings(series, &own, comparable(&own, &placebos)),
     };
     Ok(SyntheticControl { observed, weights: own.weights, gaps: own.gaps, rmspe_before: own.before, rmspe_ratio: ratio, placebo_ratios })
 }
@@ -157,14 +157,16 @@ fn placebos(series: &Donors, floor: f64) -> Vec<Gaps> {
 }
 
 fn effect(series: &Donors, own: &Gaps, placebos: &[Gaps], level: f64) -> ObservedEffect {
-    let mut statistics: Vec<f64> = placebos.iter().map(|placebo| placebo.mean.abs() / placebo.before).collect();
+    let scaled = comparable(own, placebos);
+    let statistic = |gaps: &Gaps| gaps.mean.abs() / if scaled { gaps.before } else { 1.0 };
+    let mut statistics: Vec<f64> = placebos.iter().map(statistic).collect();
     statistics.sort_by(f64::total_cmp);
     let all = placebos.len() as f64 + 1.0;
     let p_of = |statistic: f64| (1.0 + statistics.iter().filter(|&&other| other >= statistic).count() as f64) / all;
     let outside = 1.0 - level;
     // The largest statistic that isn't rejected: p > outside.
     let kept = statistics.iter().rev().find(|&&statistic| p_of(statistic) > outside).copied();
-    let half = if 1.0 / all > outside { f64::INFINITY } else { kept.unwrap_or(0.0) * own.before };
+    let half = if 1.0 / all > outside { f64::INFINITY } else { kept.unwrap_or(0.0) * if scaled { own.before } else { 1.0 } };
     ObservedEffect {
         value: own.mean,
         low: own.mean - half,
@@ -172,11 +174,19 @@ fn effect(series: &Donors, own: &Gaps, placebos: &[Gaps], level: f64) -> Observe
         level,
         std_error: f64::NAN,
         df: f64::NAN,
-        p_value: p_of(own.mean.abs() / own.before),
+        p_value: p_of(statistic(own)),
         treated: 1,
         untreated: series.donors.len(),
         clusters: series.donors.len() + 1,
     }
+}
+
+/// Whether errors before say how far apart series drift. A perfect fit doesn't: dividing by it would make its own interval
+/// nothing and that of others endless. Then effects are ranked as they are.
+fn comparable(own: &Gaps, placebos: &[Gaps]) -> bool {
+    let mut before: Vec<f64> = placebos.iter().map(|placebo| placebo.before).collect();
+    before.sort_by(f64::total_cmp);
+    before.first().is_some_and(|&least| least.min(own.before) > 1e-2 * before[before.len() / 2])
 }
 
 fn in_space(ratio: f64, placebos: &[f64]) -> Check {
@@ -205,23 +215,23 @@ fn in_time(series: &Donors) -> Option<Check> {
     Some(Check::new(CheckKind::PlaceboInTime, found.value, found.p_value, reads))
 }
 
-fn warnings(series: &Donors, own: &Gaps, floor: f64) -> Vec<Warning> {
+fn warnings(series: &Donors, own: &Gaps, comparable: bool) -> Vec<Warning> {
     let mut warnings = vec![];
     let before = &series.treated[..series.start];
     let mean = before.iter().sum::<f64>() / before.len() as f64;
     let spread = (before.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / before.len() as f64).sqrt();
-    if own.before > spread && own.before > floor {
+    if own.before > spread && comparable {
         let message = format!(
             "the synthetic series misses the treated one by {:.4} before the start, more than the treated series varies ({spread:.4}): the treated unit lies outside the donors' range and the effect is biased by about the gap. Use differences or synthetic difference in differences",
             own.before
         );
         warnings.push(warning("poor_fit", message));
     }
-    if own.before <= floor || series.donors.len() > 10 * series.start {
+    if !comparable || series.donors.len() > 10 * series.start {
         warnings.push(warning(
             "overfit",
             format!(
-                "{} donors for {} periods before: weights can follow noise, so that the fit before says nothing about the fit after. Add earlier periods or choose donors beforehand",
+                "{} donors for {} periods before: some series are fitted perfectly, weights can follow noise, so that the fit before says nothing about the fit after. Add earlier periods or choose donors beforehand",
                 series.donors.len(),
                 series.start
             ),

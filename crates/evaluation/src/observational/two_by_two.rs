@@ -8,12 +8,13 @@
 //! the campaign reaches untreated units.
 //!
 //! The variance is that of unit means of changes with clusters as independent draws, G/(G − 1) · (n − 1)/(n − 2), Student's
-//! t with G − 1 degrees of freedom: collapsing to before and after leaves serial correlation no place (Bertrand, Duflo and
+//! t with Satterthwaite's degrees of freedom: collapsing to before and after leaves serial correlation no place (Bertrand, Duflo and
 //! Mullainathan 2004). Too narrow for fewer than some ten treated clusters (`MacKinnon` and Webb 2017).
 //!
 //! Ashenfelter and Card 1985; Card and Krueger 1994.
 
 use super::event_study::pre_trend;
+use super::least_squares::satterthwaite;
 use super::placebo::{dealt_among_untreated, earlier_start};
 use super::result::{Counts, Evidence, Observed, ObservedEffect, check_level, warning};
 use super::{ObservationalError, Panel};
@@ -82,7 +83,8 @@ pub(super) fn difference(panel: &Panel, level: f64) -> Result<ObservedEffect, Ob
         return Err(ObservationalError::Constant { what: "the change from before to after".to_owned() });
     }
     let counts = Counts { treated: many, untreated: others, clusters: scores.len() };
-    Ok(ObservedEffect::student(after - without, std_error, clusters - 1.0, level, counts))
+    let df = satterthwaite(&scores, &panel.treated_clusters());
+    Ok(ObservedEffect::student(after - without, std_error, df, level, counts))
 }
 
 /// Too few treated clusters for their variance to be believed.

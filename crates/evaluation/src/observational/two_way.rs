@@ -2,7 +2,8 @@
 //!
 //! β̂ = Σ D̃y / Σ D̃², D̃ being treatment less unit and period means plus the mean of all (Frisch, Waugh and Lovell).
 //! Clustered variance with G/(G − 1) · (N − 1)/(N − K), K = 1 + periods: unit effects are nested in clusters and don't
-//! count, as in `fixest`. Student's t with G − 1 degrees of freedom.
+//! count, as in `fixest`. Student's t with Satterthwaite's degrees of freedom (treated and
+//! untreated clusters apart).
 //!
 //! Assumes parallel trends **and**, where starts differ, the same effect for everyone at every time: units already treated
 //! serve as controls, some treated cells get negative weights, and β̂ may have the wrong sign though every effect is positive
@@ -10,6 +11,7 @@
 //! [`super::group_time_effects`] does without them.
 
 use super::event_study::pre_trend;
+use super::least_squares::satterthwaite;
 use super::panel::demean;
 use super::placebo::{dealt_among_untreated, earlier_start};
 use super::result::{Counts, Evidence, Observed, ObservedEffect, check_level, warning};
@@ -83,5 +85,6 @@ fn coefficient(panel: &Panel, level: f64) -> Result<(ObservedEffect, f64), Obser
         return Err(ObservationalError::Constant { what: "the outcome less unit and period effects".to_owned() });
     }
     let counts = Counts { treated: panel.treated(), untreated: panel.units() - panel.treated(), clusters: scores.len() };
-    Ok((ObservedEffect::student(value, std_error, clusters - 1.0, level, counts), negative / (positive + negative)))
+    let df = satterthwaite(&scores, &panel.treated_clusters());
+    Ok((ObservedEffect::student(value, std_error, df, level, counts), negative / (positive + negative)))
 }

@@ -1,5 +1,6 @@
 mod bad_input;
 mod panels;
+mod peers;
 mod series;
 
 use rayon::prelude::*;

@@ -64,11 +64,37 @@ fn differences_cover_and_their_checks_keep_their_level() {
     for (at, what) in ["difference in differences", "two-way fixed effects", "event study", "group-time"].iter().enumerate() {
         assert_covers(what, found[at]);
     }
-    for (at, what) in ["pre-trend", "placebo in time", "group-time pre-trend", "group-time placebo in time"].iter().enumerate() {
-        assert_level(what, found[4 + at]);
+    for (at, what) in [(4, "pre-trend"), (5, "placebo in time"), (7, "group-time placebo in time")] {
+        assert_level(what, found[at]);
     }
+    // Degrees of freedom of the smaller side: a little seldom.
+    assert_within("group-time pre-trend, alarms though the assumption holds", found[6], 0.015..=0.07);
     println!("customers as units where households were treated: {:.1} % cover", 100.0 * found[8]);
     assert!(found[8] < 0.91);
+}
+
+#[test]
+fn a_dozen_treated_clusters_beside_many_keep_level_and_coverage() {
+    let found = shares(600, |mut draw| {
+        let table: Vec<Vec<f64>> = (0..300)
+            .map(|unit| {
+                let own = 3.0 * draw.normal();
+                // Treated units vary more.
+                let noise = remembering(&mut draw, 9, 0.4);
+                noise.iter().map(|noise| own + if unit < 12 { 2.0 * noise } else { *noise }).collect()
+            })
+            .collect();
+        let starts: Vec<Option<usize>> = (0..300).map(|unit| (unit < 12).then_some(5)).collect();
+        let panel = Panel::from_table(&table, &starts, &(0..300).collect::<Vec<u64>>()).unwrap();
+        let simple = difference_in_differences(&panel, SETTINGS).unwrap();
+        let group = group_time_effects(&panel, Controls::NeverTreated, &[], 0.95).unwrap();
+        let group = group.aggregate(Aggregation::Simple).unwrap().0;
+        [covers(&simple.effect, 0.0), covers(&group.effect, 0.0), alarm(&simple, CheckKind::PreTrend), alarm(&group, CheckKind::PreTrend)]
+    });
+    assert_covers("12 treated of 300 clusters, differences", found[0]);
+    assert_within("12 treated of 300 clusters, group-time, intervals that cover", found[1], 0.92..=0.97);
+    assert_level("12 treated of 300 clusters, pre-trend", found[2]);
+    assert_within("12 treated of 300 clusters, group-time pre-trend alarms", found[3], 0.01..=0.08);
 }
 
 #[test]
