@@ -4,7 +4,7 @@
     python journey_panel.py FOLDER_OF_PARQUET_FILES OUT
 
 writes OUT/spending.csv (household, then dollars of each week: sales_value summed) and OUT/campaigns.csv (campaign, type, week of the start,
-week of the end, households mailed). Weeks are the data's own (1 to 53); a campaign starts in the week its first day lies in,
+week of the end, households mailed). Weeks are the data's own (2 to 53; week 1 is a single day and left out); a campaign starts in the week its first day lies in,
 0 if that is before the data.
 """
 
@@ -18,6 +18,7 @@ def main(source, out):
     read = lambda name, *columns: pq.read_table(source / f"{name}.parquet", columns=list(columns) or None).to_pandas()
     lines = read("transactions", "household_id", "week", "sales_value", "transaction_timestamp")
     spending = lines.pivot_table(index="household_id", columns="week", values="sales_value", aggfunc="sum", fill_value=0.0)
+    spending = spending.drop(columns=1)
     first_day = lines.groupby("week")["transaction_timestamp"].min().dt.normalize()
     # 0 for a start before the data.
     week_of = lambda day: int(first_day.searchsorted(day, side="right"))

@@ -29,6 +29,8 @@ struct Journey {
     households: Vec<u64>,
     /// Dollars of each household, week by week.
     spending: Vec<Vec<f64>>,
+    /// Number of the first week.
+    first_week: usize,
     campaigns: Vec<Campaign>,
 }
 
@@ -41,8 +43,11 @@ struct Campaign {
 }
 
 fn read(folder: &Path) -> Result<Journey, Box<dyn Error>> {
-    let mut journey = Journey { households: vec![], spending: vec![], campaigns: vec![] };
-    for line in std::fs::read_to_string(folder.join("spending.csv"))?.lines().skip(1) {
+    let text = std::fs::read_to_string(folder.join("spending.csv"))?;
+    let mut lines = text.lines();
+    let first_week: usize = lines.next().and_then(|header| header.split(',').nth(1)).ok_or("a header without weeks")?.parse()?;
+    let mut journey = Journey { households: vec![], spending: vec![], first_week, campaigns: vec![] };
+    for line in lines {
         let (household, weeks) = line.split_once(',').ok_or("a household without weeks")?;
         journey.households.push(household.parse()?);
         journey.spending.push(weeks.split(',').map(str::parse).collect::<Result<_, _>>()?);
@@ -53,7 +58,12 @@ fn read(folder: &Path) -> Result<Journey, Box<dyn Error>> {
         let [id, kind, start, end, mailed] = cells[..] else { return Err("a campaign has five cells".into()) };
         let (start, end): (usize, usize) = (start.parse()?, end.parse()?);
         let mailed = mailed.split(' ').filter(|id| !id.is_empty()).map(str::parse).collect::<Result<_, _>>()?;
-        journey.campaigns.push(Campaign { id: id.parse()?, kind: kind.to_owned(), weeks: start.saturating_sub(1)..end.min(last), mailed });
+        journey.campaigns.push(Campaign {
+            id: id.parse()?,
+            kind: kind.to_owned(),
+            weeks: start.saturating_sub(first_week)..(end + 1 - first_week).min(last),
+            mailed,
+        });
     }
     Ok(journey)
 }
@@ -105,7 +115,13 @@ fn row(journey: &Journey, campaign: &Campaign) -> Result<Row, Box<dyn Error>> {
     let start = campaign.weeks.start - weeks.start;
     let panel = journey.panel(weeks.clone(), |household| campaign.mailed.contains(&household).then_some(start))?;
     let name = format!("{} ({})", campaign.id, campaign.kind);
-    let counts = format!("{}–{} | {} / {}", campaign.weeks.start + 1, campaign.weeks.end, panel.treated(), panel.units() - panel.treated());
+    let counts = format!(
+        "{}–{} | {} / {}",
+        campaign.weeks.start + journey.first_week,
+        campaign.weeks.end + journey.first_week - 1,
+        panel.treated(),
+        panel.units() - panel.treated()
+    );
     let found = match difference_in_differences(&panel, DidSettings::default()) {
         Ok(found) => found,
         // Such as a start in the first week: there is nothing to compare with.

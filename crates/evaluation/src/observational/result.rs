@@ -46,7 +46,7 @@ impl Observed {
     }
 }
 
-/// An effect on the treated, per unit and period unless the estimator says otherwise, in the outcome's unit.
+/// An effect on the treated.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ObservedEffect {
     /// The estimate.
@@ -69,7 +69,16 @@ pub struct ObservedEffect {
     pub untreated: usize,
     /// Independent clusters that the interval rests on.
     pub clusters: usize,
+    /// Unit of value, ends and standard error, in the outcome's own unit.
+    pub unit: &'static str,
 }
+
+/// Unit of an effect on units over time.
+pub(super) const PER_UNIT: &str = "outcome per treated unit and period";
+/// Unit of an effect on one series.
+pub(super) const PER_PERIOD: &str = "outcome per period";
+/// Unit of a cumulative effect on one series.
+pub(super) const SUMMED: &str = "outcome, summed over the periods from the start on";
 
 /// Numbers of units that an effect rests on.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +94,11 @@ impl ObservedEffect {
         let half = std_error * t_upper_quantile((1.0 - level) / 2.0, df);
         let p_value = t_two_sided(value / std_error, df);
         let Counts { treated, untreated, clusters } = counts;
-        Self { value, low: value - half, high: value + half, level, std_error, df, p_value, treated, untreated, clusters }
+        Self { value, low: value - half, high: value + half, level, std_error, df, p_value, treated, untreated, clusters, unit: PER_UNIT }
+    }
+
+    pub(super) fn in_unit(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
     }
 
     /// Whether 0 lies outside the interval.

@@ -16,7 +16,7 @@
 use serde::Serialize;
 
 use super::least_squares::fit;
-use super::result::{Check, CheckKind, Counts, Evidence, Observed, ObservedEffect, check_level, warning};
+use super::result::{Check, CheckKind, Counts, Evidence, Observed, ObservedEffect, PER_PERIOD, SUMMED, check_level, warning};
 use super::{ObservationalError, TimeSeries};
 use crate::experiment::solve::{dot, quadratic};
 use crate::experiment::special::{t_two_sided, t_upper_quantile};
@@ -126,8 +126,15 @@ fn estimate(series: &TimeSeries, settings: SegmentedSettings) -> Result<Segmente
         checks: vec![],
         warnings,
     };
-    let slope_change = slope.then(|| effect(&unit(3)));
-    Ok(Segmented { observed, cumulative: effect(&sum), level_change: effect(&unit(2)), slope_change, autocorrelation, lags })
+    let slope_change = slope.then(|| effect(&unit(3)).in_unit("outcome per period, per period"));
+    Ok(Segmented {
+        observed,
+        cumulative: effect(&sum).in_unit(SUMMED),
+        level_change: effect(&unit(2)),
+        slope_change,
+        autocorrelation,
+        lags,
+    })
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number of periods")]
@@ -144,5 +151,11 @@ fn fixed_b(lags: usize, periods: usize) -> f64 {
 fn widened(value: f64, std_error: f64, df: f64, level: f64, wider: f64, counts: Counts) -> ObservedEffect {
     let half = wider * std_error * t_upper_quantile((1.0 - level) / 2.0, df);
     let p_value = t_two_sided(value / (wider * std_error), df);
-    ObservedEffect { low: value - half, high: value + half, p_value, ..ObservedEffect::student(value, std_error, df, level, counts) }
+    ObservedEffect {
+        low: value - half,
+        high: value + half,
+        p_value,
+        unit: PER_PERIOD,
+        ..ObservedEffect::student(value, std_error, df, level, counts)
+    }
 }

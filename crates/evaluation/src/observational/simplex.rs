@@ -12,9 +12,14 @@ pub(super) fn nearest_to_origin(gram: &[Vec<f64>]) -> Vec<f64> {
     let size = |point: usize| gram[point][point];
     let Some(first) = (0..points).min_by(|&one, &two| size(one).total_cmp(&size(two))) else { return vec![] };
     let largest = (0..points).map(size).fold(0.0, f64::max);
-    let mut chosen = vec![first];
-    let mut weights = vec![0.0; points];
-    weights[first] = 1.0;
+    // From all points where these are independent, as a ridge makes them and nearly all get weight; else from the nearest.
+    let mut chosen: Vec<usize> = (0..points).collect();
+    let mut weights = vec![1.0 / points as f64; points];
+    if !to_affine_minimum(gram, &mut chosen, &mut weights, largest) {
+        chosen = vec![first];
+        weights = vec![0.0; points];
+        weights[first] = 1.0;
+    }
     // Each step leaves a nearer point; the bound only guards against rounding.
     for _ in 0..50 * points + 100 {
         let along: Vec<f64> = gram.iter().map(|row| chosen.iter().map(|&at| row[at] * weights[at]).sum()).collect();

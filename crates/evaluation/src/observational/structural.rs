@@ -15,7 +15,7 @@
 
 use serde::Serialize;
 
-use super::result::{Check, CheckKind, Evidence, Observed, ObservedEffect, check_level, warning};
+use super::result::{Check, CheckKind, Evidence, Observed, ObservedEffect, PER_PERIOD, SUMMED, check_level, warning};
 use super::{ObservationalError, TimeSeries};
 use crate::experiment::solve::{dot, inverse, product, quadratic};
 use crate::experiment::special::t_sf;
@@ -56,7 +56,7 @@ pub fn structural_time_series(series: &TimeSeries, level: f64) -> Result<Structu
     // As many periods as after the real start, but no more than a third of those before.
     let fake = series.start - series.after().min(series.start / 3).max(1);
     if let Some(before) = series.part(series.start, fake) {
-        let effect = estimate(&before, 0.95)?.observed.effect;
+        let effect = Posterior::new(&before)?.mean_effect(&before).effect(&before, 0.95);
         let reads = format!(
             "mean effect of a start at period {fake} that never was (interval {:.4} to {:.4}); one that differs from 0 says that the series isn't carried on well",
             effect.low, effect.high
@@ -68,38 +68,15 @@ pub fn structural_time_series(series: &TimeSeries, level: f64) -> Result<Structu
 
 fn estimate(series: &TimeSeries, level: f64) -> Result<Structural, ObservationalError> {
     check_level(level)?;
-    let filtered: Result<Vec<(f64, Filtered)>, ObservationalError> = (0..GRID)
-        .map(|place| {
-            let theta = (place as f64 + 0.5) / GRID as f64;
-            let ratio = theta / (1.0 - theta);
-            Ok((theta, Filtered::new(series, 1.0 / (1.0 + ratio * ratio), ratio * ratio / (1.0 + ratio * ratio))?))
-        })
-        .collect();
-    let filtered = filtered?;
-    let best = filtered.iter().map(|(_, at)| at.log_likelihood).fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = filtered.iter().map(|(_, at)| (at.log_likelihood - best).exp()).collect();
-    let all: f64 = weights.iter().sum();
-    let mixture = |of: &[f64]| Mixture {
-        parts: filtered
-            .iter()
-            .zip(&weights)
-            .map(|((_, at), weight)| {
-                let (value, variance) = at.effect(series, of);
-                Part { share: weight / all, value, std_error: (variance * at.variance).sqrt(), df: at.df }
-            })
-            .collect(),
-    };
+    let posterior = Posterior::new(series)?;
     let after = series.after();
-    let mean = mixture(&vec![1.0 / after as f64; after]);
-    let sum = mixture(&vec![1.0; after]);
+    let outside = (1.0 - level) / 2.0;
     let counterfactual = (0..after).map(|period| {
         let of: Vec<f64> = (0..after).map(|at| f64::from(u8::from(at == period))).collect();
-        let effect = mixture(&of);
+        let effect = posterior.effects(series, &of);
         let seen = series.outcome[series.start + period];
-        let outside = (1.0 - level) / 2.0;
         Expected { value: seen - effect.mean(), low: seen - effect.quantile(1.0 - outside), high: seen - effect.quantile(outside) }
     });
-    let wandering = filtered.iter().zip(&weights).map(|((theta, _), weight)| theta * weight / all).sum();
     let counterfactual = counterfactual.collect();
     let mut warnings = vec![];
     if after > series.start {
@@ -112,11 +89,50 @@ fn estimate(series: &TimeSeries, level: f64) -> Result<Structural, Observational
         evidence: Evidence::Observational,
         method: "structural time series",
         assumption: "controls weren't moved by the campaign and go with the series after the start as they did before, and nothing else happened to the series at its start",
-        effect: mean.effect(series, level),
+        effect: posterior.mean_effect(series).effect(series, level),
         checks: vec![],
         warnings,
     };
-    Ok(Structural { observed, cumulative: sum.effect(series, level), counterfactual, wandering })
+    let cumulative = posterior.effects(series, &vec![1.0; after]).effect(series, level).in_unit(SUMMED);
+    Ok(Structural { observed, cumulative, counterfactual, wandering: posterior.wandering() })
+}
+
+/// θ of the grid with its posterior share, and the filter at it.
+struct Posterior(Vec<(f64, f64, Filtered)>);
+
+impl Posterior {
+    fn new(series: &TimeSeries) -> Result<Self, ObservationalError> {
+        let at = |place: usize| {
+            let theta = (place as f64 + 0.5) / GRID as f64;
+            let (noise, step) = ((1.0 - theta).powi(2), theta * theta);
+            Ok((theta, Filtered::new(series, noise / (noise + step), step / (noise + step))?))
+        };
+        let filtered: Vec<(f64, Filtered)> = (0..GRID).map(at).collect::<Result<_, ObservationalError>>()?;
+        let best = filtered.iter().map(|(_, at)| at.log_likelihood).fold(f64::NEG_INFINITY, f64::max);
+        // What has no share worth mentioning costs as much as what has.
+        let kept = filtered.into_iter().map(|(theta, at)| (theta, (at.log_likelihood - best).exp(), at)).filter(|of| of.1 > 1e-9);
+        let mut kept: Vec<(f64, f64, Filtered)> = kept.collect();
+        let all: f64 = kept.iter().map(|of| of.1).sum();
+        kept.iter_mut().for_each(|of| of.1 /= all);
+        Ok(Self(kept))
+    }
+
+    /// Of a weighted sum of effects.
+    fn effects(&self, series: &TimeSeries, weights: &[f64]) -> Mixture {
+        let part = |(_, share, at): &(f64, f64, Filtered)| {
+            let (value, variance) = at.effect(series, weights);
+            Part { share: *share, value, std_error: (variance * at.variance).sqrt(), df: at.df }
+        };
+        Mixture { parts: self.0.iter().map(part).collect() }
+    }
+
+    fn mean_effect(&self, series: &TimeSeries) -> Mixture {
+        self.effects(series, &vec![1.0 / series.after() as f64; series.after()])
+    }
+
+    fn wandering(&self) -> f64 {
+        self.0.iter().map(|(theta, share, _)| theta * share).sum()
+    }
 }
 
 /// What Kalman's filter says of the periods before, given both variances up to their common factor.
@@ -274,6 +290,7 @@ impl Mixture {
             treated: series.after(),
             untreated: series.start,
             clusters: series.outcome.len(),
+            unit: PER_PERIOD,
         }
     }
 }

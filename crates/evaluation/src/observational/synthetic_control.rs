@@ -18,7 +18,7 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::result::{Check, CheckKind, Evidence, Observed, ObservedEffect, check_level, warning};
+use super::result::{Check, CheckKind, Evidence, Observed, ObservedEffect, PER_PERIOD, check_level, warning};
 use super::simplex::nearest_to_origin;
 use super::{ObservationalError, Panel};
 use crate::experiment::Warning;
@@ -178,6 +178,7 @@ fn effect(series: &Donors, own: &Gaps, placebos: &[Gaps], level: f64) -> Observe
         treated: 1,
         untreated: series.donors.len(),
         clusters: series.donors.len() + 1,
+        unit: PER_PERIOD,
     }
 }
 

@@ -40,7 +40,7 @@ fn alarm(observed: &Observed, kind: CheckKind) -> bool {
 }
 
 #[test]
-fn differences_cover_and_their_checks_keep_their_level() {
+fn slow_differences_cover_and_their_checks_keep_their_level() {
     let found = shares(1000, |mut draw| {
         let panel = clustered(&mut draw, 0.0);
         let simple = difference_in_differences(&panel, SETTINGS).unwrap();
@@ -194,7 +194,7 @@ fn staggered(draw: &mut Draw) -> (Panel, f64) {
 }
 
 #[test]
-fn group_time_effects_cover_where_two_way_fixed_effects_do_not() {
+fn slow_group_time_effects_cover_where_two_way_fixed_effects_do_not() {
     let found = shares(500, |mut draw| {
         let (panel, truth) = staggered(&mut draw);
         let two_way = two_way_fixed_effects(&panel, SETTINGS).unwrap();
@@ -239,7 +239,7 @@ fn confounded(draw: &mut Draw, curved: bool) -> (Panel, Vec<Vec<f64>>) {
 }
 
 #[test]
-fn doubly_robust_effects_cover_if_either_model_is_right() {
+fn slow_doubly_robust_effects_cover_if_either_model_is_right() {
     for curved in [false, true] {
         let [robust, plain, alarms] = shares(500, |mut draw| {
             let (panel, covariates) = confounded(&mut draw, curved);

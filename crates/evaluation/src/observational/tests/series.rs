@@ -90,12 +90,12 @@ fn panel_of(table: &[Vec<f64>], treated: usize, start: usize) -> Panel {
 }
 
 #[test]
-fn synthetic_did_covers() {
-    let placebo = SyntheticVariance::Placebo { draws: 60, seed: 5 };
+fn slow_synthetic_did_covers() {
+    let placebo = SyntheticVariance::Placebo { draws: 40, seed: 5 };
     for (what, variance, treated) in
         [("jackknife", SyntheticVariance::Jackknife, 10), ("placebo", placebo, 10), ("placebo, one treated unit", placebo, 1)]
     {
-        let [covered, in_time] = shares(400, |mut draw| {
+        let [covered, in_time] = shares(300, |mut draw| {
             let panel = panel_of(&factors(&mut draw, 50, treated, 24, 18, 1.0, false), treated, 18);
             let found = synthetic_did(&panel, variance, 0.95).unwrap().observed;
             [covers(&found.effect, 1.0), found.check(CheckKind::PlaceboInTime).unwrap().alarm]
@@ -106,7 +106,7 @@ fn synthetic_did_covers() {
 }
 
 #[test]
-fn synthetic_did_is_nearer_than_plain_differences_where_trends_differ() {
+fn slow_synthetic_did_is_nearer_than_plain_differences_where_trends_differ() {
     let errors: Vec<(f64, f64)> = (0..200)
         .map(|seed| {
             let mut draw = Draw::seeded(seed).fork("trends");
@@ -185,7 +185,7 @@ fn wandering(draw: &mut Draw, theta: f64) -> TimeSeries {
 }
 
 #[test]
-fn structural_time_series_covers_whatever_the_level_does() {
+fn slow_structural_time_series_covers_whatever_the_level_does() {
     let settings: [(&str, Option<f64>); 4] =
         [("θ from its prior", None), ("a level nearly still", Some(0.05)), ("both alike", Some(0.5)), ("a random walk", Some(0.9))];
     for (what, theta) in settings {
