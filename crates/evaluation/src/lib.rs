@@ -7,6 +7,7 @@ mod estimate;
 pub mod experiment;
 pub mod fairness;
 pub mod money;
+pub mod observational;
 pub mod off_policy;
 mod policy;
 pub mod uplift;

@@ -1,0 +1,79 @@
+//! One series with a start: what both interrupted time series work on.
+
+use super::ObservationalError;
+
+/// An outcome over time, the place of the first period with treatment, and what else may explain it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimeSeries {
+    pub(super) outcome: Vec<f64>,
+    pub(super) start: usize,
+    pub(super) season: usize,
+    /// Columns: controls, then season's indicators.
+    pub(super) columns: Vec<Vec<f64>>,
+}
+
+impl TimeSeries {
+    /// `times` ascend by equal steps; `start` is the first time with treatment. `season` is the number of periods after which a season
+    /// comes back (7 for days of the week); 0 or 1 for none. `controls` are series that the treatment can't have moved.
+    ///
+    /// # Errors
+    /// Where times go backwards or leave gaps, lengths differ, a value isn't finite, the outcome doesn't vary before the
+    /// start, or too few periods are before (two more than coefficients) or none after.
+    pub fn new(times: &[i64], outcome: &[f64], start: i64, season: usize, controls: &[Vec<f64>]) -> Result<Self, ObservationalError> {
+        check_times(times)?;
+        let names = std::iter::once("outcome".to_owned()).chain((0..controls.len()).map(|at| format!("control {at}")));
+        for (column, values) in names.zip(std::iter::once(outcome).chain(controls.iter().map(Vec::as_slice))) {
+            if values.len() != times.len() {
+                return Err(ObservationalError::Length { column, found: values.len(), expected: times.len() });
+            }
+            if let Some((row, &value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+                return Err(ObservationalError::NotFinite { row, column, value });
+            }
+        }
+        let start = times.partition_point(|&time| time < start);
+        if start >= times.len() {
+            return Err(ObservationalError::NoPostPeriod);
+        }
+        let mut columns = controls.to_vec();
+        // The first season is the reference.
+        for one in 1..season {
+            columns.push((0..times.len()).map(|period| f64::from(u8::from(period % season == one))).collect());
+        }
+        let needed = columns.len() + 4;
+        if start < needed {
+            return Err(ObservationalError::NoPrePeriod { periods: start, needed });
+        }
+        if outcome[1..start].iter().all(|&value| value == outcome[0]) {
+            return Err(ObservationalError::Constant { what: "the outcome before the start".to_owned() });
+        }
+        Ok(Self { outcome: outcome.to_vec(), start, season, columns })
+    }
+
+    /// Periods from the start on.
+    pub const fn after(&self) -> usize {
+        self.outcome.len() - self.start
+    }
+
+    /// The periods before `until`, with another start.
+    pub(super) fn part(&self, until: usize, start: usize) -> Option<Self> {
+        let columns: Vec<Vec<f64>> = self.columns.iter().map(|column| column[..until].to_vec()).collect();
+        let enough = start >= columns.len() + 4 && start < until;
+        enough.then(|| Self { outcome: self.outcome[..until].to_vec(), start, season: self.season, columns })
+    }
+
+    /// The controls and season of a period.
+    pub(super) fn row(&self, period: usize) -> impl Iterator<Item = f64> {
+        self.columns.iter().map(move |column| column[period])
+    }
+}
+
+fn check_times(times: &[i64]) -> Result<(), ObservationalError> {
+    if let Some(at) = times.windows(2).position(|pair| pair[1] <= pair[0]) {
+        return Err(ObservationalError::TimeBackwards { row: at + 1, unit: 0, from: times[at], to: times[at + 1] });
+    }
+    let step = times.get(1).map_or(1, |second| second - times[0]);
+    match times.windows(2).find(|pair| pair[1] - pair[0] != step) {
+        Some(pair) => Err(ObservationalError::Unbalanced { unit: 0, time: pair[0] + step }),
+        None => Ok(()),
+    }
+}
