@@ -4,6 +4,7 @@ mod campaign;
 mod experiment;
 mod log;
 mod money;
+mod observational;
 mod page;
 mod policy;
 mod power;
@@ -30,6 +31,7 @@ enum What {
     Campaign(campaign::Args),
     Experiment(Box<experiment::Args>),
     Money(money::Args),
+    Observational(observational::Args),
     Policy(Box<policy::Args>),
     Power(power::Args),
     Uplift(uplift::Args),
@@ -40,6 +42,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         What::Campaign(args) => campaign::run(args, console),
         What::Experiment(args) => experiment::run(args, console),
         What::Money(args) => money::run(args, console),
+        What::Observational(args) => observational::run(args, console),
         What::Policy(args) => policy::run(args, console),
         What::Power(args) => power::run(args, console),
         What::Uplift(args) => uplift::run(args, console),

@@ -22,8 +22,8 @@ use crate::runs::Artefact;
 
 /// Say what a campaign brought and cost, from customers who were held out by lot, and whom it treats how.
 ///
-/// A row a customer, amounts in whole minor units. Columns of the campaign: revenue, and if there are any goods, promotion, contact (costs) and
-/// orders; the same with before_ and after_ in front for the time before and after it (pulled-forward purchases); last_touched and redeemed, what such counts give to
+/// A row a customer, amounts in whole minor units. Columns of the campaign: revenue and orders, and if there are any goods, promotion, contact
+/// (costs); the same with before_ and after_ in front for the time before and after it (pulled-forward purchases); last_touched and redeemed, what such counts give to
 /// the campaign, are shown beside the lot's figure; part:CATEGORY:promoted and part:CATEGORY:rest, revenue by part of the assortment, for cannibalisation and halo.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -92,8 +92,9 @@ struct Net {
 #[derive(Debug, Serialize)]
 struct Fairness {
     parity: Vec<Parity>,
-    effects: GroupEffects,
-    harm: Harm,
+    /// On revenue.
+    effects: Option<GroupEffects>,
+    harm: Option<Harm>,
     problems: Vec<String>,
 }
 
@@ -156,12 +157,11 @@ impl Names {
         let known = |name: String| present.contains(&name).then_some(name);
         let of = |window: &str| FIELDS.map(|field| known(format!("{window}{field}")));
         let amounts = [of("before_"), of(""), of("after_")];
-        if amounts[1][0].is_none() {
-            return Err(CliError::usage(format!(
-                "{}: there is no column revenue: its columns are {}",
-                args.data.display(),
-                present.join(", ")
-            )));
+        for (field, name) in amounts[1].iter().zip(FIELDS).filter(|(_, name)| ["revenue", "orders"].contains(name)) {
+            if field.is_none() {
+                let path = args.data.display();
+                return Err(CliError::usage(format!("{path}: there is no column {name}: its columns are {}", present.join(", "))));
+            }
         }
         let mut parts = vec![];
         for name in present.iter().filter(|name| name.starts_with("part:")) {
@@ -237,7 +237,7 @@ impl Read {
                     discount: customer.during.promotion,
                     units: customer.during.orders,
                     cost: customer.during.promotion + customer.during.contact,
-                    benefit: customer.during.promotion as f64,
+                    benefit: customer.during.revenue as f64,
                     before: customer.before.revenue as f64,
                 }));
             }
@@ -245,7 +245,7 @@ impl Read {
             Ok(())
         })?;
         let groups = if args.group.is_some() {
-            let benefit_unit = format!("saved, minor units of {}", args.currency.code());
+            let benefit_unit = format!("revenue, minor units of {}", args.currency.code());
             let plan = GroupPlan {
                 currency: args.currency,
                 groups,
@@ -349,7 +349,10 @@ fn judge(args: &Args, read: &Read) -> Result<Report, CliError> {
                 Err(error) => problems.push(format!("{metric:?}: {error}")),
             }
         }
-        fairness = Some(Fairness { parity: all, effects: group_effects(groups, settings)?, harm: harm(groups, 0.0, settings)?, problems });
+        let mut or_problem = |what: &str, error: FairnessError| problems.push(format!("{what}: {error}"));
+        let effects = group_effects(groups, settings).map_err(|error| or_problem("effects", error)).ok();
+        let harm = harm(groups, 0.0, settings).map_err(|error| or_problem("harm", error)).ok();
+        fairness = Some(Fairness { parity: all, effects, harm, problems });
     }
     Ok(Report {
         data: args.data.display().to_string(),

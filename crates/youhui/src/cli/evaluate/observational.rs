@@ -1,0 +1,292 @@
+//! `youhui evaluate observational`.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use youhui_evaluation::observational::{
+    Aggregation, Controls, DidSettings, Donors, Observed, Panel, PanelRow, SegmentedSettings, SyntheticVariance, TimeSeries,
+    difference_in_differences, event_study, group_time_effects, segmented_regression, structural_time_series, synthetic_control,
+    synthetic_did, two_way_fixed_effects,
+};
+use youhui_storage::{MISSING, Table, read_table_as};
+
+use super::super::{CliError, Console, Format};
+use super::keep;
+use crate::runs::Artefact;
+
+/// Say what a campaign seems to have caused that was run without a holdout: by those whom it did not reach, or by the time before it.
+///
+/// A row a unit and period: customers or shops by week. Each estimator says what it assumes, and tries itself where nothing can have been caused: before the
+/// start, and on units that were never treated. What it finds is observational, never "caused".
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Parquet, CSV or JSON Lines: a row a unit and period, in order of periods.
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// The column of the unit; a single series, if absent.
+    #[arg(long, value_name = "COLUMN")]
+    unit: Option<String>,
+    /// The column of the period: a whole number.
+    #[arg(long, value_name = "COLUMN")]
+    time: String,
+    /// The column of what is measured.
+    #[arg(long, value_name = "COLUMN")]
+    outcome: String,
+    /// The column of the first period in which the unit was treated; empty for those who never were.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "starts", requires = "unit")]
+    start: Option<String>,
+    /// The first period in which a single series was treated.
+    #[arg(long, value_name = "PERIOD")]
+    starts: Option<i64>,
+    /// The column of what was treated together, such as a household; the unit, if absent.
+    #[arg(long, value_name = "COLUMN", requires = "unit")]
+    cluster: Option<String>,
+    /// Which estimators; all that fit the data, if absent.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    method: Vec<Method>,
+    /// Periods of a season, of a single series; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    season: usize,
+    /// Columns that go with a single series and that the campaign can't have moved.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    controls: Vec<String>,
+    /// How surely intervals cover.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    level: f64,
+    /// Where the snapshot is kept: `youhui runs list|diff` compares them.
+    #[arg(long, value_name = "DIR", default_value = crate::runs::FOLDER)]
+    runs: PathBuf,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+enum Method {
+    /// Difference in differences, one start.
+    Did,
+    /// Two-way fixed effects.
+    TwoWay,
+    /// Effects by period around the start.
+    EventStudy,
+    /// Callaway and Sant'Anna: several starts.
+    GroupTime,
+    SyntheticControl,
+    SyntheticDid,
+    /// Interrupted time series.
+    Segmented,
+    /// Bayesian structural time series.
+    Structural,
+}
+
+const OF_PANEL: [Method; 6] =
+    [Method::Did, Method::TwoWay, Method::EventStudy, Method::GroupTime, Method::SyntheticControl, Method::SyntheticDid];
+const OF_SERIES: [Method; 2] = [Method::Segmented, Method::Structural];
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Report {
+    data: String,
+    hash: String,
+    run: Option<String>,
+    rows: usize,
+    outcome: String,
+    found: Vec<Observed>,
+    /// Estimators that don't fit the data, and why.
+    problems: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
+    let started = Timestamp::now();
+    let mut wanted: Vec<String> = vec![args.time.clone(), args.outcome.clone()];
+    for name in [&args.unit, &args.start, &args.cluster].into_iter().flatten().chain(&args.controls) {
+        if !wanted.contains(name) {
+            wanted.push(name.clone());
+        }
+    }
+    let texts: Vec<&str> = [&args.unit, &args.cluster].into_iter().flatten().map(String::as_str).collect();
+    let mut table = read_table_as(&args.data, Some(&wanted), &texts)?;
+    let (found, problems) = if args.unit.is_some() { of_panel(args, &mut table)? } else { of_series(args, &table)? };
+    if found.is_empty() {
+        return Err(CliError::usage(problems.join("\n")));
+    }
+    let mut report = Report {
+        data: args.data.display().to_string(),
+        hash: table.hash.clone(),
+        run: None,
+        rows: table.rows(),
+        outcome: args.outcome.clone(),
+        found,
+        problems,
+    };
+    let data = Artefact { path: report.data.clone(), hash: report.hash.clone() };
+    let configuration = json!({
+        "unit": args.unit, "time": args.time, "outcome": args.outcome, "start": args.start, "starts": args.starts, "cluster": args.cluster,
+        "method": args.method, "season": args.season, "controls": args.controls, "level": args.level,
+    });
+    report.run = Some(keep(&args.runs, "evaluate observational", configuration, data, figures(&report), vec![], started)?);
+    match args.format {
+        Format::Json => console.print(&serde_json::to_string(&report).unwrap_or_default()),
+        Format::Table => console.print(&words(&report)),
+    }
+}
+
+fn periods(args: &Args, table: &Table, column: &str) -> Result<Vec<Option<i64>>, CliError> {
+    let cells = numbers(args, table, column)?;
+    let read = |(row, cell): (usize, &f64)| {
+        if cell.is_nan() {
+            return Ok(None);
+        }
+        if cell.fract() == 0.0 && cell.abs() < 9e15 {
+            #[allow(clippy::cast_possible_truncation, reason = "a whole number below 9e15")]
+            return Ok(Some(*cell as i64));
+        }
+        let path = args.data.display();
+        Err(CliError::usage(format!(
+            "{path}: row {}: column {column} is {cell}: number periods 1, 2, 3: what came before what is not known else",
+            row + 1
+        )))
+    };
+    cells.iter().enumerate().map(read).collect()
+}
+
+fn numbers<'a>(args: &Args, table: &'a Table, column: &str) -> Result<&'a [f64], CliError> {
+    let numbers = table.column(column)?.values.numbers();
+    numbers.ok_or_else(|| CliError::usage(format!("{}: column {column} holds texts: give numbers", args.data.display())))
+}
+
+/// A period has to be there.
+fn every(args: &Args, periods: Vec<Option<i64>>) -> Result<Vec<i64>, CliError> {
+    let gap = periods.iter().position(Option::is_none);
+    if let Some(row) = gap {
+        return Err(CliError::usage(format!(
+            "{}: row {}: column {} is empty: before or after the start can't be told: fill it",
+            args.data.display(),
+            row + 1,
+            args.time
+        )));
+    }
+    Ok(periods.into_iter().flatten().collect())
+}
+
+type Found = (Vec<Observed>, Vec<String>);
+
+fn of_panel(args: &Args, table: &mut Table) -> Result<Found, CliError> {
+    let times = every(args, periods(args, table, &args.time)?)?;
+    let outcome = numbers(args, table, &args.outcome)?.to_vec();
+    let starts = match &args.start {
+        Some(column) => periods(args, table, column)?,
+        None => {
+            return Err(CliError::usage(
+                "--start: say which column has each unit's first treated period: without it nobody knows whom the campaign reached",
+            ));
+        }
+    };
+    let mut codes = |column: &Option<String>| -> Result<Option<Vec<u64>>, CliError> {
+        let Some(column) = column else { return Ok(None) };
+        let (codes, _) = table.take(column)?.values.categories();
+        if let Some(row) = codes.iter().position(|code| *code == MISSING) {
+            return Err(CliError::usage(format!(
+                "{}: row {}: column {column} is empty: whose row it is can't be told: fill it",
+                args.data.display(),
+                row + 1
+            )));
+        }
+        Ok(Some(codes.into_iter().map(u64::from).collect()))
+    };
+    let cluster = codes(&args.cluster)?;
+    let unit = codes(&args.unit)?.unwrap_or_default();
+    let rows: Vec<PanelRow> = (0..unit.len())
+        .map(|row| PanelRow {
+            unit: unit[row],
+            cluster: cluster.as_ref().map_or(unit[row], |cluster| cluster[row]),
+            time: times[row],
+            outcome: outcome[row],
+            start: starts[row],
+        })
+        .collect();
+    let panel = Panel::from_rows(&rows).map_err(|error| CliError::usage(error.to_string()))?;
+    let did = DidSettings { level: args.level, ..DidSettings::default() };
+    let of = |method: Method| match method {
+        Method::Did => difference_in_differences(&panel, did),
+        Method::TwoWay => two_way_fixed_effects(&panel, did).map(|found| found.observed),
+        Method::EventStudy => event_study(&panel, None, args.level).map(|found| found.observed),
+        Method::GroupTime => {
+            let effects = group_time_effects(&panel, Controls::NotYetTreated, &[], args.level)?;
+            effects.aggregate(Aggregation::Simple).map(|(found, _)| found)
+        }
+        Method::SyntheticControl => synthetic_control(&Donors::from_panel(&panel)?, args.level).map(|found| found.observed),
+        // `collect` asks for methods of panels only: it is the last of them.
+        _ => synthetic_did(&panel, SyntheticVariance::Jackknife, args.level).map(|found| found.observed),
+    };
+    collect(args, &OF_PANEL, "a panel (--unit)", of)
+}
+
+fn of_series(args: &Args, table: &Table) -> Result<Found, CliError> {
+    let times = every(args, periods(args, table, &args.time)?)?;
+    let start = args
+        .starts
+        .ok_or_else(|| CliError::usage("--starts: say in which period the campaign began (or --unit and --start, of a panel)"))?;
+    let controls = args.controls.iter().map(|name| numbers(args, table, name).map(<[f64]>::to_vec)).collect::<Result<Vec<_>, _>>()?;
+    let outcome = numbers(args, table, &args.outcome)?;
+    let series = TimeSeries::new(&times, outcome, start, args.season, &controls).map_err(|error| CliError::usage(error.to_string()))?;
+    let of = |method: Method| match method {
+        Method::Segmented => segmented_regression(&series, SegmentedSettings { level: args.level, ..SegmentedSettings::default() })
+            .map(|found| found.observed),
+        _ => structural_time_series(&series, args.level).map(|found| found.observed),
+    };
+    collect(args, &OF_SERIES, "a single series (without --unit)", of)
+}
+
+fn collect(
+    args: &Args,
+    fitting: &[Method],
+    of_what: &str,
+    of: impl Fn(Method) -> Result<Observed, youhui_evaluation::observational::ObservationalError>,
+) -> Result<Found, CliError> {
+    if let Some(wrong) = args.method.iter().find(|method| !fitting.contains(method)) {
+        return Err(CliError::usage(format!("--method {wrong:?}: it is not of {of_what}")));
+    }
+    let (mut found, mut problems) = (vec![], vec![]);
+    for method in if args.method.is_empty() { fitting.to_vec() } else { args.method.clone() } {
+        match of(method) {
+            Ok(one) => found.push(one),
+            Err(error) => problems.push(format!("{method:?}: {error}")),
+        }
+    }
+    Ok((found, problems))
+}
+
+fn figures(report: &Report) -> Map<String, Value> {
+    let mut figures = Map::new();
+    for one in &report.found {
+        for (what, value) in [("effect", one.effect.value), ("low", one.effect.low), ("high", one.effect.high)] {
+            figures.insert(format!("{}.{what}", one.method), json!(value));
+        }
+    }
+    figures
+}
+
+fn words(report: &Report) -> String {
+    let mut lines = vec![];
+    for one in &report.found {
+        lines.push(format!(
+            "{} (observational): {:.5} [{:.5}, {:.5}] on {}",
+            one.method, one.effect.value, one.effect.low, one.effect.high, report.outcome
+        ));
+        lines.push(format!("  assumes: {}", one.assumption));
+        for check in &one.checks {
+            lines.push(format!("  {:?}: {} {}", check.kind, if check.alarm { "ALARM:" } else { "no alarm:" }, check.reads));
+        }
+        lines.extend(one.warnings.iter().map(|warning| format!("  warning: {}", warning.message)));
+    }
+    lines.extend(report.problems.iter().map(|problem| format!("no figure: {problem}")));
+    if let Some(run) = &report.run {
+        lines.push(format!("kept as run {run}"));
+    }
+    lines.join("\n")
+}
