@@ -108,6 +108,10 @@ fn an_experiment_is_judged_with_its_checks_and_a_decision() {
         .unwrap();
     let diff = String::from_utf8_lossy(&diff.stdout).into_owned() + &String::from_utf8_lossy(&diff.stderr);
     assert!(diff.contains("new.revenue.effect"), "{diff}");
+    // A guardrail on a quantile stops a rollout like any other.
+    let strict = all.map(|word| if word.starts_with("p90") { "p90(latency),lower,margin=2" } else { word });
+    let stopped = ok(folder.path(), &strict);
+    assert_eq!(stopped["arms"][0]["decision"]["verdict"], "roll_back", "{}", stopped["arms"][0]["decision"]);
     // For people.
     let (code, _, said) = evaluate(folder.path(), &all);
     assert!(code == 0 && said.contains("new against control: ship"), "{said}");
@@ -183,6 +187,9 @@ fn what_is_wrong_with_an_experiment_is_said_with_its_consequence() {
     (0..400).for_each(|one| text.push_str(&format!("c{one},{},{}\n", if one % 4 == 0 { "new" } else { "control" }, one % 7)));
     (0..10).for_each(|one| text.push_str(&format!("c{one},{},1\n", if one % 4 == 0 { "control" } else { "new" })));
     write("both.csv", &text);
+    write("dates.csv", "customer,arm,revenue,day\na,new,1,1\na,new,2,2\nb,control,1,1\nc,new,1,1\nd,control,2,1\n");
+    let (code, _, said) = ask("dates.csv", &["--unit", "customer", "--date", "day"]);
+    assert!(code == 2 && said.contains("column day differs among rows of one unit"), "{said}");
     let (code, _, said) = ask("both.csv", &["--unit", "customer"]);
     assert!(code == 0 && said.contains("10 of 400 units") && said.contains("no longer comparable") && said.contains("roll back"), "{said}");
 }
@@ -301,6 +308,7 @@ fn an_experiment_is_planned() {
         (&["power", "--sd", "0", "--effect", "1"][..], "above 0"),
         (&["power", "--rate", "2", "--effect", "1"], "between 0 and 1"),
         (&["power", "--sd", "1"], "give two of"),
+        (&["power", "--rate", "0.5", "--effect", "0.9"], "the rate would be 1.4"),
         (&["power", "--sd", "1", "--effect", "1", "--cuped", "2"], "between -1 and 1"),
     ] {
         let (code, _, said) = evaluate(folder.path(), arguments);
@@ -381,12 +389,14 @@ fn what_a_campaign_brought_and_cost_is_told_with_whom_it_treats_how() {
     write("lost.csv", "arm,revenue,orders\noffered,,1\nheld_out,2,1\n");
     write("one.csv", "arm,revenue,orders\noffered,1,1\noffered,2,2\n");
     write("three.csv", "arm,revenue,orders\na,1,1\nb,2,1\nheld_out,3,1\n");
+    write("fewer.csv", "arm,revenue,orders\na,1,1\nheld_out,3,-1\n");
     write("none.csv", "arm,money\na,1\nheld_out,3\n");
     for (data, why) in [
         ("parts.csv", "row 1: column revenue is 1.5: amounts are whole minor units"),
         ("lost.csv", "row 1: column revenue is NaN"),
         ("one.csv", "control: 0 unit(s)"),
         ("three.csv", "several arms"),
+        ("fewer.csv", "row 2: column orders is -1"),
         ("none.csv", "there is no column revenue"),
     ] {
         let (code, _, said) =

@@ -338,6 +338,12 @@ fn adjust_goals(plan: &AnalysisPlan, judged: &mut [Judged]) {
         goal.0.adjusted_p = Some(adjusted);
         if let Some(effect) = goal.2 {
             (goal.0.low, goal.0.high) = widened(&effect, adjusted);
+            if !goal.0.low.is_finite() {
+                // As far from being told from 0 as can be: the interval of a test at a share of the level.
+                let alpha = (1.0 - effect.level) / p_values.len().max(1) as f64;
+                let half = effect.std_error * super::special::t_upper_quantile(alpha / 2.0, effect.df);
+                (goal.0.low, goal.0.high) = (effect.value - half, effect.value + half);
+            }
         } else if adjusted >= 1.0 - plan.level && goal.0.p_value.is_some_and(|p| p < 1.0 - plan.level) {
             // A sequence's interval that says more than the family allows: it reaches to 0.
             (goal.0.low, goal.0.high) = (goal.0.low.min(0.0), goal.0.high.max(0.0));

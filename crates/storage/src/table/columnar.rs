@@ -115,7 +115,7 @@ pub(super) fn read_in_blocks<E: From<StoreError>>(
         let place = metadata.schema().index_of(name).unwrap_or_default();
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(own, metadata.clone())
             .with_projection(ProjectionMask::roots(metadata.parquet_schema(), [place]))
-            .with_batch_size(BLOCK);
+            .with_batch_size((BLOCK_CELLS / wanted.len().max(1)).clamp(8_192, BLOCK));
         reader.build().map_err(StoreError::parquet(path))
     };
     let mut readers = wanted.iter().map(open).collect::<Result<Vec<_>, StoreError>>()?;
@@ -126,6 +126,9 @@ pub(super) fn read_in_blocks<E: From<StoreError>>(
             readers.par_iter_mut().zip(&wanted).zip(&kinds).map(read).collect::<Result<_, StoreError>>()?;
         let Some(block) = block.into_iter().collect::<Option<Vec<_>>>() else { break };
         let rows = block.first().map_or(0, |(_, rows)| *rows);
+        if block.iter().any(|(_, others)| *others != rows) {
+            return Err(damaged(path, row, "its columns have different numbers of rows").into());
+        }
         row += rows;
         each(block.into_iter().map(|(column, _)| column).collect(), rows)?;
     }
@@ -136,8 +139,9 @@ pub(super) fn read_in_blocks<E: From<StoreError>>(
     }
 }
 
-/// Rows of a block.
+/// Rows of a block, and its cells.
 const BLOCK: usize = 1 << 19;
+const BLOCK_CELLS: usize = 1 << 23;
 
 fn next_block(
     path: &Path,

@@ -1,6 +1,6 @@
 //! What came of a campaign's decisions, read from the logs: who was shown it, who was held out by lot, and what each bought after and before.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use youhui_commerce::{EventKind, Micros, SubjectId};
 use youhui_decision::{Filled, Mode, decide};
 use youhui_storage::{Live as Database, LiveError};
@@ -65,6 +65,8 @@ pub(crate) struct Outcomes {
     pub(crate) holdout_shares: Vec<f64>,
     /// Customers whose window is not over yet.
     pub(crate) waiting: usize,
+    /// Customers who were held out on one device and not on another, before they said who they are.
+    pub(crate) in_both: FxHashSet<SubjectId>,
 }
 
 /// Reads them. Nobody is looked up by their identifier: subjects are random.
@@ -72,8 +74,11 @@ pub(crate) struct Outcomes {
 /// # Errors
 /// Where a log can't be read.
 pub(crate) async fn outcomes(database: &Database, campaign: &str, window: Micros, now: Micros) -> Result<Outcomes, LiveError> {
-    let mut found = decisions(database, campaign).await?;
     let bought = Purchases::read(database).await?;
+    let mut found = decisions(database, campaign, &bought.named).await?;
+    // Whoever was held out on one device and not on another is in neither arm.
+    let both: Vec<SubjectId> = found.in_both.iter().copied().collect();
+    found.units.retain(|unit| !both.contains(&unit.subject));
     let is_over = |time: Micros| time + window <= now;
     let everybody = found.units.len();
     found.units.retain(|unit| is_over(unit.exposed));
@@ -89,16 +94,17 @@ pub(crate) async fn outcomes(database: &Database, campaign: &str, window: Micros
     Ok(found)
 }
 
-async fn decisions(database: &Database, campaign: &str) -> Result<Outcomes, LiveError> {
-    let mut found = Outcomes { promotions: vec![], units: vec![], rounds: vec![], holdout_shares: vec![], waiting: 0 };
-    let (mut known, mut snapshots, mut after) = (FxHashMap::default(), Snapshots::new(database), 0);
+async fn decisions(database: &Database, campaign: &str, named: &FxHashMap<SubjectId, SubjectId>) -> Result<Outcomes, LiveError> {
+    let mut found =
+        Outcomes { promotions: vec![], units: vec![], rounds: vec![], holdout_shares: vec![], waiting: 0, in_both: FxHashSet::default() };
+    let (mut known, mut snapshots, mut after) = (FxHashMap::<SubjectId, bool>::default(), Snapshots::new(database), 0);
     loop {
         let batches = database.decisions_after(after).await?;
         let Some((last, _)) = batches.last() else { return Ok(found) };
         after = *last;
         let records = batches.iter().flat_map(|(_, records)| records);
         for record in records.filter_map(|bytes| postcard::from_bytes::<Record>(bytes).ok()) {
-            let Some(subject) = record.facts.subject() else { continue };
+            let Some(subject) = record.facts.subject().map(|subject| by_name(named, subject)) else { continue };
             let snapshot = snapshots.of(record.facts.snapshot).await?;
             let own = |offer: u32| snapshot.offers.get(offer as usize).filter(|offer| offer.campaign_id == campaign);
             if !record.facts.places.iter().flat_map(|place| &place.candidates).any(|candidate| own(candidate.offer).is_some()) {
@@ -106,12 +112,9 @@ async fn decisions(database: &Database, campaign: &str) -> Result<Outcomes, Live
             }
             let decision = decide(snapshot, &record.facts);
             for (filled, place) in decision.places.iter().zip(&record.facts.places) {
-                let mut could = vec![];
-                for offer in place.candidates.iter().filter_map(|candidate| own(candidate.offer)) {
-                    could.push(place_of(&mut found.promotions, &offer.promotion_id));
-                }
-                let by_lot = matches!(filled.mode, Mode::Holdout) || (filled.mode == Mode::Personalised && filled.begins());
-                if could.is_empty() || !by_lot {
+                // Whoever came where it could be shown, whatever still stood: the lot decides, and nothing that came of it.
+                let could_be_shown = place.candidates.iter().any(|candidate| own(candidate.offer).is_some());
+                if !could_be_shown || !matches!(filled.mode, Mode::Holdout | Mode::Personalised) {
                     continue;
                 }
                 if !found.holdout_shares.contains(&snapshot.holdout_share) {
@@ -119,10 +122,22 @@ async fn decisions(database: &Database, campaign: &str) -> Result<Outcomes, Live
                 }
                 let held_out = filled.mode == Mode::Holdout;
                 let time = record.facts.time;
-                known.entry(subject).or_insert_with(|| {
+                let first = *known.entry(subject).or_insert_with(|| {
                     found.units.push(Unit { subject, held_out, exposed: time, before: Bought::default(), after: Bought::default() });
+                    held_out
                 });
-                if !held_out && !filled.options.is_empty() {
+                if first != held_out {
+                    found.in_both.insert(subject);
+                }
+                // Both it and nothing had a chance.
+                let chance = |offer: Option<u32>| filled.options.iter().any(|option| option.offer == offer && option.probability > 0.0);
+                let mut could = vec![];
+                for candidate in place.candidates.iter().filter(|candidate| chance(None) && chance(Some(candidate.offer))) {
+                    if let Some(offer) = own(candidate.offer) {
+                        could.push(place_of(&mut found.promotions, &offer.promotion_id));
+                    }
+                }
+                if !held_out && !could.is_empty() {
                     let shown = shown(filled, |offer| own(offer).map(|offer| place_of(&mut found.promotions, &offer.promotion_id)));
                     let after = Bought::default();
                     found.rounds.push(Round { subject, could, shown, propensity: filled.propensity, time, after });
@@ -148,12 +163,13 @@ fn shown(filled: &Filled, mut own: impl FnMut(u32) -> Option<usize>) -> Shown {
 
 /// What everybody bought, in order of time.
 struct Purchases {
+    named: FxHashMap<SubjectId, SubjectId>,
     by_subject: FxHashMap<SubjectId, Vec<(Micros, Bought)>>,
 }
 
 impl Purchases {
     async fn read(database: &Database) -> Result<Self, LiveError> {
-        let (mut raw, mut named, mut seen) = (vec![], FxHashMap::default(), rustc_hash::FxHashSet::default());
+        let (mut raw, mut named, mut seen) = (vec![], FxHashMap::default(), FxHashSet::default());
         let mut after = 0;
         loop {
             let batches = database.events_after(after).await?;
@@ -193,7 +209,7 @@ impl Purchases {
             by_subject.entry(by_name(&named, subject)).or_default().push((time, bought));
         }
         by_subject.values_mut().for_each(|events| events.sort_by_key(|(time, _)| *time));
-        Ok(Self { by_subject })
+        Ok(Self { named, by_subject })
     }
 
     fn within(&self, subject: SubjectId, from: Micros, until: Micros) -> Bought {

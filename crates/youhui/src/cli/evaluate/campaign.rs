@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Profit as a share of list prices: then the goal is profit, otherwise revenue.
     #[arg(long, value_name = "SHARE")]
     margin: Option<f64>,
+    /// Customers at which the interval is tightest: where you mean to decide. To be fixed beforehand.
+    #[arg(long, value_name = "N", default_value_t = 5000.0)]
+    tuning: f64,
     /// How surely intervals cover.
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     level: f64,
@@ -102,7 +105,8 @@ struct Promotion {
 }
 
 const BASIS: &str = "randomised: customers held out by lot see no promotion at all, so this is what the shop's promotions together caused among customers \
-                     who came where this campaign could be shown; intervals hold whenever they are looked at";
+                     who came where this campaign could be shown; these intervals hold whenever they are looked at, those of single promotions for one look and one \
+                     promotion";
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
@@ -188,7 +192,7 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
         metrics: vec![metric(goal, 0, Role::Goal, "minor units per customer"), metric("orders", 2, Role::Secondary, "orders per customer")],
         covariates: vec![],
         scale: Scale::Absolute,
-        engine: Engine::Sequential { tuning: (found.units.len() as f64).max(100.0) },
+        engine: Engine::Sequential { tuning: args.tuning },
         level: args.level,
         adjust: Adjust::Holm,
         planned: None,
@@ -204,6 +208,12 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
         unit: "minor units",
     });
     let mut notes = vec![];
+    if !found.in_both.is_empty() {
+        notes.push(format!(
+            "{} customers were held out on one device and not on another before they said who they are: they are left out",
+            found.in_both.len()
+        ));
+    }
     if found.holdout_shares.len() > 1 {
         notes.push("the share held out was changed meanwhile: customers who came before and after are not of one lot".to_owned());
     }
@@ -294,7 +304,7 @@ fn figures(report: &Report) -> Map<String, Value> {
 
 const fn words(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Ship => "it pays: go on",
+        Verdict::Ship => "made better: go on",
         Verdict::KeepRunning => "not known yet",
         Verdict::RollBack => "stop it",
     }

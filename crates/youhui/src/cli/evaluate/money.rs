@@ -134,6 +134,9 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     }
 }
 
+/// Groups that are told apart.
+const MOST_GROUPS: usize = 1_000;
+
 /// Customers, summed.
 struct Read {
     ledger: Ledger,
@@ -193,14 +196,18 @@ impl Read {
         let names = Names::of(args)?;
         let parts = names.parts.iter().map(|(_, part)| part.clone()).collect();
         let mut ledger = Ledger::new(args.currency, 1.0 - args.holdout_share, parts)?;
-        let (mut people, mut groups, mut row) = (vec![], Vec::<String>::new(), 0);
+        let (mut people, mut groups, mut row, mut treated) = (vec![], Vec::<String>::new(), 0, None);
         read_table_in_blocks(&args.data, &names.wanted(args), &[], |mut table| -> Result<(), CliError> {
-            let arms = arms(args, &mut table, row)?;
+            let arms = arms(args, &mut table, row, &mut treated)?;
             let group = args.group.as_ref().map(|column| codes(args, &mut table, column, row)).transpose()?;
             let of_group = group.map(|(codes, texts)| {
                 let places: Vec<u32> = texts.iter().map(|text| place(&mut groups, text)).collect();
-                codes.into_iter().map(|code| places[code as usize]).collect::<Vec<u32>>()
+                if groups.len() > MOST_GROUPS {
+                    return Err(CliError::usage(format!("--group: more than {MOST_GROUPS} groups: is it the right column?")));
+                }
+                Ok(codes.into_iter().map(|code| places[code as usize]).collect::<Vec<u32>>())
             });
+            let of_group = of_group.transpose()?;
             let offered = args.offered.as_ref().map(|column| whole(args, table.column(column)?, row)).transpose()?;
             let column = |name: &Option<String>| match name {
                 Some(name) => whole(args, table.column(name)?, row),
@@ -209,6 +216,17 @@ impl Read {
             let mut amounts = vec![];
             for window in &names.amounts {
                 amounts.push(window.iter().map(column).collect::<Result<Vec<_>, _>>()?);
+            }
+            for (window, names) in amounts.iter().zip(&names.amounts) {
+                let negative = window[4].iter().position(|orders| u32::try_from(*orders).is_err());
+                if let (Some(place), Some(name)) = (negative, &names[4]) {
+                    return Err(CliError::usage(format!(
+                        "{}: row {}: column {name} is {}: orders are counted from 0 (cancellations beside them): fewer than none would turn every figure by order around",
+                        args.data.display(),
+                        row + place + 1,
+                        window[4][place]
+                    )));
+                }
             }
             let counts = names.counts.iter().map(column).collect::<Result<Vec<_>, _>>()?;
             let of_part = names.parts.iter().map(|(name, _)| whole(args, table.column(name)?, row)).collect::<Result<Vec<_>, _>>()?;
@@ -290,10 +308,11 @@ fn codes(args: &Args, table: &mut Table, column: &str, first: usize) -> Result<(
     }
 }
 
-fn arms(args: &Args, table: &mut Table, first: usize) -> Result<Vec<Arm>, CliError> {
+fn arms(args: &Args, table: &mut Table, first: usize, treated: &mut Option<String>) -> Result<Vec<Arm>, CliError> {
     let (codes, texts) = codes(args, table, &args.assignment, first)?;
     let is_held_out: Vec<bool> = texts.iter().map(|text| *text == args.held_out).collect();
-    if texts.iter().filter(|text| **text != args.held_out).count() > 1 {
+    // Over all blocks of the file.
+    if texts.iter().filter(|text| **text != args.held_out).any(|text| treated.get_or_insert_with(|| text.clone()) != text) {
         return Err(CliError::usage(format!(
             "column {}: several arms beside {}: give one campaign at a time",
             args.assignment, args.held_out
@@ -408,6 +427,18 @@ fn table(report: &Report) -> String {
         lines.push("with what came after".to_owned());
         lines.extend(both(&net.incremental, &net.returns));
         lines.push(line(&net.pull_forward.revenue.after));
+    }
+    if let Some(attribution) = &report.attribution {
+        lines.push("attribution, which is not causal, beside the lot".to_owned());
+        lines.extend([&attribution.incremental, &attribution.last_touch.total, &attribution.redemption.total].map(line));
+    }
+    for one in &report.cannibalisation {
+        lines.push(format!("within {}", one.category));
+        lines.extend([&one.promoted, &one.rest, &one.whole].map(line));
+    }
+    if let Some(halo) = &report.halo {
+        lines.push("on other categories".to_owned());
+        lines.extend(halo.categories.iter().map(line));
     }
     if let Some(fairness) = &report.fairness {
         lines.push("by group".to_owned());

@@ -12,7 +12,7 @@ use youhui_evaluation::off_policy::{
     Bootstrap, Bounds, Comparison, Criterion, Diagnostics, Estimator, Evaluation, Expected, Fitting, FittingWeights, Log, OffPolicyError,
     Options, PolicyValue, Regression, RewardModel, Shape, Target, ValueDifference, Weighed, estimators, tune_all, weigh,
 };
-use youhui_storage::{MISSING, Table, columns_of, read_table, read_table_as, read_table_in_blocks};
+use youhui_storage::{MISSING, Table, columns_of, read_table_as, read_table_in_blocks};
 
 use super::super::{CliError, Console, Format};
 use super::keep;
@@ -141,6 +141,17 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let model = rounds.model(args)?;
     let first = rounds.weighed(args, &args.policy, model.as_ref())?;
     let second = args.against.as_ref().map(|other| rounds.weighed(args, other, model.as_ref())).transpose()?;
+    // A policy that is the same in every round is weighed in the other's blocks.
+    let second = match (&second, &args.against) {
+        (Some(found), Some(other)) if found.len() != first.len() => {
+            Some(rounds.weighed_like(other, &first, model.as_ref())?.unwrap_or_else(|| second.unwrap_or_default()))
+        }
+        _ => second,
+    };
+    let first = match &second {
+        Some(found) if found.len() != first.len() => rounds.weighed_like(&args.policy, found, model.as_ref())?.unwrap_or(first),
+        _ => first,
+    };
     bar.set_message("judging");
     let mut printed = judge(args, &rounds, &first, second.as_deref())?;
     bar.finish_and_clear();
@@ -180,7 +191,8 @@ impl Rounds {
         let mut wanted: Vec<String> = vec![args.action.clone(), args.reward.clone(), args.propensity.clone()];
         wanted.extend(args.position.iter().chain(&args.customer).cloned());
         wanted.extend(args.features.iter().filter(|name| !wanted.contains(name)).cloned().collect::<Vec<_>>());
-        let texts: Vec<&str> = [Some(&args.action), args.customer.as_ref()].into_iter().flatten().map(String::as_str).collect();
+        let texts: Vec<&str> =
+            [Some(&args.action), args.customer.as_ref(), args.position.as_ref()].into_iter().flatten().map(String::as_str).collect();
         let mut table = read_table_as(&args.log, Some(&wanted), &texts)?;
         let features = args.features.iter().map(|name| numbers(&args.log, &table, name)).collect::<Result<Vec<_>, _>>()?;
         let (rounds, width) = (table.rows(), features.len());
@@ -304,6 +316,18 @@ impl Rounds {
         Ok(blocks)
     }
 
+    /// A constant policy in the blocks of another; none, of one that is not constant.
+    fn weighed_like(&self, policy: &str, blocks: &[Weighed], model: Option<&RewardModel>) -> Result<Option<Vec<Weighed>>, CliError> {
+        let Some(constant) = self.constant(policy)? else { return Ok(None) };
+        let mut row = 0;
+        let of = |block: &Weighed| {
+            let rows = row..row + block.len();
+            row = rows.end;
+            self.weigh(rows, Target::Constant(&constant), model)
+        };
+        Ok(Some(blocks.iter().map(of).collect::<Result<_, _>>()?))
+    }
+
     fn unequal(&self, policy: &str) -> CliError {
         CliError::usage(format!(
             "--policy {policy}: it has not as many rows as the log, {}: probabilities would be of other rounds than their own",
@@ -335,7 +359,7 @@ impl Rounds {
         if !columns_of(path)?.iter().any(|name| name == "action") {
             return Ok(None);
         }
-        let mut table = read_table(path, None)?;
+        let mut table = read_table_as(path, None, &["action", "position"])?;
         let (codes, names) = table.take("action")?.values.categories();
         let position = match self.positions.len() {
             1 => vec![0; codes.len()],
@@ -374,7 +398,7 @@ fn actions_of(policy: &str) -> Result<Vec<String>, CliError> {
     }
     let present = columns_of(path)?;
     if present.iter().any(|name| name == "action") {
-        let (_, names) = read_table(path, Some(&["action".to_owned()]))?.take("action")?.values.categories();
+        let (_, names) = read_table_as(path, Some(&["action".to_owned()]), &["action"])?.take("action")?.values.categories();
         return Ok(names);
     }
     Ok(present.iter().filter_map(|name| name.strip_prefix("p_")).map(str::to_owned).collect())
@@ -478,6 +502,19 @@ fn judge(args: &Args, rounds: &Rounds, first: &[Weighed], second: Option<&[Weigh
         warnings
             .push("dm: its interval is the spread of what the model expects, and leaves out how wrong the model is: go by dr".to_owned());
     }
+    let asked = |name: &str| args.estimator.iter().any(|one| one == name || one == "all");
+    if asked("tuned") && first.len() > 1 {
+        warnings.push(
+            "tuned estimators are left out: all rounds have to be weighed at once for λ to be chosen, and this policy comes in blocks"
+                .to_owned(),
+        );
+    }
+    if args.reward_model != Model::None && !has_model && (asked("dm") || asked("dr") || asked("sndr")) {
+        warnings.push(
+            "dm, dr and sndr are left out: they need the policy's whole distribution, and not only the probability of what was logged"
+                .to_owned(),
+        );
+    }
     if report.values.iter().any(|value| value.estimator.contains('λ')) {
         warnings.push("tuned estimators: their intervals leave out that λ was chosen from the same log: too narrow, more so the closer they are to dm".to_owned());
     }
@@ -572,7 +609,7 @@ fn page(printed: &Printed) -> String {
         p class="source" { (printed.log) ", " (printed.rounds) " rounds, BLAKE3 " (&printed.hash[..16.min(printed.hash.len())]) "…; intervals " (100.0 * printed.level) " %. The log itself earned " (format!("{:.6}", printed.logged)) " a round." }
         @for warning in &printed.warnings { p { span class="tag" { "warning" } " " (warning) } }
         h2 { "Value by estimator" }
-        figure { (charts::intervals("Value by estimator", &values, "reward a round")) figcaption { "Filled dots are told from what the log itself earned." } }
+        figure { (charts::intervals("Value by estimator", &values, "reward a round")) figcaption { "Filled dots: the interval leaves out what the log itself earned, as it stands. Whether the policy is better is told by comparing it (--against)." } }
         @if !differences.is_empty() {
             h2 { "Less " (printed.against.as_deref().unwrap_or_default()) }
             figure { (charts::intervals("Difference by estimator", &differences, "reward a round")) figcaption { "In the same rounds: paired intervals." } }

@@ -82,7 +82,10 @@ fn plan(args: &Args) -> Result<Plan, CliError> {
     let mut of = match (args.sd, args.rate) {
         (Some(sd), _) if sd.is_finite() && sd > 0.0 => PowerPlan::new(sd * sd),
         (None, Some(rate)) if rate > 0.0 && rate < 1.0 => {
-            let other = (rate + args.effect.unwrap_or(0.0)).clamp(1e-9, 1.0 - 1e-9);
+            let other = rate + args.effect.unwrap_or(0.0);
+            if !(other > 0.0 && other < 1.0) {
+                return Err(CliError::usage(format!("--effect: the rate would be {other}: a share lies between 0 and 1")));
+            }
             PowerPlan::proportion(rate, other)
         }
         (Some(_), _) => return Err(CliError::usage("--sd: give a number above 0")),

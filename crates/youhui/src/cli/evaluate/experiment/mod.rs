@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use youhui_evaluation::experiment::{
-    Adjust, Analysis, AnalysisPlan, Breakdown, Engine, Exposure, Frequentist, Guarded, Interval, Planned, Prior, Role, Scale, Sequential,
-    Verdict, Warning, analyse, breakdown, confidence_sequence, frequentist, guardrail,
+    Adjust, Analysis, AnalysisPlan, Breakdown, Decision, Engine, Exposure, Frequentist, Guarded, Interval, Planned, Prior, Role, Scale,
+    Sequential, Verdict, Warning, analyse, breakdown, confidence_sequence, frequentist, guardrail,
 };
 
 use super::super::{CliError, Console, Format};
@@ -141,7 +141,7 @@ struct Report {
     analysis: Analysis,
     /// Effects on quantiles, not adjusted.
     quantiles: Vec<Quantile>,
-    /// Arm by arm, of the first goal.
+    /// Arm by arm, of the first goal as it stands, without CUPED; each interval is for one look.
     breakdowns: Vec<(String, Breakdown)>,
     /// Arm by arm, of the first goal: what was known after each date.
     over_time: Vec<(String, Vec<Look>)>,
@@ -159,7 +159,11 @@ struct Quantile {
     n: u64,
     p_value: f64,
     guarded: Option<Guarded>,
+    /// When the interval holds.
+    valid: &'static str,
 }
+
+const ONE_LOOK: &str = "one look, not adjusted for how many figures there are";
 
 /// The effect after a date.
 #[derive(Debug, Clone, Serialize)]
@@ -226,8 +230,9 @@ fn specs(args: &Args) -> Result<Vec<Spec>, CliError> {
     Ok(specs)
 }
 
+/// Whether the column that `two` caps is used by `one`.
 fn shares_column(one: &Spec, two: &Spec) -> bool {
-    one.columns().first().is_some_and(|column| two.columns().contains(column))
+    two.columns().first().is_some_and(|column| one.columns().contains(column))
 }
 
 fn aggregated(args: &Args, names: &Names<'_>, specs: &[Spec], columns: &[&str]) -> Result<Gathered, CliError> {
@@ -270,14 +275,28 @@ fn judge(args: &Args, specs: &[Spec], columns: &[&str], gathered: Gathered) -> R
         planned: args.planned_units.zip(args.planned_effect).map(|(units, effect)| Planned { units, effect }),
         arms,
     };
-    let analysis = analyse(&plan, &moments, warnings)?;
+    let mut analysis = analyse(&plan, &moments, warnings)?;
     let treatments: Vec<usize> = (0..plan.arms.len()).filter(|arm| *arm != control).collect();
     let settings = Frequentist { level: args.level, ..Frequentist::default() };
     let mut judged = vec![];
     for one in &quantiles {
         let spec = &specs[one.metric];
-        for &arm in &treatments {
-            judged.push(quantile(&plan, spec, &plan.arms[arm], &one.contrast(control, arm)?, settings)?);
+        for (&arm, result) in treatments.iter().zip(&mut analysis.arms) {
+            let found = one.contrast(control, arm).map_err(CliError::from);
+            match found.and_then(|contrast| quantile(&plan, spec, &plan.arms[arm], &contrast, settings)) {
+                Ok(found) => {
+                    if let Some(guarded) = found.guarded {
+                        heed(&mut result.decision, &spec.name, guarded);
+                    }
+                    judged.push(found);
+                }
+                Err(error) => {
+                    result.problems.push(format!("{}: {}", spec.name, error.message));
+                    if matches!(spec.role, Role::Guardrail { .. }) {
+                        heed(&mut result.decision, &spec.name, Guarded::NotYetKnown);
+                    }
+                }
+            }
         }
     }
     let goal = &plan.metrics[0];
@@ -307,6 +326,18 @@ fn judge(args: &Args, specs: &[Spec], columns: &[&str], gathered: Gathered) -> R
     })
 }
 
+/// A guardrail on a quantile stops a rollout like any other.
+fn heed(decision: &mut Decision, metric: &str, guarded: Guarded) {
+    let (verdict, why) = match guarded {
+        Guarded::Holds => return,
+        Guarded::Broken => (Verdict::RollBack, "broken"),
+        Guarded::NotYetKnown if decision.verdict == Verdict::Ship => (Verdict::KeepRunning, "not known to hold yet"),
+        Guarded::NotYetKnown => return,
+    };
+    decision.verdict = verdict;
+    decision.reasons.insert(0, format!("guardrail {metric}: {why}"));
+}
+
 fn quantile(
     plan: &AnalysisPlan,
     spec: &Spec,
@@ -330,6 +361,7 @@ fn quantile(
         n: interval.n,
         p_value,
         guarded,
+        valid: ONE_LOOK,
     })
 }
 

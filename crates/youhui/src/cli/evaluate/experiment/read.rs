@@ -243,10 +243,12 @@ fn shifted(error: ExperimentError, rows: u64) -> CliError {
 
 /// Dates sort as texts do, and numbers as numbers.
 fn in_order(mut dates: Vec<(String, Vec<Moments>)>) -> Vec<(String, Vec<Moments>)> {
-    dates.sort_by(|(one, _), (two, _)| match (one.parse::<f64>(), two.parse::<f64>()) {
-        (Ok(one), Ok(two)) => one.total_cmp(&two),
-        _ => one.cmp(two),
-    });
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+    if dates.iter().all(|(date, _)| number(date).is_some()) {
+        dates.sort_by(|(one, _), (two, _)| number(one).unwrap_or(0.0).total_cmp(&number(two).unwrap_or(0.0)));
+    } else {
+        dates.sort_by(|(one, _), (two, _)| one.cmp(two));
+    }
     dates
 }
 
@@ -279,6 +281,16 @@ fn at_once(names: &Names<'_>, specs: &[Spec], columns: &[&str]) -> Result<Gather
     let quantiles = quantiles(specs, columns, &values, &keys.arm, clusters.as_deref(), arms);
     // Rows of one unit are one draw of the lot.
     if let (Some(unit), true) = (&clusters, seen.as_ref().is_some_and(|seen| seen.repeated > 0)) {
+        for (name, codes) in [(names.date, &keys.date), (names.dimension, &keys.value)] {
+            if let (Some(name), Some(codes)) = (name, codes)
+                && differs(unit, codes)
+            {
+                return Err(CliError::usage(format!(
+                    "{}: column {name} differs among rows of one unit: effects by it would count what happened later, or elsewhere, as if it belonged there: give each unit one, such as the date of its first exposure",
+                    names.path.display()
+                )));
+            }
+        }
         let borrowed: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
         let sums = cluster_sums(&borrowed, unit, &keys.arm)?;
         let first = firsts(unit, &sums.cluster);
@@ -287,17 +299,33 @@ fn at_once(names: &Names<'_>, specs: &[Spec], columns: &[&str]) -> Result<Gather
         values = sums.columns;
         values.truncate(columns.len());
     }
+    let mut capped_columns = vec![];
     for spec in specs {
         let (Some(share), Kind::Moments { numerator, .. }) = (spec.cap, &spec.kind) else { continue };
-        if let Some(place) = columns.iter().position(|column| column == numerator) {
-            values[place] = winsorised(&values[place], share, false)?.values;
+        if let Some(place) = columns.iter().position(|column| column == numerator)
+            && !capped_columns.contains(&place)
+        {
+            capped_columns.push(place);
+            let capped = winsorised(&values[place], share, false)?;
+            let message = format!(
+                "{numerator} is capped at {}: {} values are above it, and {:.2} % of the sum is cut off: effects are on capped values",
+                capped.cap,
+                capped.above,
+                100.0 * capped.bias
+            );
+            warnings.push(Warning { code: "capped", message });
+            values[place] = capped.values;
         }
     }
     for spec in specs.iter().filter(|spec| spec.cap.is_none()) {
         if let Kind::Moments { numerator, denominator: None } = &spec.kind
             && let Some(place) = columns.iter().position(|column| column == numerator)
         {
-            warnings.extend(skewness_warning(&values[place], &spec.name));
+            // Of each arm: an interval is as good as its smaller arm.
+            let of_arm = |wanted: u32| values[place].iter().zip(&keys.arm).filter(move |(_, arm)| **arm == wanted).map(|(value, _)| *value);
+            let found =
+                (0..u32::try_from(arms).unwrap_or(0)).find_map(|arm| skewness_warning(&of_arm(arm).collect::<Vec<f64>>(), &spec.name));
+            warnings.extend(found);
         }
     }
     let borrowed: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
@@ -332,6 +360,12 @@ fn units(names: &Names<'_>, table: &mut Table, column: &str) -> Result<Vec<u64>,
         ))),
         None => Ok(codes.into_iter().map(u64::from).collect()),
     }
+}
+
+/// Whether rows of one unit have different codes.
+fn differs(unit: &[u64], codes: &[u32]) -> bool {
+    let mut known: FxHashMap<u64, u32> = FxHashMap::default();
+    unit.iter().zip(codes).any(|(unit, code)| known.insert(*unit, *code).is_some_and(|before| before != *code))
 }
 
 /// The first row of each unit; units ascend.
