@@ -43,7 +43,7 @@ pub(crate) fn test(slow: bool) -> Done<()> {
     // The tests of a running shop a second time, on the other column: PostgreSQL and NATS in place of what needs no server.
     if slow && has("nextest") {
         let servers = [environment.as_slice(), &[("YOUHUI_TEST_COLUMN", "servers")]].concat();
-        let tests = "binary(serve) + binary(campaigns) + binary(privacy) + binary(replicas) + (binary(operations) - test(a_doctor_says))";
+        let tests = "binary(serve) + binary(worth) + binary(campaigns) + binary(privacy) + binary(replicas) + (binary(operations) - test(a_doctor_says))";
         cargo(&["nextest", "run", "--package", "youhui", "--ignore-default-filter", "--filterset", tests], &servers)?;
     }
     match (has("nextest"), slow) {

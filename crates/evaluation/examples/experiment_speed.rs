@@ -5,7 +5,7 @@
 //! sets beside gbstats and tea-tasting on rows of the same shape. Then the same rows are streamed BATCHES times
 //! through an accumulator, as a file of that many more rows would be: memory doesn't grow.
 
-#![allow(clippy::print_stdout, reason = "it is what this program is for")]
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a measurement: prints, and fails loudly")]
 
 use std::time::Instant;
 
@@ -76,13 +76,16 @@ fn seconds(
 }
 
 fn main() -> Result<(), ExperimentError> {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>().unwrap_or(0));
-    let rows = arguments.next().filter(|&rows| rows > 3).unwrap_or(10_000_000);
-    let runs = arguments.next().unwrap_or(9);
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |default: usize| {
+        arguments
+            .next()
+            .map_or(default, |text| text.parse().ok().filter(|number| *number > 0).expect("ROWS, RUNS and BATCHES are numbers above 0"))
+    };
+    let (rows, runs, batches) = (number(10_000_000), number(9), number(10));
     let users = users(rows);
     let (times, effect) = seconds(runs, &users, analyse)?;
     let (regressed, _) = seconds(runs.min(3), &users, regress)?;
-    let batches = arguments.next().unwrap_or(10);
     let streamed = stream(&users, batches)?;
     println!(
         "{{\"rows\": {rows}, \"threads\": {}, \"least_seconds\": {:.4}, \"median_seconds\": {:.4}, \"effect\": {:.9}, \"low\": {:.9}, \"high\": {:.9}, \"p_value\": {:e}, \"regression_hc2_least_seconds\": {:.4}, \"streamed_rows\": {}, \"streamed_seconds\": {streamed:.4}}}",

@@ -81,17 +81,21 @@ impl Live {
             )));
         };
         let (server, name) = parse(url)?;
+        let elsewhere = |known: &str| {
+            LiveError::Events(format!("they are in the stream {known}, and not in {name}: write --events nats://HOST:PORT/{known}"))
+        };
         if let Some(known) = known.as_ref().filter(|known| known.name != name) {
-            let known = &known.name;
-            return Err(LiveError::Events(format!(
-                "they are in the stream {known}, and not in {name}: write --events nats://HOST:PORT/{known}"
-            )));
+            return Err(elsewhere(&known.name));
         }
         let context = connect(server, credentials).await?;
         let of_shop = match known {
             Some(known) => known,
-            None => self.claim(&context, name).await?,
+            None => self.claim(&context, &name).await?,
         };
+        // Another server may have been quicker, with another name.
+        if of_shop.name != name {
+            return Err(elsewhere(&of_shop.name));
+        }
         self.stream = Some(EventStream::open(context, of_shop, &self).await?);
         Ok(self)
     }
@@ -122,25 +126,12 @@ impl Live {
     }
 
     /// Makes the stream, or takes an empty one that was made by hand, and writes down that it is the shop's: from then on the database takes no
-    /// events. Of several servers one is the first.
-    async fn claim(&self, context: &jetstream::Context, name: String) -> Result<OfShop, LiveError> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| LiveError::Refused(format!("no random bytes: {error}")))?;
-        let own = format!("{:032x}", u128::from_le_bytes(random));
-        let token = make(context, &name, &own).await?;
-        // Another server of the shop may have made it a moment ago.
-        for _ in 0..20 {
-            if token == own {
-                break;
-            }
-            if let Some(known) = self.setting(SETTING).await?.map(|content| OfShop::read(&content)).filter(|known| known.token == token) {
-                return Ok(known);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        if token != own {
+    /// events. What is cut off in between is done again, by whichever server comes first.
+    async fn claim(&self, context: &jetstream::Context, name: &str) -> Result<OfShop, LiveError> {
+        let own = self.token().await?;
+        if make(context, name, &own).await? != own {
             return Err(LiveError::Events(format!(
-                "the stream {name} is another shop's: choose another name, restore the database that belongs to it, or delete it if it is empty"
+                "the stream {name} is another shop's: choose another name, or restore the database that belongs to it"
             )));
         }
         let content = on!(&self.pool, db => {
@@ -157,6 +148,19 @@ impl Live {
             content
         });
         Ok(OfShop::read(&content))
+    }
+
+    /// What tells the shop's stream from others', the same whenever it is asked for.
+    async fn token(&self) -> Result<String, LiveError> {
+        const NAME: &str = "events token";
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| LiveError::Refused(format!("no random bytes: {error}")))?;
+        let new = format!("{:032x}", u128::from_le_bytes(random));
+        let (token,): (String,) = on!(&self.pool, db => {
+            sqlx::query("INSERT INTO setting (name, content) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING").bind(NAME).bind(new).execute(db).await?;
+            sqlx::query_as("SELECT content FROM setting WHERE name = $1").bind(NAME).fetch_one(db).await?
+        });
+        Ok(token)
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Outcomes {
     pub(crate) holdout_shares: Vec<f64>,
     /// Customers whose window is not over yet.
     pub(crate) waiting: usize,
-    /// Customers who were held out on one device and not on another, before they said who they are.
+    /// Customers who were held out at one time and not at another: on another device, before they said who they are, or under another share.
     pub(crate) in_both: FxHashSet<SubjectId>,
 }
 
@@ -76,9 +76,10 @@ pub(crate) struct Outcomes {
 pub(crate) async fn outcomes(database: &Database, campaign: &str, window: Micros, now: Micros) -> Result<Outcomes, LiveError> {
     let bought = Purchases::read(database).await?;
     let mut found = decisions(database, campaign, &bought.named).await?;
-    // Whoever was held out on one device and not on another is in neither arm.
-    let both: Vec<SubjectId> = found.in_both.iter().copied().collect();
-    found.units.retain(|unit| !both.contains(&unit.subject));
+    // Whoever was held out at one time and not at another is in neither arm.
+    let in_both = std::mem::take(&mut found.in_both);
+    found.units.retain(|unit| !in_both.contains(&unit.subject));
+    found.in_both = in_both;
     let is_over = |time: Micros| time + window <= now;
     let everybody = found.units.len();
     found.units.retain(|unit| is_over(unit.exposed));

@@ -13,10 +13,9 @@ use youhui_evaluation::experiment::{
 };
 use youhui_evaluation::off_policy::{Comparison, Estimator, Expected, Interval, Log, Options, Shape, Target, estimators, weigh};
 
-use super::super::{CliError, Console, Format, now};
-use super::keep;
+use super::super::{CliError, Console, now};
+use super::kept::{Kept, Snapshot, of_metrics, write_page};
 use super::page::{charts, whole};
-use crate::runs::Artefact;
 use crate::serve::{Bought, Outcomes, Shown, database_of, outcomes};
 
 /// Say what a campaign of a served shop caused: by the customers who were held out by lot, and each promotion against showing nothing, by the
@@ -50,12 +49,8 @@ pub(crate) struct Args {
     /// Write a page with the pictures: one HTML file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Where the snapshot is kept: `youhui runs list|diff` compares them.
-    #[arg(long, value_name = "DIR", default_value = crate::runs::FOLDER)]
-    runs: PathBuf,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    kept: Kept,
 }
 
 /// What is printed.
@@ -127,19 +122,17 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         outcomes(&database, &args.campaign, window, now()).await
     })?;
     let mut report = judge(args, &found)?;
-    let mut artefacts = vec![];
-    if let Some(path) = &args.report {
-        let page = page(&report);
-        youhui_storage::write_atomic(path, page.as_bytes())?;
-        artefacts.push(Artefact::of(path, page.as_bytes()));
-    }
-    let data = Artefact { path: args.store.display().to_string(), hash: String::new() };
-    let configuration = json!({"campaign": args.campaign, "window_days": args.window_days, "margin": args.margin, "level": args.level});
-    report.run = Some(keep(&args.runs, "evaluate campaign", configuration, data, figures(&report), artefacts, started)?);
-    match args.format {
-        Format::Json => console.print(&serde_json::to_string(&report).unwrap_or_default()),
-        Format::Table => console.print(&table(&report)),
-    }
+    let snapshot = Snapshot {
+        command: "evaluate campaign",
+        configuration: json!({
+            "campaign": args.campaign, "window_days": args.window_days, "margin": args.margin, "tuning": args.tuning, "level": args.level,
+        }),
+        data: (args.store.display().to_string(), hash_of(&found)),
+        figures: figures(&report),
+        artefacts: write_page(args.report.as_deref(), || page(&report))?,
+    };
+    report.run = Some(args.kept.keep(snapshot, started)?);
+    args.kept.print(console, &report, table)
 }
 
 fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
@@ -210,7 +203,7 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
     let mut notes = vec![];
     if !found.in_both.is_empty() {
         notes.push(format!(
-            "{} customers were held out on one device and not on another before they said who they are: they are left out",
+            "{} customers were held out at one time and not at another (on another device, or under another share): they are left out",
             found.in_both.len()
         ));
     }
@@ -289,15 +282,27 @@ fn promotion(args: &Args, found: &Outcomes, place: usize, value: &dyn Fn(&Bought
     told
 }
 
-fn figures(report: &Report) -> Map<String, Value> {
-    let mut figures = Map::new();
-    for metric in &report.analysis.arms[0].metrics {
-        for (what, value) in [("effect", metric.effect), ("low", metric.low), ("high", metric.high), ("n", metric.n as f64)] {
-            figures.insert(format!("{}.{what}", metric.metric), json!(value));
+/// Of what was read: a shop's logs go on, and two snapshots may have seen more or less of them.
+fn hash_of(found: &Outcomes) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for unit in &found.units {
+        hasher.update(unit.subject.as_bytes()).update(&[u8::from(unit.held_out)]).update(&unit.exposed.to_le_bytes());
+        for bought in [unit.before, unit.after] {
+            [bought.orders, bought.revenue, bought.discount].iter().for_each(|number| {
+                hasher.update(&number.to_le_bytes());
+            });
         }
     }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn figures(report: &Report) -> Map<String, Value> {
+    let mut figures: Map<String, Value> = of_metrics("", &report.analysis.arms[0].metrics).collect();
     for one in &report.promotions {
+        let interval = one.interval;
         figures.insert(format!("{}.effect", one.promotion_id), json!(one.effect));
+        figures.insert(format!("{}.low", one.promotion_id), json!(interval.map(|interval| interval.low)));
+        figures.insert(format!("{}.high", one.promotion_id), json!(interval.map(|interval| interval.high)));
     }
     figures
 }

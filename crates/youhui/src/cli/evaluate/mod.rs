@@ -2,6 +2,7 @@
 
 mod campaign;
 mod experiment;
+mod kept;
 mod log;
 mod money;
 mod observational;
@@ -10,14 +11,9 @@ mod policy;
 mod power;
 mod uplift;
 
-use std::path::Path;
-
 use clap::{Args as ClapArgs, Subcommand};
-use jiff::Timestamp;
-use serde_json::{Map, Value};
 
 use super::{CliError, Console};
-use crate::runs::{Artefact, Run, VERSION};
 
 /// Judge what promotions caused, and predictions by what came of them.
 #[derive(Debug, ClapArgs)]
@@ -47,30 +43,4 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         What::Power(args) => power::run(args, console),
         What::Uplift(args) => uplift::run(args, console),
     }
-}
-
-/// Keeps a snapshot of an evaluation, to be compared with others; its name.
-fn keep(
-    folder: &Path,
-    command: &str,
-    configuration: Value,
-    data: Artefact,
-    metrics: Map<String, Value>,
-    artefacts: Vec<Artefact>,
-    started: Timestamp,
-) -> Result<String, CliError> {
-    let run = Run {
-        schema_version: VERSION,
-        id: String::new(),
-        started: String::new(),
-        seconds: 0.0,
-        command: command.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        configuration: configuration.as_object().cloned().unwrap_or_default(),
-        data: vec![data],
-        metrics,
-        epochs: Map::new(),
-        artefacts,
-    };
-    Ok(run.record(folder, started)?.id)
 }

@@ -16,9 +16,8 @@ use youhui_evaluation::money::{
 };
 use youhui_storage::{Column, MISSING, Table, Values, columns_of, hash_of, read_table_in_blocks};
 
-use super::super::{CliError, Console, Format};
-use super::keep;
-use crate::runs::Artefact;
+use super::super::{CliError, Console};
+use super::kept::{Kept, Snapshot};
 
 /// Say what a campaign brought and cost, from customers who were held out by lot, and whom it treats how.
 ///
@@ -57,12 +56,8 @@ pub(crate) struct Args {
     /// How surely intervals cover.
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     level: f64,
-    /// Where the snapshot is kept: `youhui runs list|diff` compares them.
-    #[arg(long, value_name = "DIR", default_value = crate::runs::FOLDER)]
-    runs: PathBuf,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    kept: Kept,
 }
 
 /// What is printed.
@@ -122,16 +117,19 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     bar.set_message("judging");
     let mut report = judge(args, &read)?;
     bar.finish_and_clear();
-    let data = Artefact { path: report.data.clone(), hash: report.hash.clone() };
     let configuration = json!({
         "assignment": args.assignment, "held_out": args.held_out, "holdout_share": args.holdout_share, "currency": args.currency.code(),
         "group": args.group, "offered": args.offered, "cuped": !args.no_cuped, "level": args.level,
     });
-    report.run = Some(keep(&args.runs, "evaluate money", configuration, data, figures(&report), vec![], started)?);
-    match args.format {
-        Format::Json => console.print(&serde_json::to_string(&report).unwrap_or_default()),
-        Format::Table => console.print(&table(&report)),
-    }
+    let snapshot = Snapshot {
+        command: "evaluate money",
+        configuration,
+        data: (report.data.clone(), report.hash.clone()),
+        figures: figures(&report),
+        artefacts: vec![],
+    };
+    report.run = Some(args.kept.keep(snapshot, started)?);
+    args.kept.print(console, &report, table)
 }
 
 /// Groups that are told apart.

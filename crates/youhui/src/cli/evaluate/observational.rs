@@ -13,9 +13,8 @@ use youhui_evaluation::observational::{
 };
 use youhui_storage::{MISSING, Table, read_table_as};
 
-use super::super::{CliError, Console, Format};
-use super::keep;
-use crate::runs::Artefact;
+use super::super::{CliError, Console};
+use super::kept::{Kept, Snapshot};
 
 /// Say what a campaign seems to have caused that was run without a holdout: by those whom it did not reach, or by the time before it.
 ///
@@ -56,12 +55,8 @@ pub(crate) struct Args {
     /// How surely intervals cover.
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     level: f64,
-    /// Where the snapshot is kept: `youhui runs list|diff` compares them.
-    #[arg(long, value_name = "DIR", default_value = crate::runs::FOLDER)]
-    runs: PathBuf,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    kept: Kept,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -123,16 +118,19 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         found,
         problems,
     };
-    let data = Artefact { path: report.data.clone(), hash: report.hash.clone() };
     let configuration = json!({
         "unit": args.unit, "time": args.time, "outcome": args.outcome, "start": args.start, "starts": args.starts, "cluster": args.cluster,
         "method": args.method, "season": args.season, "controls": args.controls, "level": args.level,
     });
-    report.run = Some(keep(&args.runs, "evaluate observational", configuration, data, figures(&report), vec![], started)?);
-    match args.format {
-        Format::Json => console.print(&serde_json::to_string(&report).unwrap_or_default()),
-        Format::Table => console.print(&words(&report)),
-    }
+    let snapshot = Snapshot {
+        command: "evaluate observational",
+        configuration,
+        data: (report.data.clone(), report.hash.clone()),
+        figures: figures(&report),
+        artefacts: vec![],
+    };
+    report.run = Some(args.kept.keep(snapshot, started)?);
+    args.kept.print(console, &report, words)
 }
 
 fn periods(args: &Args, table: &Table, column: &str) -> Result<Vec<Option<i64>>, CliError> {

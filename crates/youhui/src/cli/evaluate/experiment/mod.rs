@@ -15,9 +15,8 @@ use youhui_evaluation::experiment::{
     Sequential, Verdict, Warning, analyse, breakdown, confidence_sequence, frequentist, guardrail,
 };
 
-use super::super::{CliError, Console, Format};
-use super::keep;
-use crate::runs::Artefact;
+use super::super::{CliError, Console};
+use super::kept::{Kept, Snapshot, of_metrics, write_page};
 use metrics::{Kind, Spec};
 use read::{Gathered, Names};
 
@@ -90,12 +89,8 @@ pub(crate) struct Args {
     /// Write a page with the pictures: one HTML file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Where the snapshot is kept: `youhui runs list|diff` compares them.
-    #[arg(long, value_name = "DIR", default_value = crate::runs::FOLDER)]
-    runs: PathBuf,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    kept: Kept,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -200,19 +195,15 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     bar.set_message("judging");
     let mut report = judge(args, &specs, &columns, gathered)?;
     bar.finish_and_clear();
-    let mut artefacts = vec![];
-    if let Some(path) = &args.report {
-        let html = page::html(&report);
-        youhui_storage::write_atomic(path, html.as_bytes())?;
-        artefacts.push(Artefact::of(path, html.as_bytes()));
-    }
-    let metrics = figures(&report);
-    let data = Artefact { path: report.data.clone(), hash: report.hash.clone() };
-    report.run = Some(keep(&args.runs, "evaluate experiment", configuration(args), data, metrics, artefacts, started)?);
-    match args.format {
-        Format::Json => console.print(&serde_json::to_string(&report).unwrap_or_default()),
-        Format::Table => console.print(&table(&report)),
-    }
+    let snapshot = Snapshot {
+        command: "evaluate experiment",
+        configuration: configuration(args),
+        data: (report.data.clone(), report.hash.clone()),
+        figures: figures(&report),
+        artefacts: write_page(args.report.as_deref(), || page::html(&report))?,
+    };
+    report.run = Some(args.kept.keep(snapshot, started)?);
+    args.kept.print(console, &report, table)
 }
 
 fn specs(args: &Args) -> Result<Vec<Spec>, CliError> {
@@ -317,7 +308,12 @@ fn judge(args: &Args, specs: &[Spec], columns: &[&str], gathered: Gathered) -> R
         level: args.level,
         control: args.control.clone(),
         arm_names: plan.arms.clone(),
-        assignment: "by lot, as you say: nothing here can show it but the checks",
+        assignment: match args.unit {
+            Some(_) => "by lot, as you say: nothing here can show it but the checks",
+            None => {
+                "by lot, as you say, and each row a unit of its own (no --unit): whoever stands there twice, or in two arms, is not found"
+            }
+        },
         exposure,
         analysis,
         quantiles: judged,
@@ -457,12 +453,7 @@ fn configuration(args: &Args) -> Value {
 fn figures(report: &Report) -> Map<String, Value> {
     let mut figures = Map::new();
     for arm in &report.analysis.arms {
-        for metric in &arm.metrics {
-            let name = |what: &str| format!("{}.{}.{what}", arm.arm, metric.metric);
-            for (what, value) in [("effect", metric.effect), ("low", metric.low), ("high", metric.high), ("n", metric.n as f64)] {
-                figures.insert(name(what), json!(value));
-            }
-        }
+        figures.extend(of_metrics(&format!("{}.", arm.arm), &arm.metrics));
         figures.insert(format!("{}.verdict", arm.arm), json!(arm.decision.verdict));
     }
     figures.insert("sample_ratio.p_value".to_owned(), json!(report.analysis.sample_ratio.p_value));

@@ -1,0 +1,79 @@
+//! What every evaluation does with what it found: a page, a snapshot, and an answer.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use youhui_evaluation::experiment::MetricResult;
+
+use super::super::{CliError, Console, Format};
+use crate::runs::{Artefact, Run, VERSION};
+
+/// Where it goes.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Kept {
+    /// Where the snapshot is kept: `youhui runs list|diff` compares them.
+    #[arg(long, value_name = "DIR", default_value = crate::runs::FOLDER)]
+    runs: PathBuf,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// What a snapshot remembers of an evaluation.
+pub(super) struct Snapshot {
+    pub(super) command: &'static str,
+    pub(super) configuration: Value,
+    /// What it read: a path, and blake3.
+    pub(super) data: (String, String),
+    pub(super) figures: Map<String, Value>,
+    /// What it wrote.
+    pub(super) artefacts: Vec<Artefact>,
+}
+
+impl Kept {
+    /// Keeps a snapshot; its name.
+    pub(super) fn keep(&self, snapshot: Snapshot, started: Timestamp) -> Result<String, CliError> {
+        let Snapshot { command, configuration, data: (path, hash), figures, artefacts } = snapshot;
+        let run = Run {
+            schema_version: VERSION,
+            id: String::new(),
+            started: String::new(),
+            seconds: 0.0,
+            command: command.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            configuration: configuration.as_object().cloned().unwrap_or_default(),
+            data: vec![Artefact { path, hash }],
+            metrics: figures,
+            epochs: Map::new(),
+            artefacts,
+        };
+        Ok(run.record(&self.runs, started)?.id)
+    }
+
+    /// Prints it, for machines or for people.
+    pub(super) fn print<T: Serialize>(&self, console: Console, report: &T, table: impl FnOnce(&T) -> String) -> Result<(), CliError> {
+        match self.format {
+            Format::Json => console.print(&serde_json::to_string(report).unwrap_or_default()),
+            Format::Table => console.print(&table(report)),
+        }
+    }
+}
+
+/// Writes a page, where one is wanted.
+pub(super) fn write_page(path: Option<&Path>, page: impl FnOnce() -> String) -> Result<Vec<Artefact>, CliError> {
+    let Some(path) = path else { return Ok(vec![]) };
+    let page = page();
+    youhui_storage::write_atomic(path, page.as_bytes())?;
+    Ok(vec![Artefact::of(path, page.as_bytes())])
+}
+
+/// Metrics as a snapshot remembers them, each after a prefix.
+pub(super) fn of_metrics<'a>(prefix: &'a str, metrics: &'a [MetricResult]) -> impl Iterator<Item = (String, Value)> + 'a {
+    metrics.iter().flat_map(move |metric| {
+        let figures = [("effect", json!(metric.effect)), ("low", json!(metric.low)), ("high", json!(metric.high)), ("n", json!(metric.n))];
+        figures.map(|(what, value)| (format!("{prefix}{}.{what}", metric.metric), value))
+    })
+}
