@@ -1,8 +1,9 @@
 //! A whole experiment from its statistics: every metric of every arm, adjusted for how many there are,
 //! checks, guardrails and a decision for each arm.
 //!
-//! Works from one [`Moments`] an arm, so from rows and aggregates alike. Checks that need rows — exposures,
-//! novelty, analysis finer than assignment — are done before and their warnings handed in.
+//! Works from one [`Moments`] an arm, so from rows and aggregates alike, and from a function that says what a
+//! metric's contrast is: plain or adjusted ([`from_moments`]), within strata, of quantiles, of clusters. Checks that
+//! need rows — exposures, novelty, analysis finer than assignment — are done before and their warnings handed in.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +11,8 @@ use super::multiplicity::{Adjust, adjust, widened};
 use super::power::achieved_power_of_sequence;
 use super::{
     ALARM, Balance, Bayesian, Better, Contrast, Decision, ExperimentError, Frequentist, GoalResult, Guarded, GuardrailResult, Interval,
-    Metric, Moments, Prior, Progress, RelativeInterval, SampleRatio, Scale, Sequential, Tail, Warning, achieved_power, balance, bayesian,
-    confidence_sequence, cuped, decide, frequentist, guardrail, sample_ratio, unadjusted,
+    Metric, Moments, Prior, Progress, RelativeInterval, SampleRatio, Scale, Sequential, Tail, Warning, achieved_power,
+    always_valid_sample_ratio, balance, bayesian, confidence_sequence, cuped, decide, frequentist, guardrail, sample_ratio, unadjusted,
 };
 
 /// What a metric is there for.
@@ -36,10 +37,6 @@ pub struct MetricPlan {
     pub name: String,
     /// Unit of its values, such as "EUR per customer".
     pub unit: String,
-    /// Which columns.
-    pub metric: Metric,
-    /// Covariates from before the experiment; with any, CUPED.
-    pub covariates: Vec<Metric>,
     /// Which way is better.
     pub better: Better,
     /// What it is there for.
@@ -162,20 +159,65 @@ pub struct Analysis {
     pub warnings: Vec<Warning>,
 }
 
-/// Analyses an experiment. `warnings` are those of checks that needed rows. A metric of which nothing can
-/// be said is among the arm's problems and fails nothing else.
+/// A metric of two arms, as it is to be judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimated {
+    /// Control and the arm.
+    pub contrast: Contrast,
+    /// Share of variance that covariates or strata took away, where there are any.
+    pub variance_reduction: Option<f64>,
+}
+
+impl From<Contrast> for Estimated {
+    fn from(contrast: Contrast) -> Self {
+        Self { contrast, variance_reduction: None }
+    }
+}
+
+impl Estimated {
+    /// An adjusted contrast beside the plain one of the same rows.
+    pub fn adjusted(contrast: Contrast, plain: &Contrast) -> Self {
+        Self { variance_reduction: Some(1.0 - contrast.absolute().1 / plain.absolute().1), contrast }
+    }
+}
+
+/// The metric as it stands, or with covariates from before the experiment by CUPED.
+///
+/// # Errors
+/// As [`unadjusted`] and [`cuped`].
+pub fn from_moments(metric: Metric, covariates: &[Metric], control: &Moments, treatment: &Moments) -> Result<Estimated, ExperimentError> {
+    if covariates.is_empty() {
+        return unadjusted(metric, control, treatment).map(Estimated::from);
+    }
+    let found = cuped(metric, covariates, control, treatment)?;
+    Ok(Estimated { contrast: found.contrast, variance_reduction: Some(found.variance_reduction) })
+}
+
+/// Analyses an experiment. `estimate` gives the contrast of a metric (its place in the plan) in an arm (its place)
+/// against control; `warnings` are those of checks that needed rows. A metric of which nothing can be said is among
+/// the arm's problems and fails nothing else.
 ///
 /// # Errors
 /// Where arms, weights and statistics don't fit each other, or settings are out of range.
-pub fn analyse(plan: &AnalysisPlan, arms: &[Moments], warnings: Vec<Warning>) -> Result<Analysis, ExperimentError> {
+pub fn analyse(
+    plan: &AnalysisPlan,
+    arms: &[Moments],
+    estimate: impl Fn(usize, usize) -> Result<Estimated, ExperimentError>,
+    warnings: Vec<Warning>,
+) -> Result<Analysis, ExperimentError> {
     check(plan, arms)?;
     let units: Vec<u64> = arms.iter().map(Moments::units).collect();
-    let sample_ratio = sample_ratio(&units, &plan.weights)?;
+    let sample_ratio = match plan.engine {
+        Engine::Sequential { .. } => always_valid_sample_ratio(&units, &plan.weights)?,
+        _ => sample_ratio(&units, &plan.weights)?,
+    };
     let mut warnings = warnings;
-    warnings.extend(sample_ratio.warning(ALARM));
-    let control = &arms[plan.control];
+    // Rows of one draw come together: counted as draws of their own, arms' sizes would raise an alarm for nothing.
+    let is_finer = warnings.iter().any(|warning| warning.code == super::cluster::FINER);
+    warnings.extend(sample_ratio.warning(ALARM).filter(|_| !is_finer));
     let treatments: Vec<usize> = (0..arms.len()).filter(|&arm| arm != plan.control).collect();
-    let mut judged: Vec<Judged> = treatments.iter().map(|&arm| judge(plan, arm, control, &arms[arm])).collect();
+    let mut judged: Vec<Judged> =
+        treatments.iter().map(|&arm| judge(plan, arm, [&arms[plan.control], &arms[arm]], |metric| estimate(metric, arm))).collect();
     adjust_goals(plan, &mut judged);
     for judged in &judged {
         warnings.extend(judged.balance.as_ref().and_then(|balance| balance.warning(ALARM)));
@@ -201,9 +243,7 @@ fn check(plan: &AnalysisPlan, arms: &[Moments]) -> Result<(), ExperimentError> {
             consequence,
         });
     }
-    let of_metric = |metric: &Metric| [Some(metric.numerator), metric.denominator].into_iter().flatten().max().unwrap_or_default();
-    let used = plan.metrics.iter().flat_map(|metric| std::iter::once(&metric.metric).chain(&metric.covariates)).map(of_metric);
-    let most = used.chain(plan.covariates.iter().map(|covariate| covariate.0)).max().map_or(0, |column| column + 1);
+    let most = plan.covariates.iter().map(|covariate| covariate.0 + 1).max().unwrap_or(0);
     arms.iter().find(|moments| moments.columns() < most).map_or(Ok(()), |moments| {
         Err(ExperimentError::Length { column: "statistics".to_owned(), found: moments.columns(), expected: most })
     })
@@ -218,13 +258,18 @@ struct Judged {
     power: Option<f64>,
 }
 
-fn judge(plan: &AnalysisPlan, arm: usize, control: &Moments, treatment: &Moments) -> Judged {
+fn judge(
+    plan: &AnalysisPlan,
+    arm: usize,
+    [control, treatment]: [&Moments; 2],
+    estimate: impl Fn(usize) -> Result<Estimated, ExperimentError>,
+) -> Judged {
     let mut judged = Judged { arm: plan.arms[arm].clone(), metrics: vec![], problems: vec![], balance: None, power: None };
-    for metric in &plan.metrics {
-        match judge_metric(plan, metric, control, treatment) {
-            Ok((result, effect, contrast)) => {
+    for (place, metric) in plan.metrics.iter().enumerate() {
+        match estimate(place).and_then(|estimated| Ok((judge_metric(plan, metric, &estimated)?, estimated))) {
+            Ok(((result, effect), estimated)) => {
                 if let (Role::Goal, Some(planned)) = (metric.role, plan.planned) {
-                    let power = power_of(plan, planned, &contrast);
+                    let power = power_of(plan, planned, &estimated.contrast);
                     judged.power = judged.power.into_iter().chain(power).reduce(f64::min);
                 }
                 judged.metrics.push((result, metric.better, effect));
@@ -258,15 +303,12 @@ fn power_of(plan: &AnalysisPlan, planned: Planned, contrast: &Contrast) -> Optio
     }
 }
 
-type OfMetric = (MetricResult, Option<super::Effect>, Contrast);
-
-fn judge_metric(plan: &AnalysisPlan, metric: &MetricPlan, control: &Moments, treatment: &Moments) -> Result<OfMetric, ExperimentError> {
-    let (contrast, variance_reduction) = if metric.covariates.is_empty() {
-        (unadjusted(metric.metric, control, treatment)?, None)
-    } else {
-        let adjusted = cuped(metric.metric, &metric.covariates, control, treatment)?;
-        (adjusted.contrast, Some(adjusted.variance_reduction))
-    };
+fn judge_metric(
+    plan: &AnalysisPlan,
+    metric: &MetricPlan,
+    estimated: &Estimated,
+) -> Result<(MetricResult, Option<super::Effect>), ExperimentError> {
+    let contrast = &estimated.contrast;
     let unit = match plan.scale {
         Scale::Absolute => metric.unit.clone(),
         Scale::Relative => "share of control".to_owned(),
@@ -287,11 +329,11 @@ fn judge_metric(plan: &AnalysisPlan, metric: &MetricPlan, control: &Moments, tre
         adjusted_p: None,
         chance_to_beat_control: None,
         risk: None,
-        variance_reduction,
+        variance_reduction: estimated.variance_reduction,
         guarded: None,
     };
-    let effect = fill(plan, metric, &contrast, &mut result)?;
-    Ok((result, effect, contrast))
+    let effect = fill(plan, metric, contrast, &mut result)?;
+    Ok((result, effect))
 }
 
 fn fill(

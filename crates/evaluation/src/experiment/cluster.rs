@@ -103,6 +103,9 @@ pub fn design_effect(column: usize, rows: &Moments, clusters: &Moments) -> Resul
     })
 }
 
+/// The code of the warning that rows are finer than what was assigned.
+pub(super) const FINER: &str = "analysis_finer_than_assignment";
+
 /// Whether rows are finer than what was assigned: several rows of one assigned unit.
 pub fn finer_than_assignment(assigned: &[u64]) -> Option<Warning> {
     let mut sorted = assigned.to_vec();
@@ -114,6 +117,6 @@ pub fn finer_than_assignment(assigned: &[u64]) -> Option<Warning> {
         let message = format!(
             "{rows} rows of {units} assigned units: rows of one unit aren't independent draws. With rows as units, standard errors are too small by up to a factor of {most:.2} (the root of the rows per unit), and 95 % intervals cover less. Sum rows by assigned unit first, or analyse them as clusters"
         );
-        Warning::new("analysis_finer_than_assignment", message)
+        Warning::new(FINER, message)
     })
 }

@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::frequentist::check_share;
-use super::{Contrast, ExperimentError, Scale};
+use super::{Contrast, Effect, ExperimentError, Scale};
 
 /// Settings of a confidence sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,13 @@ pub struct AlwaysValid {
     pub n_control: u64,
     /// Units of treatment.
     pub n_treatment: u64,
+}
+
+impl From<AlwaysValid> for Effect {
+    fn from(look: AlwaysValid) -> Self {
+        let AlwaysValid { scale, value, low, high, level, std_error, p_value, n_control, n_treatment } = look;
+        Self { scale, value, low, high, level, std_error, statistic: value / std_error, df: f64::INFINITY, p_value, n_control, n_treatment }
+    }
 }
 
 impl Sequential {

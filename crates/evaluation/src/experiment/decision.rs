@@ -68,7 +68,7 @@ pub struct Decision {
 /// Codes of warnings after which no effect of the experiment can be trusted.
 const FAULTS: [&str; 2] = ["sample_ratio_mismatch", "covariate_imbalance"];
 /// Of warnings after which this analysis says nothing, and another may.
-const WRONG_ANALYSIS: [&str; 1] = ["analysis_finer_than_assignment"];
+const WRONG_ANALYSIS: [&str; 1] = [super::cluster::FINER];
 /// Of warnings that an effect now isn't the effect later.
 const NOT_LASTING: [&str; 1] = ["novelty"];
 /// Power that is taken as enough to give up on an effect.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::multiplicity::{Adjust, adjust};
 use super::special::chi2_sf;
-use super::{Effect, ExperimentError, Frequentist, Metric, Moments, Scale, frequentist, unadjusted};
+use super::{Contrast, Effect, ExperimentError, Frequentist, Scale, Sequential, confidence_sequence, frequentist};
 
 /// One value's effect.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,23 +36,43 @@ pub struct Breakdown {
     pub n: usize,
 }
 
-/// Effects by value: its name, control's and treatment's statistics. A value in which an arm has too few
-/// units has no effect and doesn't count as a hypothesis.
-pub fn breakdown(metric: Metric, values: &[(&str, &Moments, &Moments)], scale: Scale, settings: Frequentist, method: Adjust) -> Breakdown {
-    let effect = |control: &Moments, treatment: &Moments| -> Result<Effect, ExperimentError> {
-        frequentist(&unadjusted(metric, control, treatment)?, scale, settings)
-    };
-    let effects: Vec<Result<Effect, ExperimentError>> = values.iter().map(|(_, control, treatment)| effect(control, treatment)).collect();
-    let p_values: Vec<f64> = effects.iter().map(|effect| effect.as_ref().map_or(f64::NAN, |effect| effect.p_value)).collect();
+/// When a breakdown's intervals and p-values hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Judge {
+    /// At one look.
+    Fixed(Frequentist),
+    /// Whenever they are looked at; Cochran's Q is for one look all the same.
+    Always(Sequential),
+}
+
+impl Judge {
+    /// The effect of a contrast.
+    ///
+    /// # Errors
+    /// As [`frequentist`] and [`confidence_sequence`].
+    pub fn effect(self, contrast: &Contrast, scale: Scale) -> Result<Effect, ExperimentError> {
+        match self {
+            Self::Fixed(settings) => frequentist(contrast, scale, settings),
+            Self::Always(settings) => confidence_sequence(contrast, scale, settings).map(Effect::from),
+        }
+    }
+}
+
+/// Effects by value: its name and what two arms say of it. A value in which an arm has too few units has no effect and
+/// doesn't count as a hypothesis.
+pub fn breakdown(values: Vec<(&str, Result<Contrast, ExperimentError>)>, scale: Scale, judge: Judge, method: Adjust) -> Breakdown {
+    let effects: Vec<(&str, Result<Effect, ExperimentError>)> =
+        values.into_iter().map(|(name, contrast)| (name, contrast.and_then(|contrast| judge.effect(&contrast, scale)))).collect();
+    let p_values: Vec<f64> = effects.iter().map(|(_, effect)| effect.as_ref().map_or(f64::NAN, |effect| effect.p_value)).collect();
     let adjusted = adjust(&p_values, method);
-    let known: Vec<&Effect> = effects.iter().filter_map(|effect| effect.as_ref().ok()).collect();
+    let known: Vec<&Effect> = effects.iter().filter_map(|(_, effect)| effect.as_ref().ok()).collect();
     let weight = |effect: &Effect| 1.0 / effect.std_error.powi(2);
     let whole: f64 = known.iter().map(|effect| weight(effect)).sum();
     let centre = known.iter().map(|effect| weight(effect) * effect.value).sum::<f64>() / whole;
     let heterogeneity: f64 = known.iter().map(|effect| weight(effect) * (effect.value - centre).powi(2)).sum();
     let heterogeneity_p = if known.len() < 2 { 1.0 } else { chi2_sf(heterogeneity, known.len() as f64 - 1.0) };
     let n = known.len();
-    let rows = values.iter().zip(&effects).zip(&adjusted).map(|(((name, _, _), effect), &adjusted)| DimensionEffect {
+    let rows = effects.iter().zip(&adjusted).map(|((name, effect), &adjusted)| DimensionEffect {
         dimension: (*name).to_owned(),
         effect: effect.as_ref().ok().copied(),
         adjusted_p: (!adjusted.is_nan()).then_some(adjusted),

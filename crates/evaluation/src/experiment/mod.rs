@@ -59,7 +59,7 @@ pub(crate) mod special;
 mod switchback;
 
 pub use accumulate::{Accumulator, Rows, accumulate, by_arm, cell};
-pub use analysis::{Analysis, AnalysisPlan, ArmResult, Engine, MetricPlan, MetricResult, Planned, Role, analyse};
+pub use analysis::{Analysis, AnalysisPlan, ArmResult, Engine, Estimated, MetricPlan, MetricResult, Planned, Role, analyse, from_moments};
 pub use balance::{Balance, CovariateBalance, balance};
 pub use barnard::{barnard_exact, boschloo_exact};
 pub use bayesian::{Bayesian, Posterior, Prior, bayesian};
@@ -67,7 +67,7 @@ pub use cluster::{ClusterSums, DesignEffect, cluster_sums, design_effect, finer_
 pub use confidence_sequence::{AlwaysValid, Looks, Sequential, confidence_sequence};
 pub use cuped::{Cuped, cuped};
 pub use decision::{Decision, GoalResult, GuardrailResult, Progress, Verdict, decide};
-pub use dimensions::{Breakdown, DimensionEffect, breakdown};
+pub use dimensions::{Breakdown, DimensionEffect, Judge, breakdown};
 pub use error::{ExperimentError, Warning};
 pub use exposure::{Exposure, exposure};
 pub use frequentist::{Effect, Frequentist, RelativeInterval, Scale, Tail, frequentist};
@@ -83,8 +83,10 @@ pub use power::{PowerPlan, achieved_power, detectable, power, units_needed};
 pub use proportion::{ProportionResult, ProportionTest, Share, fisher_exact, likelihood_ratio, pearson, proportion, proportion_test};
 pub use quantile::{ClusterShares, QuantileStats, quantile};
 pub use regression::{Adjustment, Robust, regression, regression_from_moments};
-pub use revenue::{Capped, TwoPart, skewness_warning, two_part, winsorised};
-pub use sample_ratio::{ALARM, SampleRatio, exact_sample_ratio, normal_sample_ratio, sample_ratio, sequential_sample_ratio};
+pub use revenue::{Capped, Skewness, TwoPart, two_part, winsorised};
+pub use sample_ratio::{
+    ALARM, SampleRatio, always_valid_sample_ratio, exact_sample_ratio, normal_sample_ratio, sample_ratio, sequential_sample_ratio,
+};
 pub use switchback::{Switchback, SwitchbackDesign, SwitchbackRows, switchback};
 
 #[cfg(test)]

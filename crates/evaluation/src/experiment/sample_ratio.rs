@@ -27,6 +27,8 @@ pub struct SampleRatio {
     pub p_value: f64,
     /// Units in arms to which nobody should have been assigned.
     pub unexpected: u64,
+    /// Whether the p-value holds whenever it is looked at.
+    pub always_valid: bool,
 }
 
 impl SampleRatio {
@@ -62,7 +64,7 @@ pub fn sample_ratio(units: &[u64], weights: &[f64]) -> Result<SampleRatio, Exper
         .map(|(&units, expected)| (units as f64 - expected).powi(2) / expected)
         .sum();
     let p_value = if counted == 0.0 || drawn < 2 { 1.0 } else { chi2_sf(statistic, drawn as f64 - 1.0) };
-    Ok(SampleRatio { units: units.to_vec(), expected, p_value, unexpected })
+    Ok(SampleRatio { units: units.to_vec(), expected, p_value, unexpected, always_valid: false })
 }
 
 fn check(units: &[u64], weights: &[f64]) -> Result<f64, ExperimentError> {
@@ -111,6 +113,18 @@ pub fn normal_sample_ratio(units: [u64; 2], weights: [f64; 2], correction: bool)
     let apart = (units[1] as f64 - all * share).abs();
     let apart = if correction { (apart - 0.5).max(0.0) } else { apart };
     Ok(2.0 * normal_sf(apart / (all * share * (1.0 - share)).sqrt()))
+}
+
+/// Units that the prior of [`always_valid_sample_ratio`] is worth: splits that are off by about a hundredth are looked for.
+const CONCENTRATION: f64 = 10_000.0;
+
+/// The check for an experiment that is looked at again and again.
+///
+/// # Errors
+/// As [`sample_ratio`].
+pub fn always_valid_sample_ratio(units: &[u64], weights: &[f64]) -> Result<SampleRatio, ExperimentError> {
+    let once = sample_ratio(units, weights)?;
+    Ok(SampleRatio { p_value: sequential_sample_ratio(units, weights, CONCENTRATION)?, always_valid: true, ..once })
 }
 
 /// An always-valid p-value: 1 / Bayes factor of "some other split" (Dirichlet prior around the weights, of

@@ -11,7 +11,7 @@ use super::groups::{BEFORE, BENEFIT, Kept, Suppressed};
 use super::parity::{Compared, names};
 use super::simultaneous::Estimated;
 use super::{FairnessError, FairnessSettings, GroupLedger, Parity};
-use crate::experiment::{Better, Breakdown, Effect, Frequentist, Metric, Moments, Scale, breakdown};
+use crate::experiment::{Better, Breakdown, Effect, Frequentist, Judge, Metric, Moments, Scale, breakdown, unadjusted};
 use crate::money::Causal;
 use crate::money::joint::Joint;
 
@@ -39,9 +39,9 @@ pub fn group_effects(ledger: &GroupLedger, settings: FairnessSettings) -> Result
     let (kept, mut suppressed) = ledger.comparable()?;
     let unit = format!("{} per customer", ledger.plan().benefit_unit);
     let groups = adjusted(&kept, settings)?;
-    let listed: Vec<(&str, &Moments, &Moments)> = groups.iter().map(|(name, joint)| (*name, &joint.control, &joint.treatment)).collect();
-    let frequentist = Frequentist { level: settings.level, ..Frequentist::default() };
-    let breakdown = breakdown(Metric::mean(0), &listed, Scale::Absolute, frequentist, settings.adjust);
+    let listed = groups.iter().map(|(name, joint)| (*name, unadjusted(Metric::mean(0), &joint.control, &joint.treatment))).collect();
+    let judge = Judge::Fixed(Frequentist { level: settings.level, ..Frequentist::default() });
+    let breakdown = breakdown(listed, Scale::Absolute, judge, settings.adjust);
     let judged: Vec<(Kept<'_>, Effect)> =
         kept.iter().zip(&breakdown.effects).filter_map(|(group, found)| found.effect.map(|effect| (*group, effect))).collect();
     suppressed.extend(

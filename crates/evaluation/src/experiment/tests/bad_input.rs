@@ -121,9 +121,23 @@ fn rows_finer_than_the_assignment_are_told() {
 fn skewed_metrics_are_told() {
     let mut draw = Draw::seeded(8);
     let skewed: Vec<f64> = (0..500).map(|_| bernoulli(&mut draw, 0.1) * (3.0 + draw.normal()).exp()).collect();
-    assert!(skewness_warning(&skewed, "revenue").unwrap().message.contains("cover less often"));
+    let of = |blocks: &[&[f64]]| {
+        let mut skewness = Skewness::default();
+        blocks.iter().for_each(|block| skewness.add(block.iter().copied()));
+        skewness
+    };
+    let whole = of(&[&skewed]);
+    assert!(whole.warning("revenue").unwrap().message.contains("cover less often"));
     let normal: Vec<f64> = (0..500).map(|_| draw.normal()).collect();
-    assert!(skewness_warning(&normal, "score").is_none() && skewness_warning(&[], "nothing").is_none());
+    assert!(
+        of(&[&normal]).warning("score").is_none() && of(&[]).warning("nothing").is_none() && of(&[&[1.0; 9]]).warning("same").is_none()
+    );
+    // In blocks as at once, and as it is defined.
+    let blocks = of(&[&skewed[..7], &[], &skewed[7..430], &skewed[430..]]);
+    let mean = skewed.iter().sum::<f64>() / 500.0;
+    let power = |degree: i32| skewed.iter().map(|value| (value - mean).powi(degree)).sum::<f64>() / 500.0;
+    let known = power(3) / power(2).powf(1.5);
+    assert!((whole.value() / known - 1.0).abs() < 1e-12 && (blocks.value() / known - 1.0).abs() < 1e-12);
 }
 
 #[test]

@@ -170,22 +170,30 @@ fn widened_intervals_agree_with_adjusted_p_values() {
     assert!((level_of_selected(&[0.01, 0.04, 0.2, 0.9], 0.05).unwrap() - 0.975).abs() < 1e-12);
 }
 
+fn of_two(arms: &[Moments; 2]) -> Result<Contrast, ExperimentError> {
+    unadjusted(Metric::mean(0), &arms[0], &arms[1])
+}
+
 #[test]
 fn a_breakdown_says_where_and_whether_effects_differ() {
     let mut draw = Draw::seeded(2);
     let mut arm = |mean: f64| moments_of((0..400).map(|_| [mean + draw.normal()]));
     let (new, known) = ([arm(5.0), arm(5.5)], [arm(5.0), arm(5.0)]);
     let lonely = [moments_of(std::iter::once([5.0])), arm(5.0)];
-    let values = [("new", &new[0], &new[1]), ("known", &known[0], &known[1]), ("lonely", &lonely[0], &lonely[1])];
-    let found = breakdown(Metric::mean(0), &values, Scale::Absolute, Frequentist::default(), Adjust::Holm);
+    let values = || ["new", "known", "lonely"].into_iter().zip([&new, &known, &lonely].map(of_two)).collect();
+    let found = breakdown(values(), Scale::Absolute, Judge::Fixed(Frequentist::default()), Adjust::Holm);
+    // What may be looked at every day is wider, and says the same otherwise.
+    let always = breakdown(values(), Scale::Absolute, Judge::Always(Sequential { level: 0.95, tuning: 800.0 }), Adjust::Holm);
+    let (once, ever) = (found.effects[0].effect.unwrap(), always.effects[0].effect.unwrap());
+    assert!(ever.value == once.value && ever.low < once.low && ever.high > once.high && ever.p_value > once.p_value);
     assert!(found.effects[0].adjusted_p.unwrap() < 0.01 && found.effects[1].adjusted_p.unwrap() > 0.05);
     assert!(found.effects[2].effect.is_none() && found.effects[2].problem.as_ref().unwrap().contains("fewer than 2 units"));
     assert!(found.heterogeneity_p < 0.01 && found.n == 2);
     let level = share(1000, |mut draw| {
         let mut arm = |mean: f64| moments_of((0..100).map(|_| [mean + draw.normal()]));
         let parts: Vec<[Moments; 2]> = (0..4).map(|part| [arm(f64::from(part)), arm(f64::from(part) + 0.3)]).collect();
-        let values: Vec<(&str, &Moments, &Moments)> = parts.iter().map(|part| ("part", &part[0], &part[1])).collect();
-        let found = breakdown(Metric::mean(0), &values, Scale::Absolute, Frequentist::default(), Adjust::BenjaminiHochberg);
+        let values = parts.iter().map(|part| ("part", of_two(part))).collect();
+        let found = breakdown(values, Scale::Absolute, Judge::Fixed(Frequentist::default()), Adjust::BenjaminiHochberg);
         Some(found.heterogeneity_p < 0.05)
     });
     println!("heterogeneity: {level} false alarms");

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use youhui_commerce::TimeWindow;
 use youhui_evaluation::experiment::{
-    Accumulator, Adjust, Analysis, AnalysisPlan, Better, Engine, Metric, MetricPlan, Role, Rows, Scale, Verdict, analyse,
+    Accumulator, Adjust, Analysis, AnalysisPlan, Better, Engine, Metric, MetricPlan, Role, Rows, Scale, Verdict, analyse, from_moments,
 };
 use youhui_evaluation::off_policy::{Comparison, Estimator, Expected, Interval, Log, Options, Shape, Target, estimators, weigh};
 
@@ -169,20 +169,15 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
     sums.add(Rows { columns: &borrowed, names: &[goal, "before", "orders", "orders before"], group: &group })?;
     // Where nobody had bought before there is nothing to adjust by.
     let varies = |column: &[f64]| column.iter().any(|value| *value != column[0]);
-    let metric = |name: &str, place: usize, role: Role, unit: &str| MetricPlan {
-        name: name.to_owned(),
-        unit: unit.to_owned(),
-        metric: Metric::mean(place),
-        covariates: if varies(borrowed[place + 1]) { vec![Metric::mean(place + 1)] } else { vec![] },
-        better: Better::Higher,
-        role,
-    };
+    let covariates = |place: usize| if varies(borrowed[place + 1]) { vec![Metric::mean(place + 1)] } else { vec![] };
+    let metric =
+        |name: &str, role: Role, unit: &str| MetricPlan { name: name.to_owned(), unit: unit.to_owned(), better: Better::Higher, role };
     let share = found.holdout_shares.iter().sum::<f64>() / found.holdout_shares.len().max(1) as f64;
     let plan = AnalysisPlan {
         arms: vec!["held out".to_owned(), "offered".to_owned()],
         weights: vec![share, 1.0 - share],
         control: 0,
-        metrics: vec![metric(goal, 0, Role::Goal, "minor units per customer"), metric("orders", 2, Role::Secondary, "orders per customer")],
+        metrics: vec![metric(goal, Role::Goal, "minor units per customer"), metric("orders", Role::Secondary, "orders per customer")],
         covariates: vec![],
         scale: Scale::Absolute,
         engine: Engine::Sequential { tuning: args.tuning },
@@ -190,7 +185,13 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
         adjust: Adjust::Holm,
         planned: None,
     };
-    let analysis = analyse(&plan, sums.groups(), vec![])?;
+    let [held, offered_to] = [&sums.groups()[0], &sums.groups()[1]];
+    let analysis = analyse(
+        &plan,
+        sums.groups(),
+        |metric, _| from_moments(Metric::mean(2 * metric), &covariates(2 * metric), held, offered_to),
+        vec![],
+    )?;
     let offered = found.units.len() - held_out;
     let total = analysis.arms[0].metrics.iter().find(|metric| metric.metric == goal).map(|metric| Total {
         metric: goal.to_owned(),

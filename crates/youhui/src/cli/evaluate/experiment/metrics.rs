@@ -26,10 +26,15 @@ pub(super) struct Spec {
     pub(super) unit: String,
     /// Values above this quantile count as if they were it.
     pub(super) cap: Option<f64>,
+    /// Also who has any, and how much those have.
+    parts: bool,
 }
 
-const SHAPE: &str = "write COLUMN, COLUMN/COLUMN or p90(COLUMN), then, each after a comma, cuped=COLUMN (several: a+b), lower, cap=0.99, \
-                     unit=TEXT, name=TEXT, and of a guardrail margin=NUMBER";
+/// After a column: 1 for whoever has more than 0 of it.
+const ANY: &str = ">0";
+
+const SHAPE: &str = "write COLUMN, COLUMN/COLUMN, COLUMN>0 or p90(COLUMN), then, each after a comma, cuped=COLUMN (several: a+b), lower, cap=0.99, \
+                     parts, unit=TEXT, name=TEXT, and of a guardrail margin=NUMBER";
 
 impl Spec {
     /// Of a goal, a guardrail, or one that is only looked at.
@@ -38,10 +43,12 @@ impl Spec {
         let mut words = text.split(',').map(str::trim);
         let expression = words.next().filter(|word| !word.is_empty()).ok_or_else(|| wrong("no column"))?;
         let (mut better, mut unit, mut name, mut cap, mut margin, mut covariates) = (Better::Higher, None, None, None, None, vec![]);
+        let mut parts = false;
         for word in words {
             match word.split_once('=') {
                 None if word == "lower" => better = Better::Lower,
                 None if word == "higher" => {}
+                None if word == "parts" => parts = true,
                 Some(("cuped", columns)) => covariates = columns.split('+').map(ratio).collect(),
                 Some(("unit", value)) => unit = Some(value.to_owned()),
                 Some(("name", value)) => name = Some(value.to_owned()),
@@ -63,8 +70,8 @@ impl Spec {
         if matches!(kind, Kind::Quantile { .. }) && (!covariates.is_empty() || cap.is_some()) {
             return Err(wrong("a quantile has no CUPED and no cap"));
         }
-        if matches!(kind, Kind::Quantile { .. }) && role == Role::Goal {
-            return Err(wrong("a quantile can be looked at (--secondary) or be a guardrail, and not be a goal"));
+        if parts && !matches!(&kind, Kind::Moments { numerator, denominator: None } if !numerator.ends_with(ANY)) {
+            return Err(wrong("parts are of a column's mean: who has any, and how much those have"));
         }
         Ok(Self {
             name: name.unwrap_or_else(|| expression.to_owned()),
@@ -74,7 +81,36 @@ impl Spec {
             better,
             role,
             cap,
+            parts,
         })
+    }
+
+    /// With its parts, where they are wanted: a mean of which most is zero is the share of those who have any times what those have.
+    pub(super) fn with_parts(self) -> Vec<Self> {
+        let Kind::Moments { numerator, denominator: None } = &self.kind else { return vec![self] };
+        if !self.parts {
+            return vec![self];
+        }
+        let any = format!("{numerator}{ANY}");
+        let part = |name: String, unit: String, numerator: &str, denominator: Option<String>, cap: Option<f64>| Self {
+            name: format!("{} {name}", self.name),
+            unit,
+            kind: Kind::Moments { numerator: numerator.to_owned(), denominator },
+            covariates: vec![],
+            role: Role::Secondary,
+            cap,
+            parts: false,
+            ..self.clone()
+        };
+        let who = part("above 0".to_owned(), format!("share of units with {numerator}"), &any, None, None);
+        let much = part(
+            "of those above 0 (not causal: other people in each arm)".to_owned(),
+            format!("{numerator} per unit with any"),
+            numerator,
+            Some(any.clone()),
+            self.cap,
+        );
+        vec![self, who, much]
     }
 
     /// Columns it needs.
@@ -87,22 +123,35 @@ impl Spec {
         own.into_iter().chain(covariates).flatten().map(String::as_str).collect()
     }
 
-    /// As the analysis wants it, of columns in these places; none, of a quantile.
-    pub(super) fn plan(&self, places: &BTreeMap<&str, usize>) -> Option<MetricPlan> {
-        let Kind::Moments { numerator, denominator } = &self.kind else { return None };
-        let metric = |numerator: &str, denominator: Option<&str>| match denominator {
-            Some(denominator) => Metric::ratio(places[numerator], places[denominator]),
-            None => Metric::mean(places[numerator]),
-        };
-        Some(MetricPlan {
-            name: self.name.clone(),
-            unit: self.unit.clone(),
-            metric: metric(numerator, denominator.as_deref()),
-            covariates: self.covariates.iter().map(|(numerator, denominator)| metric(numerator, denominator.as_deref())).collect(),
-            better: self.better,
-            role: self.role,
-        })
+    /// As the analysis wants it.
+    pub(super) fn plan(&self) -> MetricPlan {
+        MetricPlan { name: self.name.clone(), unit: self.unit.clone(), better: self.better, role: self.role }
     }
+
+    /// Its metric and covariates of columns in these places, means per `per` where that is counted in a column; none, of a quantile.
+    pub(super) fn metric(&self, places: &BTreeMap<&str, usize>, per: Option<usize>) -> Option<(Metric, Vec<Metric>)> {
+        let Kind::Moments { numerator, denominator } = &self.kind else { return None };
+        let metric = |numerator: &str, denominator: Option<&str>| match (denominator, per) {
+            (Some(denominator), _) => Metric::ratio(places[numerator], places[denominator]),
+            (None, Some(per)) => Metric::ratio(places[numerator], per),
+            (None, None) => Metric::mean(places[numerator]),
+        };
+        let covariates = self.covariates.iter().map(|(numerator, denominator)| metric(numerator, denominator.as_deref()));
+        Some((metric(numerator, denominator.as_deref()), covariates.collect()))
+    }
+
+    /// The column of which it is a plain mean.
+    pub(super) fn mean_of(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Moments { numerator, denominator: None } => Some(numerator),
+            Kind::Moments { .. } | Kind::Quantile { .. } => None,
+        }
+    }
+}
+
+/// The column that a column of who has any is made of.
+pub(super) fn source(column: &str) -> Option<&str> {
+    column.strip_suffix(ANY).filter(|source| !source.is_empty())
 }
 
 fn kind(expression: &str) -> Option<Kind> {
@@ -149,11 +198,17 @@ mod tests {
         let rail = Spec::parse("p99.5(latency),lower,margin=0.1,name=slow", "guardrail").unwrap();
         assert_eq!(rail.kind, Kind::Quantile { column: "latency".to_owned(), nu: 0.995 });
         assert_eq!((rail.name.as_str(), rail.better, rail.role), ("slow", Better::Lower, Role::Guardrail { margin: 0.1 }));
+        assert_eq!(Spec::parse("p90(x)", "metric").unwrap().role, Role::Goal);
+        let parts = Spec::parse("revenue,cap=0.9,parts", "metric").unwrap().with_parts();
+        let columns: Vec<Vec<&str>> = parts.iter().map(Spec::columns).collect();
+        assert_eq!(columns, [vec!["revenue"], vec!["revenue>0"], vec!["revenue", "revenue>0"]]);
+        assert_eq!((parts[1].cap, parts[2].cap, source("revenue>0"), source(">0")), (None, Some(0.9), Some("revenue"), None));
         for (text, flag, why) in [
             ("", "metric", "no column"),
             ("a/", "metric", "not a metric"),
             ("p0(x)", "secondary", "not a metric"),
-            ("p90(x)", "metric", "not be a goal"),
+            ("a/b,parts", "metric", "parts are of a column's mean"),
+            ("a>0,parts", "metric", "parts are of a column's mean"),
             ("p90(x),cap=0.9", "secondary", "no cap"),
             ("a,cap=2", "metric", "between 0 and 1"),
             ("a,margin=1", "metric", "only a guardrail"),

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::super::page::{charts, whole};
-use super::{Look, Report, verdict};
+use super::judge::{Look, Report};
+use super::table::verdict;
 
 pub(super) fn html(report: &Report) -> String {
     let body = html! {
@@ -30,9 +31,17 @@ pub(super) fn html(report: &Report) -> String {
                 figure { (charts::intervals("Effects by value", &rows, "the first goal")) figcaption { (arm) ": p that all effects are the same " (format!("{:.3}", found.heterogeneity_p)) ". Filled dots are told from 0 after adjustment for how many there are." } }
             }
         }
+        @if !report.since_exposure.is_empty() {
+            h2 { "Since first exposure" }
+            @for (arm, found) in &report.since_exposure {
+                @let rows: Vec<charts::Interval> = found.days.iter().enumerate().map(|(day, effect)| charts::Interval {
+                    label: format!("day {}", day + 1), value: effect.value, low: effect.low, high: effect.high, strong: effect.low > 0.0 || effect.high < 0.0 }).collect();
+                figure { (charts::intervals("Effects by day since first exposure", &rows, "the first goal")) figcaption { (arm) ": changes by " (format!("{:.4}", found.slope)) " a day (p " (format!("{:.3}", found.p_value)) "); " (found.n) " units that were followed so long." } }
+            }
+        }
         h2 { "Who was in it" }
         @let sizes: Vec<(String, f64, String)> = arms(report);
-        figure { (charts::bars("Units by arm", &sizes)) figcaption { "Units by arm; p that the lot gave these: " (format!("{:.4}", report.analysis.sample_ratio.p_value)) "." } }
+        figure { (charts::bars("Sizes of arms", &sizes)) figcaption { (report.draws) " by arm; p that the lot gave these: " (format!("{:.4}", report.analysis.sample_ratio.p_value)) "." } }
         footer { p { "Written by Youhui " (env!("CARGO_PKG_VERSION")) ". Assignment: " (report.assignment) "." } }
     };
     whole("What the experiment caused", &body)
@@ -59,14 +68,7 @@ fn by_unit(report: &Report) -> Vec<(String, Vec<charts::Interval>)> {
             charts::Interval { label: label(&arm.arm, &metric.metric), value: metric.effect, low: metric.low, high: metric.high, strong },
         )
     });
-    let quantiles = report.quantiles.iter().map(|one| {
-        let strong = one.low > 0.0 || one.high < 0.0;
-        (
-            one.unit.clone(),
-            charts::Interval { label: label(&one.arm, &one.metric), value: one.effect, low: one.low, high: one.high, strong },
-        )
-    });
-    for (unit, row) in metrics.chain(quantiles) {
+    for (unit, row) in metrics {
         match groups.iter_mut().find(|(known, _)| *known == unit) {
             Some((_, rows)) => rows.push(row),
             None => groups.push((unit, vec![row])),

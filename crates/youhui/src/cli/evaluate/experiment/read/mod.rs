@@ -1,0 +1,321 @@
+//! Rows or aggregates of an experiment, as statistics of its arms.
+
+mod aggregates;
+mod at_once;
+mod streamed;
+mod times;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rustc_hash::FxHashMap;
+use youhui_evaluation::experiment::{
+    Contrast, DesignEffect, ExperimentError, Exposure, Moments, Novelty, QuantileStats, Rows, Warning, accumulate, cell, quantile,
+};
+use youhui_storage::{MISSING, Table, Values};
+
+use super::super::super::CliError;
+use super::design::Design;
+use super::metrics::{Kind, Spec, source};
+
+pub(super) use times::NoveltyArgs;
+
+/// What is read.
+pub(super) struct Wanted<'a> {
+    pub(super) path: &'a Path,
+    pub(super) assignment: &'a str,
+    pub(super) control: &'a str,
+    pub(super) design: &'a Design,
+    pub(super) specs: &'a [Spec],
+    /// Columns of metrics, and made of them.
+    pub(super) columns: &'a [&'a str],
+    /// What statistics are kept apart by: a breakdown, when the unit came in, strata.
+    pub(super) by: [Vec<&'a str>; 3],
+    /// Whether rows are looked at again when they are judged.
+    pub(super) keeps_rows: bool,
+    pub(super) novelty: &'a NoveltyArgs,
+}
+
+/// Places in [`Wanted::by`].
+pub(super) const VALUE: usize = 0;
+pub(super) const DATE: usize = 1;
+pub(super) const STRATUM: usize = 2;
+/// What people call them.
+const BY: [&str; 3] = ["--dimension", "--date", "--strata"];
+
+/// Values of a dimension, dates, or strata, that are told apart.
+const MOST_VALUES: usize = 1_000;
+const MOST_ARMS: usize = 100;
+
+/// An experiment, read.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) hash: String,
+    pub(super) rows: u64,
+    pub(super) arms: Vec<String>,
+    /// Arm by arm: of draws of the lot.
+    pub(super) moments: Vec<Moments>,
+    /// By value of the dimension, by date in order, by stratum; then by arm.
+    pub(super) by: [Vec<(String, Vec<Moments>)>; 3],
+    pub(super) quantiles: Vec<Quantiles>,
+    /// Columns and arms of draws, where rows are looked at again.
+    pub(super) kept: Option<(Vec<Vec<f64>>, Vec<u32>)>,
+    /// The column that counts rows of a draw, where draws are of several.
+    pub(super) per: Option<usize>,
+    pub(super) exposure: Option<Exposure>,
+    /// By how much rows of one cluster repeat each other, metric by metric.
+    pub(super) design_effects: Vec<(String, DesignEffect)>,
+    /// What a switchback left out.
+    pub(super) switches: Option<Switches>,
+    /// Arm by arm: the first goal by day since first exposure.
+    pub(super) novelty: Vec<(String, Novelty)>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// How often arms changed, and which rows were left out for it.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub(super) struct Switches {
+    pub(super) changes: usize,
+    pub(super) rows_in_burn_in: usize,
+}
+
+impl From<ExperimentError> for CliError {
+    fn from(error: ExperimentError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+/// Quantiles of a metric, arm by arm.
+#[derive(Debug)]
+pub(super) struct Quantiles {
+    /// Its place among the metrics.
+    metric: usize,
+    arms: Vec<Result<QuantileStats, ExperimentError>>,
+}
+
+impl Gathered {
+    /// The contrast of a metric that is a quantile.
+    pub(super) fn quantile(&self, metric: usize, control: usize, arm: usize) -> Option<Result<Contrast, ExperimentError>> {
+        let found = self.quantiles.iter().find(|found| found.metric == metric)?;
+        let of = |arm: usize| found.arms[arm].as_ref().map_err(Clone::clone);
+        Some(of(control).and_then(|control| quantile(control, of(arm)?)))
+    }
+}
+
+/// Reads rows: a block at a time, where nothing needs them all at once.
+pub(super) fn rows(wanted: &Wanted<'_>) -> Result<Gathered, CliError> {
+    let needs_all = *wanted.design != Design::Rows
+        || wanted.keeps_rows
+        || wanted.specs.iter().any(|spec| spec.cap.is_some() || matches!(spec.kind, Kind::Quantile { .. }));
+    let mut gathered = if needs_all { at_once::read(wanted)? } else { streamed::read(wanted)? };
+    if *wanted.design == Design::Rows {
+        gathered.warnings.extend(streamed::repeated_customers(wanted)?);
+    }
+    Ok(gathered)
+}
+
+pub(super) use aggregates::aggregates;
+
+impl Wanted<'_> {
+    /// Columns of the file that metrics need.
+    fn sources(&self) -> Vec<&str> {
+        self.columns.iter().copied().filter(|column| source(column).is_none()).collect()
+    }
+
+    /// All columns of the file that are needed.
+    fn of_file(&self) -> Vec<String> {
+        let mut all: Vec<String> = vec![];
+        let keys = std::iter::once(self.assignment).chain(self.by.iter().flatten().copied()).chain(self.design.columns());
+        for name in keys.chain(self.novelty.columns()).chain(self.sources()) {
+            if !all.iter().any(|known| known == name) {
+                all.push(name.to_owned());
+            }
+        }
+        all
+    }
+
+    /// Columns that are read as texts.
+    fn texts(&self) -> Vec<&str> {
+        self.by[DATE].iter().copied().chain(self.design.unit()).collect()
+    }
+
+    fn wrong(&self, message: &str) -> CliError {
+        CliError::usage(format!("{}: {message}", self.path.display()))
+    }
+
+    /// An error of rows that start after `before` others: counted from the start of the file, from 1 as people do.
+    fn of_row(&self, error: ExperimentError, before: u64) -> CliError {
+        match error {
+            ExperimentError::NotFinite { row, column, value } => self.wrong(&format!(
+                "row {}, column {column}: {} is not a finite number; one such row makes every mean and interval of its arm undefined. Give the amount that was meant (0 where there was none), or remove the unit and say so",
+                before + row + 1,
+                if value.is_nan() { "an empty cell".to_owned() } else { value.to_string() }
+            )),
+            other => self.wrong(&other.to_string()),
+        }
+    }
+}
+
+/// Names in the order in which they come.
+#[derive(Debug, Default)]
+struct Order {
+    names: Vec<String>,
+    places: FxHashMap<String, u32>,
+}
+
+impl Order {
+    fn place(&mut self, name: &str) -> u32 {
+        if let Some(place) = self.places.get(name) {
+            return *place;
+        }
+        let place = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.places.insert(name.to_owned(), place);
+        self.names.push(name.to_owned());
+        place
+    }
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    arms: Order,
+    by: [Order; 3],
+}
+
+/// Rows' arms, and what they are kept apart by.
+#[derive(Debug, Clone)]
+struct Keys {
+    arm: Vec<u32>,
+    by: [Option<Vec<u32>>; 3],
+}
+
+impl Keys {
+    fn kept(&self, rows: &[usize]) -> Self {
+        let of = |codes: &Vec<u32>| rows.iter().map(|&row| codes[row]).collect::<Vec<u32>>();
+        Self { arm: of(&self.arm), by: [0, 1, 2].map(|by| self.by[by].as_ref().map(of)) }
+    }
+}
+
+impl Orders {
+    fn read(&mut self, wanted: &Wanted<'_>, table: &Table, before: u64) -> Result<Keys, CliError> {
+        let arm = self.arms.codes(wanted, table, &[wanted.assignment], MOST_ARMS, before)?;
+        let mut by = [None, None, None];
+        for (place, columns) in wanted.by.iter().enumerate().filter(|(_, columns)| !columns.is_empty()) {
+            by[place] = Some(self.by[place].codes(wanted, table, columns, MOST_VALUES, before)?);
+        }
+        Ok(Keys { arm, by })
+    }
+}
+
+impl Order {
+    /// Codes of what stands in columns together, over all blocks.
+    fn codes(&mut self, wanted: &Wanted<'_>, table: &Table, columns: &[&str], most: usize, before: u64) -> Result<Vec<u32>, CliError> {
+        let parts = columns.iter().map(|column| texts(wanted, table, column, before)).collect::<Result<Vec<_>, CliError>>()?;
+        let name = columns.join(" and ");
+        let too_many = || wanted.wrong(&format!("column {name} has more than {most} values: is it the right one?"));
+        let mut known: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
+        let mut codes = Vec::with_capacity(table.rows());
+        let mut key = vec![0; parts.len()];
+        for row in 0..table.rows() {
+            key.iter_mut().zip(&parts).for_each(|(code, (codes, _))| *code = codes[row]);
+            if let Some(&place) = known.get(&key) {
+                codes.push(place);
+                continue;
+            }
+            let texts: Vec<&str> = key.iter().zip(&parts).map(|(&code, (_, texts))| texts[code as usize].as_str()).collect();
+            let place = self.place(&texts.join(" · "));
+            if self.names.len() > most {
+                return Err(too_many());
+            }
+            known.insert(key.clone(), place);
+            codes.push(place);
+        }
+        Ok(codes)
+    }
+}
+
+/// A column as texts, none of them empty.
+fn texts(wanted: &Wanted<'_>, table: &Table, column: &str, before: u64) -> Result<(Vec<u32>, Vec<String>), CliError> {
+    let (codes, texts) = table.column(column)?.values.clone().categories();
+    match codes.iter().position(|code| *code == MISSING) {
+        Some(row) => Err(wanted.wrong(&format!(
+            "row {}: column {column} is empty: left out, the arms would no longer be those that were drawn by lot: fill it, or remove the row and say so",
+            before + row as u64 + 1
+        ))),
+        None => Ok((codes, texts)),
+    }
+}
+
+/// A column as numbers; of who has any, made of its source.
+fn numbers<'a>(wanted: &Wanted<'_>, table: &'a Table, column: &str) -> Result<Cow<'a, [f64]>, CliError> {
+    let found = |column: &str| match &table.column(column)?.values {
+        Values::Number(numbers) => Ok(numbers.as_slice()),
+        Values::Text { .. } => Err(wanted.wrong(&format!("column {column} holds texts: a metric needs numbers"))),
+    };
+    match source(column) {
+        Some(source) => found(source).map(|cells| Cow::Owned(any(cells))),
+        None => found(column).map(Cow::Borrowed),
+    }
+}
+
+/// 1 for whoever has more than 0.
+fn any(cells: &[f64]) -> Vec<f64> {
+    cells.iter().map(|cell| f64::from(u8::from(*cell > 0.0))).collect()
+}
+
+/// Cells of arms and values: as many as come.
+struct Cells {
+    columns: usize,
+    cells: Vec<Vec<Moments>>,
+}
+
+impl Cells {
+    const fn new(columns: usize) -> Self {
+        Self { columns, cells: vec![] }
+    }
+
+    fn add(&mut self, rows: Rows<'_>, arms: usize, other: &[u32], others: usize) -> Result<(), ExperimentError> {
+        let (wide, many) = (u32::try_from(others).unwrap_or(u32::MAX), arms * others);
+        let group: Vec<u32> = rows.group.iter().zip(other).map(|(&arm, &other)| cell(arm, other, wide)).collect();
+        let block = accumulate(Rows { group: &group, ..rows }, many)?;
+        self.cells.resize(self.cells.len().max(others), vec![]);
+        for (place, moments) in block.into_iter().enumerate() {
+            let (arm, other) = (place / others, place % others);
+            let of = &mut self.cells[other];
+            of.resize(of.len().max(arms), Moments::empty(self.columns));
+            of[arm].merge(&moments);
+        }
+        Ok(())
+    }
+
+    fn named(self, names: Vec<String>, arms: usize) -> Vec<(String, Vec<Moments>)> {
+        let full = |mut of: Vec<Moments>| {
+            of.resize(arms, Moments::empty(self.columns));
+            of
+        };
+        names.into_iter().zip(self.cells.into_iter().map(full)).collect()
+    }
+}
+
+/// Cells of all three kinds, with names; dates in order.
+fn named(cells: [Cells; 3], orders: [Order; 3], arms: usize) -> [Vec<(String, Vec<Moments>)>; 3] {
+    let mut orders = orders.into_iter();
+    let mut found = cells.map(|cells| cells.named(orders.next().unwrap_or_default().names, arms));
+    in_order(&mut found[DATE]);
+    found
+}
+
+/// Dates sort as texts do, and numbers as numbers.
+fn in_order(dates: &mut [(String, Vec<Moments>)]) {
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+    if dates.iter().all(|(date, _)| number(date).is_some()) {
+        dates.sort_by(|(one, _), (two, _)| number(one).unwrap_or(0.0).total_cmp(&number(two).unwrap_or(0.0)));
+    } else {
+        dates.sort_by(|(one, _), (two, _)| one.cmp(two));
+    }
+}
+
+/// Places of columns.
+pub(super) fn places<'a>(columns: &[&'a str]) -> BTreeMap<&'a str, usize> {
+    columns.iter().enumerate().map(|(place, name)| (*name, place)).collect()
+}
