@@ -158,6 +158,15 @@ fn what_is_wrong_with_an_experiment_is_said_with_its_consequence() {
         let (code, _, said) = ask(data, more);
         assert!(code == 2 && said.contains(why), "{data} {more:?}: {code} {said}");
     }
+    // Names of a file are no commands to a terminal.
+    write("hostile.csv", "arm,revenue\ncontrol,1\ncontrol,2\n\u{1b}[2Jnew,3\n\u{1b}[2Jnew,5\n");
+    for more in [&[][..], &["--control", "none"]] {
+        let (_, _, said) = ask("hostile.csv", more);
+        assert!(said.contains("□[2Jnew") && !said.contains('\u{1b}'), "{said:?}");
+    }
+    write("huge.csv", "arm,revenue\ncontrol,1e308\ncontrol,-1e308\nnew,1e308\nnew,1\n");
+    let (code, _, said) = ask("huge.csv", &[]);
+    assert!(code == 2 && said.contains("give them in a larger unit"), "{said}");
     // What does not keep the rest from being told is a warning.
     let (code, _, said) = ask("same.csv", &[]);
     assert!(code == 0 && said.contains("no figure: revenue: ") && said.contains("the same value for every unit"), "{said}");
@@ -315,6 +324,8 @@ fn a_switchback_is_of_periods() {
         (&[], "time"),
         (&["--place", "place", "--secondary", "p90(revenue)"], "can't be had of a switchback"),
         (&["--unit", "place"], "cannot be used with"),
+        (&["--place", "place", "--start", "2027-01-01"], "not after its first row"),
+        (&["--place", "place", "--start", "2026-09-30T21:00:00Z"], "its place's period had arm"),
     ] {
         let (code, _, said) = evaluate(folder.path(), &[&asked[..], more].concat());
         assert!(code == 2 && said.contains(why), "{more:?}: {code} {said}");

@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
 fn table(found: &Value, locale: &str) -> String {
     let none = vec![];
     let list = |value: &Value| value.as_array().unwrap_or(&none).clone();
-    let words = |value: &Value| plain(value.as_str().unwrap_or_default());
+    let words = |value: &Value| super::plain(value.as_str().unwrap_or_default());
     let candidates = list(&found["candidates"]);
     let mut lines = vec![words(&found["menu"]["explanation"])];
     for choice in list(&found["menu"]["chosen"]) {
@@ -109,13 +109,6 @@ fn table(found: &Value, locale: &str) -> String {
     lines.extend(refused.iter().take(3).map(|refused| format!("  {}: {}", words(&refused["what"]), words(&refused["why"]))));
     lines.extend(found["prices"].as_str().map(str::to_owned));
     lines.join("\n")
-}
-
-/// A name may hold what a terminal would obey, or what turns the direction of writing: shown as a box.
-fn plain(text: &str) -> String {
-    let obeyed =
-        |letter: char| letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|letter| if obeyed(letter) { '□' } else { letter }).collect()
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl Console {
         }
         if !self.quiet {
             // A closed stderr is no reason to stop the work.
-            writeln!(std::io::stderr(), "{message}").ok();
+            writeln!(std::io::stderr(), "{}", plain_lines(message)).ok();
         }
     }
 
@@ -104,6 +104,11 @@ impl Console {
         if !self.quiet {
             writeln!(std::io::stderr(), "{line}").ok();
         }
+    }
+
+    /// An answer for people, on stdout.
+    pub(crate) fn show(&self, text: &str) -> Result<(), CliError> {
+        self.print(&plain_lines(text))
     }
 
     /// Data, on stdout. A reader that has gone away (`| head`) is no error.
@@ -126,6 +131,18 @@ impl Console {
         bar.set_message(message.to_owned());
         bar
     }
+}
+
+/// A name or value of a file may hold what a terminal would obey, or what turns the direction of writing: shown as a box.
+fn plain(text: &str) -> String {
+    let is_obeyed =
+        |letter: char| letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|letter| if is_obeyed(letter) { '□' } else { letter }).collect()
+}
+
+/// The same of a text of several lines.
+fn plain_lines(text: &str) -> String {
+    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
 }
 
 /// The moment now. The only place that asks the system's clock (invariant 1).

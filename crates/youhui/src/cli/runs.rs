@@ -57,9 +57,10 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
             }
         }
     };
-    // What a record holds is no command to a terminal.
-    let text: String = text.chars().map(|of| if of.is_control() && of != '\n' { '\u{fffd}' } else { of }).collect();
-    console.print(&text)
+    match args.format {
+        Format::Json => console.print(&text),
+        Format::Table => console.show(&text),
+    }
 }
 
 fn summary(run: &Run) -> Value {

@@ -57,7 +57,7 @@ impl Kept {
     pub(super) fn print<T: Serialize>(&self, console: Console, report: &T, table: impl FnOnce(&T) -> String) -> Result<(), CliError> {
         match self.format {
             Format::Json => console.print(&serde_json::to_string(report).unwrap_or_default()),
-            Format::Table => console.print(&table(report)),
+            Format::Table => console.show(&table(report)),
         }
     }
 }

@@ -27,6 +27,9 @@ pub(super) struct DesignArgs {
     /// The column of where; one place if absent.
     #[arg(long, value_name = "COLUMN", requires = "switchback")]
     place: Option<String>,
+    /// When the first period began; with the first row, if absent.
+    #[arg(long, value_name = "TIME", requires = "switchback", allow_hyphen_values = true)]
+    start: Option<String>,
     /// How long after a change of arm what was done before still works: rows in it are left out.
     #[arg(long, value_name = "PERIOD", requires = "switchback", default_value = "0")]
     burn_in: String,
@@ -42,7 +45,7 @@ pub(super) enum Design {
     /// Whatever stands in this column: of rows, or of units.
     Cluster { column: String, unit: Option<String> },
     /// A place's period.
-    Switchback { time: String, place: Option<String>, period: Length, burn_in: Length },
+    Switchback { time: String, place: Option<String>, period: Length, burn_in: Length, start: Option<String> },
 }
 
 /// A length of time, as it is written.
@@ -58,7 +61,7 @@ impl DesignArgs {
     pub(super) fn design(&self) -> Result<Design, CliError> {
         if let (Some(period), Some(time)) = (&self.switchback, &self.time) {
             let (period, burn_in) = (length("--switchback", period)?, length("--burn-in", &self.burn_in)?);
-            return Ok(Design::Switchback { time: time.clone(), place: self.place.clone(), period, burn_in });
+            return Ok(Design::Switchback { time: time.clone(), place: self.place.clone(), period, burn_in, start: self.start.clone() });
         }
         Ok(match (&self.cluster, &self.unit) {
             (Some(cluster), unit) => Design::Cluster { column: cluster.clone(), unit: unit.clone() },
@@ -91,6 +94,14 @@ impl Design {
     /// Whether means are per row or unit while draws are of many: then a mean is the ratio of a sum to the number summed.
     pub(super) const fn is_of_groups(&self) -> bool {
         matches!(self, Self::Cluster { .. } | Self::Switchback { .. })
+    }
+
+    /// What a mean is per.
+    pub(super) const fn per(&self) -> &'static str {
+        match self {
+            Self::Rows | Self::Unit { per_row: false, .. } | Self::Cluster { unit: Some(_), .. } => "unit",
+            Self::Unit { .. } | Self::Cluster { .. } | Self::Switchback { .. } => "row",
+        }
     }
 
     /// What a figure's n counts.

@@ -37,8 +37,8 @@ const SHAPE: &str = "write COLUMN, COLUMN/COLUMN, COLUMN>0 or p90(COLUMN), then,
                      parts, unit=TEXT, name=TEXT, and of a guardrail margin=NUMBER";
 
 impl Spec {
-    /// Of a goal, a guardrail, or one that is only looked at.
-    pub(super) fn parse(text: &str, flag: &str) -> Result<Self, CliError> {
+    /// Of a goal, a guardrail, or one that is only looked at; `per` is what a mean is of.
+    pub(super) fn parse(text: &str, flag: &str, per: &str) -> Result<Self, CliError> {
         let wrong = |why: &str| CliError::usage(format!("--{flag} {text}: {why}: {SHAPE}"));
         let mut words = text.split(',').map(str::trim);
         let expression = words.next().filter(|word| !word.is_empty()).ok_or_else(|| wrong("no column"))?;
@@ -75,7 +75,7 @@ impl Spec {
         }
         Ok(Self {
             name: name.unwrap_or_else(|| expression.to_owned()),
-            unit: unit.unwrap_or_else(|| unit_of(&kind)),
+            unit: unit.unwrap_or_else(|| unit_of(&kind, per)),
             kind,
             covariates,
             better,
@@ -176,9 +176,9 @@ fn share(text: &str) -> Option<f64> {
     text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0)
 }
 
-fn unit_of(kind: &Kind) -> String {
+fn unit_of(kind: &Kind, per: &str) -> String {
     match kind {
-        Kind::Moments { numerator, denominator: None } => format!("{numerator} per unit"),
+        Kind::Moments { numerator, denominator: None } => format!("{numerator} per {per}"),
         Kind::Moments { numerator, denominator: Some(denominator) } => format!("{numerator} per {denominator}"),
         Kind::Quantile { column, .. } => column.clone(),
     }
@@ -190,16 +190,16 @@ mod tests {
 
     #[test]
     fn a_metric_is_read_and_what_is_none_is_said() {
-        let revenue = Spec::parse("revenue,cuped=before+visits,cap=0.999,unit=EUR per customer", "metric").unwrap();
+        let revenue = Spec::parse("revenue,cuped=before+visits,cap=0.999,unit=EUR per customer", "metric", "unit").unwrap();
         assert_eq!(revenue.columns(), ["revenue", "before", "visits"]);
         assert_eq!((revenue.role, revenue.cap, revenue.unit.as_str()), (Role::Goal, Some(0.999), "EUR per customer"));
-        let ratio = Spec::parse("orders/sessions, cuped=old/old_sessions", "secondary").unwrap();
+        let ratio = Spec::parse("orders/sessions, cuped=old/old_sessions", "secondary", "unit").unwrap();
         assert_eq!(ratio.columns(), ["orders", "sessions", "old", "old_sessions"]);
-        let rail = Spec::parse("p99.5(latency),lower,margin=0.1,name=slow", "guardrail").unwrap();
+        let rail = Spec::parse("p99.5(latency),lower,margin=0.1,name=slow", "guardrail", "unit").unwrap();
         assert_eq!(rail.kind, Kind::Quantile { column: "latency".to_owned(), nu: 0.995 });
         assert_eq!((rail.name.as_str(), rail.better, rail.role), ("slow", Better::Lower, Role::Guardrail { margin: 0.1 }));
-        assert_eq!(Spec::parse("p90(x)", "metric").unwrap().role, Role::Goal);
-        let parts = Spec::parse("revenue,cap=0.9,parts", "metric").unwrap().with_parts();
+        assert_eq!(Spec::parse("p90(x)", "metric", "unit").unwrap().role, Role::Goal);
+        let parts = Spec::parse("revenue,cap=0.9,parts", "metric", "unit").unwrap().with_parts();
         let columns: Vec<Vec<&str>> = parts.iter().map(Spec::columns).collect();
         assert_eq!(columns, [vec!["revenue"], vec!["revenue>0"], vec!["revenue", "revenue>0"]]);
         assert_eq!((parts[1].cap, parts[2].cap, source("revenue>0"), source(">0")), (None, Some(0.9), Some("revenue"), None));
@@ -215,7 +215,7 @@ mod tests {
             ("a,margin=-1", "guardrail", "0 or more"),
             ("a,upper", "metric", "no option"),
         ] {
-            let error = Spec::parse(text, flag).unwrap_err();
+            let error = Spec::parse(text, flag, "unit").unwrap_err();
             assert!(error.message.contains(why), "{text}: {}", error.message);
         }
     }

@@ -167,7 +167,8 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
 }
 
 fn specs(args: &Args) -> Result<Vec<Spec>, CliError> {
-    let of = |texts: &[String], flag: &str| texts.iter().map(|text| Spec::parse(text, flag)).collect::<Result<Vec<_>, _>>();
+    let per = args.design.design()?.per();
+    let of = |texts: &[String], flag: &str| texts.iter().map(|text| Spec::parse(text, flag, per)).collect::<Result<Vec<_>, _>>();
     let specs = [of(&args.metric, "metric")?, of(&args.guardrail, "guardrail")?, of(&args.secondary, "secondary")?].concat();
     let specs: Vec<Spec> = specs.into_iter().flat_map(Spec::with_parts).collect();
     for (place, spec) in specs.iter().enumerate() {

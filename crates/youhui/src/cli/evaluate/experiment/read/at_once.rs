@@ -11,7 +11,7 @@ use super::super::super::super::CliError;
 use super::super::design::{Design, Length};
 use super::super::metrics::{Kind, source};
 use super::streamed::{add_skewness, means, skewed};
-use super::times::{ByDay, Days, ExposedRows, Times};
+use super::times::{self, ByDay, Days, ExposedRows, Times};
 use super::{BY, Cells, Gathered, Keys, Orders, Quantiles, Switches, Wanted, any, named, numbers};
 
 /// Rows, units, clusters or periods, one after the other.
@@ -168,7 +168,7 @@ struct When {
 
 impl When {
     fn read(wanted: &Wanted<'_>, table: &Table) -> Result<Option<Self>, CliError> {
-        let Design::Switchback { time: column, place, period, burn_in } = wanted.design else { return Ok(None) };
+        let Design::Switchback { time: column, place, period, burn_in, start } = wanted.design else { return Ok(None) };
         let Times { at: time, are_seconds } = Times::read(wanted, table, column)?;
         let of = |flag: &str, length: Length| match (length, are_seconds) {
             (Length::Number(number), false) => Ok(number),
@@ -177,7 +177,15 @@ impl When {
             (_, false) => Err(CliError::usage(format!("{flag}: column {column} holds numbers: give a number in its unit"))),
             (_, true) => Err(CliError::usage(format!("{flag}: column {column} holds times: give a length of time: 6h, 1d"))),
         };
-        let start = time.iter().copied().min().unwrap_or(0);
+        let first = time.iter().copied().min().unwrap_or(0);
+        let start = match start {
+            Some(text) => times::instant(text, are_seconds).filter(|start| *start <= first).ok_or_else(|| {
+                CliError::usage(format!(
+                    "--start {text}: write when the first period began, as column {column} does: not after its first row"
+                ))
+            })?,
+            None => first,
+        };
         let place = match place {
             Some(place) => {
                 let codes = table.column(place)?.values.clone().categories().0;
@@ -200,7 +208,16 @@ impl When {
     fn periods(&self, wanted: &Wanted<'_>, sample: &Sample, found: &mut Gathered) -> Result<ClusterSums, CliError> {
         let borrowed: Vec<&[f64]> = sample.values.iter().map(Vec::as_slice).collect();
         let rows = SwitchbackRows { columns: &borrowed, time: &self.time, place: &self.place, arm: &sample.keys.arm };
-        let switched = switchback(self.design, rows).map_err(|error| wanted.of_row(error, 0))?;
+        let switched = switchback(self.design, rows).map_err(|error| match error {
+            ExperimentError::TwoArms { row, first, second, .. } => {
+                let [first, second] = [first, second].map(|arm| found.arms[arm as usize].as_str());
+                wanted.wrong(&format!(
+                    "row {}: its place's period had arm {first}, and now {second}: outcomes are caused by both, and the difference between arms is pulled towards 0. Give the length and start of the periods that were drawn, or remove the period",
+                    row + 1
+                ))
+            }
+            other => wanted.of_row(other, 0),
+        })?;
         found.switches = Some(Switches { changes: switched.switches, rows_in_burn_in: switched.burnt });
         Ok(switched.periods)
     }

@@ -147,11 +147,18 @@ impl Wanted<'_> {
     /// An error of rows that start after `before` others: counted from the start of the file, from 1 as people do.
     fn of_row(&self, error: ExperimentError, before: u64) -> CliError {
         match error {
+            // Of a block, and of no row.
+            ExperimentError::NotFinite { column, .. } if !self.columns.contains(&column.as_str()) => {
+                self.wrong(&format!("{column}: values are so large that it is infinite: give them in a larger unit"))
+            }
             ExperimentError::NotFinite { row, column, value } => self.wrong(&format!(
                 "row {}, column {column}: {} is not a finite number; one such row makes every mean and interval of its arm undefined. Give the amount that was meant (0 where there was none), or remove the unit and say so",
                 before + row + 1,
                 if value.is_nan() { "an empty cell".to_owned() } else { value.to_string() }
             )),
+            ExperimentError::TimeBackwards { row, what, consequence } => {
+                self.wrong(&ExperimentError::TimeBackwards { row: before + row + 1, what, consequence }.to_string())
+            }
             other => self.wrong(&other.to_string()),
         }
     }

@@ -77,6 +77,11 @@ impl Times {
     }
 }
 
+/// A time as a column of times has it.
+pub(super) fn instant(text: &str, is_of_seconds: bool) -> Option<i64> {
+    if is_of_seconds { seconds(text) } else { text.parse().ok() }
+}
+
 /// Seconds from 1970; what has no zone is taken for UTC.
 fn seconds(text: &str) -> Option<i64> {
     let utc = |time: DateTime| TimeZone::UTC.to_timestamp(time).ok();
