@@ -452,3 +452,37 @@ fn looks_whenever_you_like_hold_in_every_figure() {
     let (code, _, said) = evaluate(folder.path(), &sums);
     assert!(code == 2 && said.contains("write products with an asterisk"), "{said}");
 }
+
+/// An experiment planned by data from before finds what it was planned for.
+#[test]
+fn an_experiment_is_planned_by_what_was_before() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rows.csv"), rows(12, 4000)).unwrap();
+    let ask = |more: &[&str]| ok(folder.path(), &[&["power", "--data", "rows.csv"], more].concat());
+    let plain = ask(&["--metric", "revenue", "--effect", "0.5"]);
+    // As generated: variance 25 + 4, and what half a lot of an effect of 2 adds; before explains 25² / (25 + 4) of it.
+    assert!((number(&plain["variance"]) - 30.0).abs() < 2.0 && plain["data"]["n"] == 4000, "{plain}");
+    let adjusted = ask(&["--metric", "revenue,cuped=before", "--effect", "0.5", "--per-day", "100"]);
+    let reduced = number(&adjusted["data"]["variance_reduction"]);
+    assert!((reduced - 625.0 / 29.0 / 30.0).abs() < 0.04, "{reduced}");
+    assert!((number(&adjusted["units"]) / number(&plain["units"]) - (1.0 - reduced)).abs() < 0.01);
+    assert_eq!(number(&adjusted["days"]), (number(&adjusted["units"]) / 100.0).ceil());
+    let mean = number(&plain["data"]["mean"]);
+    let share = ask(&["--metric", "revenue", "--relative-effect", &(0.5 / mean).to_string()]);
+    assert!((number(&share["units"]) / number(&plain["units"]) - 1.0).abs() < 1e-9);
+    let many = ask(&["--metric", "revenue", "--effect", "0.5", "--comparisons", "6"]);
+    assert!(number(&many["units"]) > 1.4 * number(&plain["units"]) && number(&many["alpha"]) < 0.01);
+    let of_unit = ask(&["--metric", "orders/sessions", "--unit", "region", "--effect", "0.1"]);
+    assert_eq!(of_unit["data"]["n"], 3);
+    for (more, why) in [
+        (&["--metric", "p90(revenue)", "--effect", "1"][..], "plan with COLUMN"),
+        (&["--metric", "region", "--effect", "1"], "holds texts"),
+        (&["--metric", "nothing", "--effect", "1"], "nothing"),
+        (&["--metric", "revenue"], "give two of"),
+        (&["--metric", "revenue", "--effect", "1", "--sd", "1"], "cannot be used with"),
+        (&["--metric", "revenue", "--effect", "1", "--per-day", "0"], "above 0"),
+    ] {
+        let (code, _, said) = evaluate(folder.path(), &[&["power", "--data", "rows.csv"], more].concat());
+        assert!(code == 2 && said.contains(why), "{more:?}: {said}");
+    }
+}

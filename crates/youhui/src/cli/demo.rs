@@ -76,6 +76,6 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let summary = run_demo(&request, console)?;
     match args.format {
         Format::Json => console.print(&summary.json.to_string()),
-        Format::Table => console.print(&format!("\n{}\n\nreport: {}", summary.text, args.out.join("report.html").display())),
+        Format::Table => console.show(&format!("\n{}\n\nreport: {}", summary.text, args.out.join("report.html").display())),
     }
 }

@@ -83,11 +83,10 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         },
         console,
     )?;
-    let text = match args.format {
-        Format::Json => serde_json::to_string_pretty(&found).unwrap_or_default(),
-        Format::Table => table(&found, args.locale),
-    };
-    console.print(&text)
+    match args.format {
+        Format::Json => console.print(&serde_json::to_string_pretty(&found).unwrap_or_default()),
+        Format::Table => console.show(&table(&found, args.locale)),
+    }
 }
 
 /// The menu for people, and the first few of what was refused.

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     bar.finish_and_clear();
     match args.format {
         Format::Json => console.print(&serde_json::to_string(&summary).unwrap_or_default()),
-        Format::Table => console.print(&table_of(&summary, args.dry_run)),
+        Format::Table => console.show(&table_of(&summary, args.dry_run)),
     }
 }
 

@@ -1,26 +1,41 @@
 //! `youhui evaluate power`.
 
+use std::path::PathBuf;
+
 use clap::Args as ClapArgs;
 use serde::Serialize;
 use youhui_evaluation::experiment::{PowerPlan, Sequential, Tail, detectable, power, units_needed};
 
 use super::super::{CliError, Console, Format};
+use super::experiment::Spread;
 
 /// Plan an experiment: how many units it needs, what it could find, or how likely it finds it.
 ///
-/// Give two of --effect, --units and --power (.8 if both others are given): the third is answered. What varies is --sd of a unit's metric, or
-/// --rate, a share of units such as a conversion.
+/// Give two of --effect, --units and --power (.8 if both others are given): the third is answered. What varies is --sd of a unit's metric,
+/// --rate, a share of units such as a conversion, or --metric of --data from before.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// Standard deviation of a unit's metric.
-    #[arg(long, value_name = "NUMBER", conflicts_with = "rate", required_unless_present = "rate")]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["rate", "data"], required_unless_present_any = ["rate", "data"])]
     sd: Option<f64>,
     /// Control's share of units, such as .03 of customers who order.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", conflicts_with = "data")]
     rate: Option<f64>,
+    /// Parquet, CSV or JSON Lines of a time before that is as long as the experiment is to be.
+    #[arg(long, value_name = "FILE", requires = "metric", conflicts_with = "cuped")]
+    data: Option<PathBuf>,
+    /// Whose variance is taken from the data: COLUMN or COLUMN/COLUMN, with cuped=COLUMN (several: a+b) after a comma.
+    #[arg(long, value_name = "METRIC", requires = "data")]
+    metric: Option<String>,
+    /// The column of units of the data: rows of one are summed.
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    unit: Option<String>,
     /// The effect to be found, as a difference.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     effect: Option<f64>,
+    /// The effect to be found, as a share of the mean in the data, or of the rate.
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["effect", "sd"], allow_hyphen_values = true)]
+    relative_effect: Option<f64>,
     /// Units of both arms together.
     #[arg(long, value_name = "N")]
     units: Option<f64>,
@@ -30,6 +45,12 @@ pub(crate) struct Args {
     /// Units of treatment for each of control.
     #[arg(long, value_name = "RATIO", default_value_t = 1.0)]
     ratio: f64,
+    /// Goals times arms that are compared with control: the level is divided among them (Bonferroni).
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    comparisons: u16,
+    /// Units that come in a day: how many days it takes.
+    #[arg(long, value_name = "N")]
+    per_day: Option<f64>,
     /// Level of the test.
     #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
     alpha: f64,
@@ -65,6 +86,9 @@ struct Plan {
     effect: f64,
     power: f64,
     alpha: f64,
+    days: Option<f64>,
+    /// What it is planned by, where that was read.
+    data: Option<Spread>,
     /// Of a unit, after what CUPED takes away and clusters add.
     variance: f64,
     design: Vec<String>,
@@ -74,24 +98,19 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let plan = plan(args)?;
     match args.format {
         Format::Json => console.print(&serde_json::to_string(&plan).unwrap_or_default()),
-        Format::Table => console.print(&words(&plan)),
+        Format::Table => console.show(&words(&plan)),
     }
 }
 
 fn plan(args: &Args) -> Result<Plan, CliError> {
-    let mut of = match (args.sd, args.rate) {
-        (Some(sd), _) if sd.is_finite() && sd > 0.0 => PowerPlan::new(sd * sd),
-        (None, Some(rate)) if rate > 0.0 && rate < 1.0 => {
-            let other = rate + args.effect.unwrap_or(0.0);
-            if !(other > 0.0 && other < 1.0) {
-                return Err(CliError::usage(format!("--effect: the rate would be {other}: a share lies between 0 and 1")));
-            }
-            PowerPlan::proportion(rate, other)
-        }
-        (Some(_), _) => return Err(CliError::usage("--sd: give a number above 0")),
-        _ => return Err(CliError::usage("--rate: give a share between 0 and 1")),
+    let spread = match (&args.data, &args.metric) {
+        (Some(data), Some(metric)) => Some(Spread::read(data, metric, args.unit.as_deref())?),
+        _ => None,
     };
-    of = PowerPlan { ratio: args.ratio, alpha: args.alpha, tail: Tail::TwoSided, ..of };
+    let mean = args.rate.or(spread.as_ref().map(|spread| spread.mean));
+    let effect = args.effect.or_else(|| Some(args.relative_effect? * mean?));
+    let mut of = varying(args, spread.as_ref(), effect)?;
+    of = PowerPlan { ratio: args.ratio, alpha: args.alpha / f64::from(args.comparisons), tail: Tail::TwoSided, ..of };
     let mut design = vec![];
     if let Some(rho) = args.cuped {
         if !(-1.0..=1.0).contains(&rho) {
@@ -110,9 +129,16 @@ fn plan(args: &Args) -> Result<Plan, CliError> {
         of = of.with_clusters(size, args.cluster_cv, icc);
         design.push(format!("clusters multiply the variance by {:.2}", of.variance / before));
     }
-    let sequential = |units: f64| args.sequential.then(|| Sequential { level: 1.0 - args.alpha, tuning: args.tuning.unwrap_or(units) });
+    if let Some(reduction) = spread.as_ref().and_then(|spread| spread.variance_reduction) {
+        design.push(format!("CUPED takes away {:.1} % of the variance", 100.0 * reduction));
+    }
+    if args.comparisons > 1 {
+        design.push(format!("{} comparisons share the level", args.comparisons));
+    }
+    let level = 1.0 - of.alpha;
+    let sequential = |units: f64| args.sequential.then(|| Sequential { level, tuning: args.tuning.unwrap_or(units) });
     let wanted = args.power.unwrap_or(0.8);
-    let (asked, units, effect, power) = match (args.effect, args.units, args.power) {
+    let (asked, units, effect, power) = match (effect, args.units, args.power) {
         (Some(effect), None, _) => {
             // A sequence is tightest where it is to end, which is what is asked: twice is enough.
             let mut units = units_needed(&PowerPlan { sequential: sequential(5000.0), ..of }, effect, wanted)?;
@@ -135,8 +161,13 @@ fn plan(args: &Args) -> Result<Plan, CliError> {
     if of.sequential.is_some() {
         design.push("intervals hold at every look, which takes more units than one look".to_owned());
     }
+    if args.per_day.is_some_and(|per_day| !(per_day > 0.0 && per_day.is_finite())) {
+        return Err(CliError::usage("--per-day: give a number of units above 0"));
+    }
     Ok(Plan {
         asked,
+        days: args.per_day.map(|per_day| (units / per_day).ceil()),
+        data: spread,
         units,
         units_of_control: units / (1.0 + of.ratio),
         units_of_treatment: units * of.ratio / (1.0 + of.ratio),
@@ -146,6 +177,23 @@ fn plan(args: &Args) -> Result<Plan, CliError> {
         variance: of.variance,
         design,
     })
+}
+
+/// What varies among units.
+fn varying(args: &Args, spread: Option<&Spread>, effect: Option<f64>) -> Result<PowerPlan, CliError> {
+    match (args.sd, args.rate, spread) {
+        (_, _, Some(spread)) => Ok(PowerPlan::new(spread.variance)),
+        (Some(sd), ..) if sd.is_finite() && sd > 0.0 => Ok(PowerPlan::new(sd * sd)),
+        (None, Some(rate), _) if rate > 0.0 && rate < 1.0 => {
+            let other = rate + effect.unwrap_or(0.0);
+            if other > 0.0 && other < 1.0 {
+                return Ok(PowerPlan::proportion(rate, other));
+            }
+            Err(CliError::usage(format!("--effect: the rate would be {other}: a share lies between 0 and 1")))
+        }
+        (Some(_), ..) => Err(CliError::usage("--sd: give a number above 0")),
+        _ => Err(CliError::usage("--rate: give a share between 0 and 1")),
+    }
 }
 
 fn words(plan: &Plan) -> String {
@@ -158,6 +206,10 @@ fn words(plan: &Plan) -> String {
         100.0 * plan.power,
         plan.alpha
     )];
+    lines.extend(plan.days.map(|days| format!("{days:.0} days")));
+    lines.extend(plan.data.as_ref().map(|spread| {
+        format!("{}: mean {:.6}, standard deviation {:.6} among {} units", spread.metric, spread.mean, spread.variance.sqrt(), spread.n)
+    }));
     lines.extend(plan.design.iter().cloned());
     lines.join("\n")
 }

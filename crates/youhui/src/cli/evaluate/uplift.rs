@@ -131,7 +131,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     bar.finish_and_clear();
     match args.format {
         Format::Json => console.print(&serde_json::to_string(&report).unwrap_or_default()),
-        Format::Table => console.print(&table(&report)),
+        Format::Table => console.show(&table(&report)),
     }
 }
 

@@ -4,6 +4,7 @@ mod design;
 mod judge;
 mod metrics;
 mod page;
+mod planning;
 mod read;
 mod table;
 
@@ -20,6 +21,7 @@ use super::kept::{Kept, Snapshot, of_metrics, write_page};
 use design::{Design, DesignArgs};
 use judge::Report;
 use metrics::{Kind, Spec, source};
+pub(super) use planning::Spread;
 use read::{Gathered, NoveltyArgs, Wanted};
 
 /// Say what an experiment caused: effects with intervals, checks of the experiment itself, guardrails, and what to do.
