@@ -83,14 +83,25 @@ pub struct Skewness {
 }
 
 impl Skewness {
-    /// Adds values.
-    pub fn add(&mut self, values: impl Iterator<Item = f64> + Clone) {
-        let (n, sum) = values.clone().fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
-        if n > 0.0 {
-            let mean = sum / n;
-            let power = |degree: i32| values.clone().map(|value| (value - mean).powi(degree)).sum::<f64>();
-            self.merge(Self { n, mean, squares: power(2), cubes: power(3) });
+    /// Adds values to those of their arms; an arm beyond `arms` is left out.
+    pub fn add(arms: &mut [Self], values: &[f64], arm: &[u32]) {
+        let mut sums = vec![(0.0, 0.0); arms.len()];
+        for (value, &arm) in values.iter().zip(arm) {
+            if let Some((n, sum)) = sums.get_mut(arm as usize) {
+                *n += 1.0;
+                *sum += value;
+            }
         }
+        let mut block: Vec<Self> =
+            sums.into_iter().map(|(n, sum)| Self { n, mean: if n > 0.0 { sum / n } else { 0.0 }, ..Self::default() }).collect();
+        for (value, &arm) in values.iter().zip(arm) {
+            if let Some(found) = block.get_mut(arm as usize) {
+                let apart = value - found.mean;
+                found.squares += apart * apart;
+                found.cubes += apart * apart * apart;
+            }
+        }
+        arms.iter_mut().zip(block).filter(|(_, block)| block.n > 0.0).for_each(|(arm, block)| arm.merge(block));
     }
 
     fn merge(&mut self, other: Self) {

@@ -122,9 +122,9 @@ fn skewed_metrics_are_told() {
     let mut draw = Draw::seeded(8);
     let skewed: Vec<f64> = (0..500).map(|_| bernoulli(&mut draw, 0.1) * (3.0 + draw.normal()).exp()).collect();
     let of = |blocks: &[&[f64]]| {
-        let mut skewness = Skewness::default();
-        blocks.iter().for_each(|block| skewness.add(block.iter().copied()));
-        skewness
+        let mut skewness = [Skewness::default()];
+        blocks.iter().for_each(|block| Skewness::add(&mut skewness, block, &vec![0; block.len()]));
+        skewness[0]
     };
     let whole = of(&[&skewed]);
     assert!(whole.warning("revenue").unwrap().message.contains("cover less often"));

@@ -10,7 +10,7 @@ use youhui_storage::{MISSING, Table, read_table_as};
 use super::super::super::super::CliError;
 use super::super::design::{Design, Length};
 use super::super::metrics::{Kind, source};
-use super::streamed::{add_skewness, means, skewed};
+use super::streamed::{means, skewed};
 use super::times::{self, ByDay, Days, ExposedRows, Times};
 use super::{BY, Cells, Gathered, Keys, Orders, Quantiles, Switches, Wanted, any, named, numbers};
 
@@ -328,7 +328,7 @@ fn skewness(wanted: &Wanted<'_>, sample: &Sample, arms: usize) -> Vec<Warning> {
     let means = means(wanted);
     let of = |&column: &usize| {
         let mut found = vec![Skewness::default(); arms];
-        add_skewness(&mut found, &sample.values[column], &sample.keys.arm);
+        Skewness::add(&mut found, &sample.values[column], &sample.keys.arm);
         found
     };
     skewed(wanted, &means, &means.iter().map(of).collect::<Vec<_>>())

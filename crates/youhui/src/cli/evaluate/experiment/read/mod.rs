@@ -220,6 +220,10 @@ impl Order {
         let parts = columns.iter().map(|column| texts(wanted, table, column, before)).collect::<Result<Vec<_>, CliError>>()?;
         let name = columns.join(" and ");
         let too_many = || wanted.wrong(&format!("column {name} has more than {most} values: is it the right one?"));
+        if let [(codes, texts)] = parts.as_slice() {
+            let places: Vec<u32> = texts.iter().map(|text| self.place(text)).collect();
+            return if self.names.len() > most { Err(too_many()) } else { Ok(codes.iter().map(|&code| places[code as usize]).collect()) };
+        }
         let mut known: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
         let mut codes = Vec::with_capacity(table.rows());
         let mut key = vec![0; parts.len()];

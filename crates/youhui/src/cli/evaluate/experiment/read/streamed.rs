@@ -31,7 +31,7 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<Gathered, CliError> {
         }
         for (found, &column) in skewness.iter_mut().zip(&means) {
             found.resize(arms, Skewness::default());
-            add_skewness(found, values[column], &keys.arm);
+            Skewness::add(found, values[column], &keys.arm);
         }
         rows += table.rows() as u64;
         Ok(())
@@ -55,13 +55,6 @@ pub(super) fn means(wanted: &Wanted<'_>) -> Vec<usize> {
     places.sort_unstable();
     places.dedup();
     places
-}
-
-/// Adds a column's cells to its arms.
-pub(super) fn add_skewness(arms: &mut [Skewness], cells: &[f64], arm: &[u32]) {
-    for (of, found) in (0_u32..).zip(arms) {
-        found.add(cells.iter().zip(arm).filter(move |(_, arm)| **arm == of).map(|(cell, _)| *cell));
-    }
 }
 
 /// An interval is as good as its smaller arm.
