@@ -65,6 +65,14 @@ fn an_experiment_is_judged_with_its_checks_and_a_decision() {
     let revenue = metric(&report, "revenue");
     assert!(number(&revenue["low"]) < 2.0 && number(&revenue["high"]) > 2.0, "{revenue}");
     assert!(number(&revenue["variance_reduction"]) > 0.6 && revenue["unit"] == "EUR per customer" && revenue["n"] == 6000);
+    for arm in ["control", "treatment"] {
+        let of = &revenue[arm];
+        assert!(
+            number(&of["low"]) < number(&of["value"]) && number(&of["value"]) < number(&of["high"]) && number(&of["n"]) > 2800.0,
+            "{of}"
+        );
+    }
+    assert_eq!(report["first_goal"]["unit"], "EUR per customer");
     assert_eq!(report["arms"][0]["decision"]["verdict"], "ship", "{}", report["arms"][0]["decision"]);
     let latency = metric(&report, "p90(latency)");
     assert!((number(&latency["effect"]) - 10.0).abs() < 5.0 && latency["guarded"] == "holds", "{latency}");

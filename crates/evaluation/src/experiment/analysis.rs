@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::multiplicity::{Adjust, adjust, widened};
 use super::power::achieved_power_of_sequence;
 use super::{
-    ALARM, Balance, Bayesian, Better, Contrast, Decision, ExperimentError, Frequentist, GoalResult, Guarded, GuardrailResult, Interval,
-    Metric, Moments, Prior, Progress, RelativeInterval, SampleRatio, Scale, Sequential, Tail, Warning, achieved_power,
+    ALARM, ArmEstimate, Balance, Bayesian, Better, Contrast, Decision, ExperimentError, Frequentist, GoalResult, Guarded, GuardrailResult,
+    Interval, Metric, Moments, Prior, Progress, RelativeInterval, SampleRatio, Scale, Sequential, Tail, Warning, achieved_power,
     always_valid_sample_ratio, balance, bayesian, confidence_sequence, cuped, decide, frequentist, guardrail, sample_ratio, unadjusted,
 };
 
@@ -92,6 +92,26 @@ pub struct AnalysisPlan {
     pub planned: Option<Planned>,
 }
 
+/// What an arm's metric is as it stands, with an interval for one look.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ArmValue {
+    /// The value, in the metric's unit.
+    pub value: f64,
+    /// Lower end of its interval (Student's t).
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Units of the arm.
+    pub n: u64,
+}
+
+impl ArmValue {
+    fn of(arm: &ArmEstimate, level: f64) -> Self {
+        let half = arm.raw_variance.sqrt() * super::special::t_upper_quantile((1.0 - level) / 2.0, arm.df);
+        Self { value: arm.raw, low: arm.raw - half, high: arm.raw + half, n: arm.units }
+    }
+}
+
 /// One metric of one arm against control.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MetricResult {
@@ -100,9 +120,9 @@ pub struct MetricResult {
     /// What it is there for.
     pub role: Role,
     /// Control's value as it stands, in the metric's unit.
-    pub control: f64,
+    pub control: ArmValue,
     /// The arm's value as it stands.
-    pub treatment: f64,
+    pub treatment: ArmValue,
     /// The effect, adjusted by covariates where there are any.
     pub effect: f64,
     /// Lower end of its interval, widened for the number of goals.
@@ -316,8 +336,8 @@ fn judge_metric(
     let mut result = MetricResult {
         metric: metric.name.clone(),
         role: metric.role,
-        control: contrast.control.raw,
-        treatment: contrast.treatment.raw,
+        control: ArmValue::of(&contrast.control, plan.level),
+        treatment: ArmValue::of(&contrast.treatment, plan.level),
         effect: 0.0,
         low: 0.0,
         high: 0.0,

@@ -59,7 +59,9 @@ pub(crate) mod special;
 mod switchback;
 
 pub use accumulate::{Accumulator, Rows, accumulate, by_arm, cell};
-pub use analysis::{Analysis, AnalysisPlan, ArmResult, Engine, Estimated, MetricPlan, MetricResult, Planned, Role, analyse, from_moments};
+pub use analysis::{
+    Analysis, AnalysisPlan, ArmResult, ArmValue, Engine, Estimated, MetricPlan, MetricResult, Planned, Role, analyse, from_moments,
+};
 pub use balance::{Balance, CovariateBalance, balance};
 pub use barnard::{barnard_exact, boschloo_exact};
 pub use bayesian::{Bayesian, Posterior, Prior, bayesian};

@@ -329,7 +329,7 @@ fn table(report: &Report) -> String {
     for metric in &arm.metrics {
         lines.push(format!(
             "  {:<10} {:>12.4} held out {:>12.4} offered   effect {:>12.4} [{:.4}, {:.4}] {}",
-            metric.metric, metric.control, metric.treatment, metric.effect, metric.low, metric.high, metric.unit
+            metric.metric, metric.control.value, metric.treatment.value, metric.effect, metric.low, metric.high, metric.unit
         ));
     }
     if let Some(total) = &report.total {

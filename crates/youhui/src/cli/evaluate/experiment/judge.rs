@@ -34,6 +34,8 @@ pub(super) struct Report {
     pub(super) switchback: Option<Switches>,
     #[serde(flatten)]
     pub(super) analysis: Analysis,
+    /// What breakdowns, effects over time and since exposure are of.
+    first_goal: Goal,
     /// Arm by arm, of the first goal.
     pub(super) breakdowns: Vec<(String, Breakdown)>,
     /// Arm by arm, of the first goal: what was known after each date.
@@ -49,6 +51,23 @@ pub(super) struct Design {
     pub(super) metric: String,
     #[serde(flatten)]
     pub(super) effect: DesignEffect,
+}
+
+/// A metric, and the unit of its effects.
+#[derive(Debug, Serialize)]
+struct Goal {
+    metric: String,
+    unit: String,
+    /// Of effects by day since exposure, which are absolute.
+    absolute_unit: String,
+}
+
+impl Goal {
+    fn of(plan: &AnalysisPlan) -> Self {
+        let (metric, own) = plan.metrics.first().map_or_else(Default::default, |goal| (goal.name.clone(), goal.unit.clone()));
+        let unit = if plan.scale == Scale::Absolute { own.clone() } else { "share of control".to_owned() };
+        Self { metric, unit, absolute_unit: own }
+    }
 }
 
 /// When intervals hold.
@@ -123,6 +142,7 @@ pub(super) fn judge(args: &Args, specs: &[Spec], columns: &[&str], mut gathered:
         scale: args.scale,
         level: args.level,
         control: args.control.clone(),
+        first_goal: Goal::of(&plan),
         arm_names: plan.arms,
         assignment: args.design.design()?.basis(),
         draws: if args.aggregates { "units" } else { args.design.design()?.draws() },

@@ -33,7 +33,7 @@ pub(super) fn table(report: &Report) -> String {
             };
             lines.push(format!(
                 "  {:<28} {:>12.5} {:>12.5} {:>12.5}  {interval:>26} {p:>9} {:>10}  {}{role}",
-                metric.metric, metric.control, metric.treatment, metric.effect, metric.n, metric.unit
+                metric.metric, metric.control.value, metric.treatment.value, metric.effect, metric.n, metric.unit
             ));
         }
         lines.extend(arm.problems.iter().map(|problem| format!("  no figure: {problem}")));
