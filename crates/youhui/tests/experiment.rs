@@ -278,6 +278,9 @@ fn an_effect_that_wears_off_is_told() {
     assert!((number(&effects[1]["days"][0]["value"]) - 4.0).abs() < 0.8, "{effects}");
     assert!(found["warnings"].to_string().contains("\"novelty\"") && found["arms"][0]["decision"]["verdict"] == "keep_running", "{found}");
     assert!(std::fs::read_to_string(folder.path().join("report.html")).unwrap().contains("Since first exposure"));
+    // The day of exposure is also the date by which units came in.
+    let both = ok(folder.path(), &[&asked[..], &days, &["--date", "exposed"]].concat());
+    assert!(both["since_exposure"] == found["since_exposure"] && both["over_time"][0][1].as_array().unwrap().len() == 10);
     for (name, change, why) in [
         ("before.csv", ("s0,s0c0,", "s0,s0c0,"), "before column exposed"),
         ("twice.csv", ("", ""), "days since then would be counted from two days"),

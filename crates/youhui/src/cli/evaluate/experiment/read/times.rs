@@ -62,7 +62,9 @@ impl Times {
                 Ok(Self { at: numbers.iter().enumerate().map(whole).collect::<Result<_, _>>()?, are_seconds: false })
             }
             Values::Text { codes, names } => {
-                let read: Vec<Option<i64>> = names.iter().map(|text| seconds(text)).collect();
+                // A column that is also asked for as texts, such as --date, may hold numbers.
+                let are_seconds = names.iter().any(|name| name.parse::<i64>().is_err());
+                let read: Vec<Option<i64>> = names.iter().map(|text| instant(text, are_seconds)).collect();
                 let of = |(row, code): (usize, &u32)| {
                     if *code == MISSING {
                         return Err(wrong(row, EMPTY));
@@ -71,7 +73,7 @@ impl Times {
                     read[*code as usize]
                         .ok_or_else(|| wrong(row, &format!(": {text} is no time: write 2026-11-28 or 2026-11-28T12:00:00Z")))
                 };
-                Ok(Self { at: codes.iter().enumerate().map(of).collect::<Result<_, _>>()?, are_seconds: true })
+                Ok(Self { at: codes.iter().enumerate().map(of).collect::<Result<_, _>>()?, are_seconds })
             }
         }
     }
