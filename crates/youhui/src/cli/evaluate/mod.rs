@@ -1,7 +1,9 @@
 //! `youhui evaluate`.
 
 mod campaign;
+mod customers;
 mod experiment;
+mod figures;
 mod kept;
 mod log;
 mod money;
@@ -9,6 +11,7 @@ mod observational;
 mod page;
 mod policy;
 mod power;
+mod units;
 mod uplift;
 
 use clap::{Args as ClapArgs, Subcommand};
@@ -26,7 +29,7 @@ pub(crate) struct Args {
 enum What {
     Campaign(campaign::Args),
     Experiment(Box<experiment::Args>),
-    Money(money::Args),
+    Money(Box<money::Args>),
     Observational(observational::Args),
     Policy(Box<policy::Args>),
     Power(power::Args),

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rustc_hash::FxHashMap;
 use youhui_evaluation::experiment::{
     Accumulator, Contrast, ExperimentError, Exposure, Moments, QuantileStats, Rows, Warning, accumulate, cell, cluster_sums, exposure,
     quantile, skewness_warning, winsorised,
 };
-use youhui_storage::{MISSING, Table, Values, hash_of, read_table_as, read_table_in_blocks};
+use youhui_storage::{Table, hash_of, read_table_as, read_table_in_blocks};
 
 use super::super::super::CliError;
+use super::super::units::{MOST_ARMS, MOST_VALUES, Order, codes, firsts, same_by_unit, whose};
 use super::metrics::{Kind, Spec};
 
 /// Which columns say what.
@@ -24,10 +24,6 @@ pub(super) struct Names<'a> {
     /// When the unit came in.
     pub(super) date: Option<&'a str>,
 }
-
-/// Values of a dimension, or dates, that are told apart.
-const MOST_VALUES: usize = 1_000;
-const MOST_ARMS: usize = 100;
 
 /// An experiment, read.
 #[derive(Debug)]
@@ -67,42 +63,6 @@ impl From<ExperimentError> for CliError {
     }
 }
 
-/// Names in the order in which they come.
-#[derive(Debug, Default)]
-struct Order {
-    names: Vec<String>,
-    places: FxHashMap<String, u32>,
-}
-
-impl Order {
-    fn place(&mut self, name: &str) -> u32 {
-        if let Some(place) = self.places.get(name) {
-            return *place;
-        }
-        let place = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.places.insert(name.to_owned(), place);
-        self.names.push(name.to_owned());
-        place
-    }
-}
-
-/// Codes of a column, over all blocks.
-fn codes(names: &Names<'_>, values: Values, column: &str, order: &mut Order, most: usize, first: u64) -> Result<Vec<u32>, CliError> {
-    let (codes, texts) = values.categories();
-    let path = names.path.display();
-    if let Some(row) = codes.iter().position(|code| *code == MISSING) {
-        return Err(CliError::usage(format!(
-            "{path}: row {}: column {column} is empty: left out, the arms would no longer be those that were drawn by lot: fill it, or remove the row and say so",
-            first + row as u64 + 1
-        )));
-    }
-    let places: Vec<u32> = texts.iter().map(|text| order.place(text)).collect();
-    if order.names.len() > most {
-        return Err(CliError::usage(format!("{path}: column {column} has more than {most} values: is it the right one?")));
-    }
-    Ok(codes.into_iter().map(|code| places[code as usize]).collect())
-}
-
 fn numbers<'a>(names: &Names<'_>, table: &'a Table, column: &str) -> Result<&'a [f64], CliError> {
     table
         .column(column)?
@@ -133,10 +93,10 @@ struct Orders {
 
 impl Orders {
     fn read(&mut self, names: &Names<'_>, table: &mut Table, first: u64) -> Result<Keys, CliError> {
-        let arm = codes(names, table.take(names.assignment)?.values, names.assignment, &mut self.arms, MOST_ARMS, first)?;
+        let arm = codes(names.path, table.take(names.assignment)?.values, names.assignment, &mut self.arms, MOST_ARMS, first)?;
         let mut of = |column: Option<&str>, order: &mut Order| {
             let Some(column) = column else { return Ok(None) };
-            codes(names, table.take(column)?.values, column, order, MOST_VALUES, first).map(Some)
+            codes(names.path, table.take(column)?.values, column, order, MOST_VALUES, first).map(Some)
         };
         let value = of(names.dimension, &mut self.values)?;
         let date = of(names.date, &mut self.dates)?;
@@ -256,7 +216,13 @@ fn at_once(names: &Names<'_>, specs: &[Spec], columns: &[&str]) -> Result<Gather
     let texts: Vec<&str> = names.unit.into_iter().chain(names.date).collect();
     let mut table = read_table_as(names.path, Some(&wanted(names, columns)), &texts)?;
     let (hash, rows) = (table.hash.clone(), table.rows() as u64);
-    let unit = names.unit.map(|unit| units(names, &mut table, unit)).transpose()?;
+    let unit = match names.unit {
+        Some(column) => {
+            let (codes, _) = whose(names.path, table.take(column)?.values, column, 0)?;
+            Some(codes.into_iter().map(u64::from).collect::<Vec<u64>>())
+        }
+        None => None,
+    };
     let mut orders = Orders::default();
     let mut keys = orders.read(names, &mut table, 0)?;
     let mut values = columns.iter().map(|column| numbers(names, &table, column).map(<[f64]>::to_vec)).collect::<Result<Vec<_>, _>>()?;
@@ -282,13 +248,8 @@ fn at_once(names: &Names<'_>, specs: &[Spec], columns: &[&str]) -> Result<Gather
     // Rows of one unit are one draw of the lot.
     if let (Some(unit), true) = (&clusters, seen.as_ref().is_some_and(|seen| seen.repeated > 0)) {
         for (name, codes) in [(names.date, &keys.date), (names.dimension, &keys.value)] {
-            if let (Some(name), Some(codes)) = (name, codes)
-                && differs(unit, codes)
-            {
-                return Err(CliError::usage(format!(
-                    "{}: column {name} differs among rows of one unit: effects by it would count what happened later, or elsewhere, as if it belonged there: give each unit one, such as the date of its first exposure",
-                    names.path.display()
-                )));
+            if let (Some(name), Some(codes)) = (name, codes) {
+                same_by_unit(names.path, name, unit, codes)?;
             }
         }
         let borrowed: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
@@ -348,33 +309,6 @@ fn at_once(names: &Names<'_>, specs: &[Spec], columns: &[&str]) -> Result<Gather
         exposure: seen,
         warnings,
     })
-}
-
-fn units(names: &Names<'_>, table: &mut Table, column: &str) -> Result<Vec<u64>, CliError> {
-    let (codes, _) = table.take(column)?.values.categories();
-    match codes.iter().position(|code| *code == MISSING) {
-        Some(row) => Err(CliError::usage(format!(
-            "{}: row {}: column {column} is empty: whose row it is, and so whether anybody was in two arms, can't be told: fill it",
-            names.path.display(),
-            row + 1
-        ))),
-        None => Ok(codes.into_iter().map(u64::from).collect()),
-    }
-}
-
-/// Whether rows of one unit have different codes.
-fn differs(unit: &[u64], codes: &[u32]) -> bool {
-    let mut known: FxHashMap<u64, u32> = FxHashMap::default();
-    unit.iter().zip(codes).any(|(unit, code)| known.insert(*unit, *code).is_some_and(|before| before != *code))
-}
-
-/// The first row of each unit; units ascend.
-fn firsts(unit: &[u64], units: &[u64]) -> Vec<usize> {
-    let mut first: FxHashMap<u64, usize> = FxHashMap::default();
-    for (row, unit) in unit.iter().enumerate() {
-        first.entry(*unit).or_insert(row);
-    }
-    units.iter().map(|unit| first[unit]).collect()
 }
 
 fn quantiles(specs: &[Spec], columns: &[&str], values: &[Vec<f64>], arm: &[u32], unit: Option<&[u64]>, arms: usize) -> Vec<Quantiles> {
