@@ -60,6 +60,16 @@ impl Donors {
         Ok(Self { treated, donors, start })
     }
 
+    /// The treated series.
+    pub fn treated(&self) -> &[f64] {
+        &self.treated
+    }
+
+    /// Place of the first period with treatment.
+    pub const fn start(&self) -> usize {
+        self.start
+    }
+
     /// The mean of a panel's treated units, which start together, and its untreated units.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rustc_hash::FxHashMap;
+use youhui_evaluation::experiment::ExperimentError;
 use youhui_storage::{MISSING, Values};
 
 use super::super::CliError;
@@ -80,4 +81,18 @@ pub(super) fn firsts(unit: &[u64], units: &[u64]) -> Vec<usize> {
         first.entry(*unit).or_insert(row);
     }
     units.iter().map(|unit| first[unit]).collect()
+}
+
+/// Rows are counted from the start of the file, from 1 as people do.
+pub(super) fn shifted(error: ExperimentError, rows: u64) -> CliError {
+    match error {
+        ExperimentError::NotFinite { row, column, value } => {
+            let place = rows + row + 1;
+            CliError::usage(format!(
+                "row {place}, {column}: {} is not a finite number; one such row makes every mean and interval of its arm undefined. Give the amount that was meant (0 where there was none), or remove the unit and say so",
+                if value.is_nan() { "an empty cell".to_owned() } else { value.to_string() }
+            ))
+        }
+        other => other.into(),
+    }
 }

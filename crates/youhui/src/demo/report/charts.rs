@@ -161,12 +161,21 @@ fn shortened(x: f64, y: f64, label: &str) -> Markup {
     html! { text x=(round(x)) y=(round(y)) class="label end" { title { (label) } (start) "…" } }
 }
 
-/// Lines over a common x axis.
+/// Lines over a common x axis, with 0 on both.
 pub(crate) fn lines(title: &str, series: &[Series], x_label: &str, y_label: &str) -> Markup {
+    drawn(title, series, x_label, y_label, true)
+}
+
+/// The same where 0 on the upright axis would flatten what there is to see.
+pub(crate) fn levels(title: &str, series: &[Series], x_label: &str, y_label: &str) -> Markup {
+    drawn(title, series, x_label, y_label, false)
+}
+
+fn drawn(title: &str, series: &[Series], x_label: &str, y_label: &str, zero: bool) -> Markup {
     let (left, right, top, bottom, height) = (60.0, 610.0, 16.0, 250.0, 300.0);
     let points = || series.iter().flat_map(|series| series.points.iter());
     let x = Scale::of(points().map(|point| point.0), true, left, right);
-    let y = Scale::of(points().map(|point| point.1), true, bottom, top);
+    let y = Scale::of(points().map(|point| point.1), zero, bottom, top);
     let body = html! {
         @for tick in y.ticks() {
             (line(left, y.at(tick), right, y.at(tick), "grid"))

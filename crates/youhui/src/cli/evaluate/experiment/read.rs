@@ -10,7 +10,7 @@ use youhui_evaluation::experiment::{
 use youhui_storage::{Table, hash_of, read_table_as, read_table_in_blocks};
 
 use super::super::super::CliError;
-use super::super::units::{MOST_ARMS, MOST_VALUES, Order, codes, firsts, same_by_unit, whose};
+use super::super::units::{MOST_ARMS, MOST_VALUES, Order, codes, firsts, same_by_unit, shifted, whose};
 use super::metrics::{Kind, Spec};
 
 /// Which columns say what.
@@ -185,20 +185,6 @@ fn streamed(names: &Names<'_>, columns: &[&str]) -> Result<Gathered, CliError> {
         exposure: None,
         warnings: vec![],
     })
-}
-
-/// Rows are counted from the start of the file, from 1 as people do.
-fn shifted(error: ExperimentError, rows: u64) -> CliError {
-    match error {
-        ExperimentError::NotFinite { row, column, value } => {
-            let place = rows + row + 1;
-            CliError::usage(format!(
-                "row {place}, {column}: {} is not a finite number; one such row makes every mean and interval of its arm undefined. Give the amount that was meant (0 where there was none), or remove the unit and say so",
-                if value.is_nan() { "an empty cell".to_owned() } else { value.to_string() }
-            ))
-        }
-        other => other.into(),
-    }
 }
 
 /// Dates sort as texts do, and numbers as numbers.
