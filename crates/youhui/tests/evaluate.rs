@@ -320,18 +320,27 @@ fn a_campaign_of_a_served_shop_is_judged_by_its_holdout() {
     let batch: Vec<Value> = customers.iter().enumerate().map(old).collect();
     assert_eq!(server.post("/v1/batch", &json!({"batch": batch})).json()["accepted"], 400);
     let mut held_out = 0;
-    let mut bought = vec![];
+    let (mut bought, mut later) = (vec![], vec![]);
     for (number, customer) in customers.iter().enumerate() {
         let decided = server.decide(customer);
         let is_held_out = decided["placements"][0]["mode"] == "holdout";
         held_out += usize::from(is_held_out);
-        // 25.00 by nine of ten who were offered something, and by one of five who were not.
+        // 25.00 less 5.00 by nine of ten who were offered something, and 25.00 by one of five who were not.
         if (is_held_out && number % 5 == 0) || (!is_held_out && number % 10 != 0) {
-            bought.push(order(&format!("new-{customer}"), customer));
+            let mut order = order(&format!("new-{customer}"), customer);
+            order["properties"]["discount"] = json!(if is_held_out { 0.0 } else { 5.0 });
+            bought.push(order);
+        }
+        // What was bought ahead is missing in the 0.2 seconds after.
+        if number % if is_held_out { 2 } else { 5 } == 0 {
+            let mut order = order(&format!("later-{customer}"), customer);
+            order["timestamp"] = json!((jiff::Timestamp::now() + jiff::SignedDuration::from_millis(3980)).to_string());
+            later.push(order);
         }
     }
     assert_eq!(server.post("/v1/batch", &json!({"batch": bought})).status, 200);
-    std::thread::sleep(std::time::Duration::from_millis(4000));
+    std::thread::sleep(std::time::Duration::from_millis(4300));
+    assert_eq!(server.post("/v1/batch", &json!({"batch": later})).status, 200);
     assert!(server.stop());
     let ask = |arguments: &[&str]| {
         let output = served::youhui(&shop)
@@ -345,19 +354,61 @@ fn a_campaign_of_a_served_shop_is_judged_by_its_holdout() {
         (output.status.code().unwrap(), serde_json::from_slice::<Value>(&output.stdout).unwrap_or(Value::Null), said)
     };
     // 3.9 seconds.
-    let (code, report, said) = ask(&["autumn", "--window-days", "0.000045", "--format", "json", "--report", "campaign.html"]);
+    let all = ["autumn", "--window-days", "0.000045", "--after-days", "0.0000025", "--currency", "EUR", "--report", "campaign.html"];
+    let (code, report, said) = ask(&[&all[..], &["--format", "json"]].concat());
     assert_eq!(code, 0, "{said}");
     assert_eq!((report["customers"].as_u64(), report["held_out"].as_u64()), (Some(400), Some(held_out as u64)), "{report}");
     let revenue = metric(&report, "revenue");
-    let truth = 2500.0 * (0.9 - 0.2);
-    assert!(number(&revenue["low"]) < truth && truth < number(&revenue["high"]) && number(&revenue["low"]) > 800.0, "{revenue}");
+    let truth = 2000.0 * 0.9 - 2500.0 * 0.2;
+    assert!(number(&revenue["low"]) < truth && truth < number(&revenue["high"]) && number(&revenue["low"]) > 300.0, "{revenue}");
     assert_eq!(report["arms"][0]["decision"]["verdict"], "ship", "{report}");
     let total = &report["total"];
     assert!((number(&total["value"]) - number(&revenue["effect"]) * (400 - held_out) as f64).abs() < 1e-6, "{total}");
     assert_eq!(report["promotions"].as_array().unwrap().len(), 3, "{report}");
     assert!(std::fs::read_to_string(folder.path().join("campaign.html")).unwrap().contains("<svg"));
+    // Money: list prices less discounts. Without a margin there is no profit, and it says so.
+    let named = |list: &Value, name: &str| list.as_array().unwrap().iter().find(|one| one["name"] == name).cloned().unwrap_or(Value::Null);
+    let within = |figure: &Value, truth: f64| {
+        let (low, high) = (number(&figure["low"]), number(&figure["high"]));
+        let slack = (high - low) / 4.0;
+        assert!(low - slack < truth && truth < high + slack, "{truth}: {figure}");
+    };
+    let money = &report["money"];
+    within(&named(&money["figures"], "incremental revenue"), 25.0 * 0.7);
+    within(&named(&money["figures"], "incremental spend"), 4.5);
+    assert!(
+        named(&money["figures"], "incremental contribution profit").is_null() && money["notes"].to_string().contains("--margin"),
+        "{money}"
+    );
+    let cost = named(&money["returns"], "cost per incremental order");
+    assert!((number(&cost["value"]) - 4.5 / 0.7).abs() < 1.5 && cost["set"]["kind"] == "interval", "{cost}");
+    let dip = &money["after"]["pull_forward"][0];
+    within(&dip["after"], 25.0 * (0.2 - 0.5));
+    assert!(number(&dip["after"]["high"]) < 0.0 && money["after"]["customers"] == 400, "{dip}");
+    let (code, other, said) = ask(&[&all[..], &["--margin", "0.5", "--format", "json"]].concat());
+    assert_eq!(code, 0, "{said}");
+    within(&named(&other["money"]["figures"], "incremental contribution profit"), 0.5 * 17.5 - 4.5);
+    let returned = named(&other["money"]["returns"], "return on promotion spend");
+    assert!((number(&returned["value"]) - 0.5 * 17.5 / 4.5).abs() < 0.6, "{returned}");
+    let page = std::fs::read_to_string(folder.path().join("campaign.html")).unwrap();
+    assert!(page.contains("return on promotion spend") && page.contains("Before, during and after"), "the page has money");
+    let (code, _, said) = ask(&all);
+    assert!(code == 0 && said.contains("cost per incremental order") && said.contains("effect on revenue after the campaign"), "{said}");
+    let diff = served::youhui(&shop)
+        .current_dir(folder.path())
+        .args(["runs", "diff", report["run"].as_str().unwrap(), other["run"].as_str().unwrap()])
+        .output()
+        .unwrap();
+    let diff = String::from_utf8_lossy(&diff.stdout).into_owned() + &String::from_utf8_lossy(&diff.stderr);
+    assert!(
+        diff.contains("metrics.incremental contribution profit.low") && diff.contains("metrics.return on promotion spend.effect"),
+        "{diff}"
+    );
     for (arguments, why) in [
         (&["winter"][..], "is that its name?"),
+        (&["autumn", "--currency", "EUR", "--after-days", "0"], "--after-days: give a number of days above 0"),
+        (&["autumn", "--after-days", "1"], "--currency"),
+        (&["autumn", "--currency", "euros"], "--currency"),
         (&["autumn"], "wait, or give fewer --window-days"),
         (&["autumn", "--window-days", "0"], "above 0"),
         (&["autumn", "--margin", "2"], "--margin"),

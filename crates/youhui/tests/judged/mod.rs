@@ -7,18 +7,18 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Exit code, what it printed as JSON, and what it said.
-pub fn evaluate(folder: &Path, arguments: &[&str]) -> (i32, Value, String) {
+pub(crate) fn evaluate(folder: &Path, arguments: &[&str]) -> (i32, Value, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_youhui")).current_dir(folder).arg("evaluate").args(arguments).output().unwrap();
     let answer = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
     (output.status.code().unwrap(), answer, String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout))
 }
 
-pub fn ok(folder: &Path, arguments: &[&str]) -> Value {
+pub(crate) fn ok(folder: &Path, arguments: &[&str]) -> Value {
     let (code, answer, said) = evaluate(folder, &[arguments, &["--format", "json"]].concat());
     assert_eq!(code, 0, "{said}");
     answer
 }
 
-pub fn number(value: &Value) -> f64 {
+pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value}"))
 }
