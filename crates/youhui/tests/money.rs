@@ -242,6 +242,7 @@ fn rows_of_one_customer_are_summed() {
     write("both.csv", &format!("{parts}0000,offered,young,1,1\n0000,held_out,young,1,1\n"));
     write("ages.csv", &format!("{parts}9999,offered,young,1,1\n9999,offered,old,1,1\n"));
     write("nobody.csv", &format!("{parts},offered,young,1,1\n"));
+    write("many.csv", "id,arm,revenue,orders\na,offered,1,4294967295\na,offered,1,4294967295\nb,held_out,1,1\n");
     write("cost.csv", "id,arm,revenue,orders,contact\na,offered,1,1,1\na,offered,1,1,-3\nb,held_out,1,1,0\n");
     let ask = |data: &str, more: &[&str]| {
         let all = ["money", "--data", data, "--assignment", "arm", "--holdout-share", "0.5", "--currency", "EUR", "--runs", "runs"];
@@ -258,6 +259,7 @@ fn rows_of_one_customer_are_summed() {
         ("ages.csv", &["--unit", "id", "--group", "age"][..], "column age differs among rows of one unit"),
         ("nobody.csv", &["--unit", "id"], "row 1201: column id is empty"),
         ("cost.csv", &["--unit", "id"], "customer a, rows summed, contact cost: -2"),
+        ("many.csv", &["--unit", "id"], "customer a, rows summed: column orders is 8589934590"),
         ("cost.csv", &[], "row 2, contact cost: -3"),
         ("parts.csv", &["--unit", "arm"], "it is the column of --assignment too"),
         ("parts.csv", &["--unit", "customer"], "no column customer"),
@@ -276,7 +278,7 @@ fn a_page_of_money_draws_what_is_unbounded_and_escapes_names() {
     let mut text = "arm,<b>age</b>,revenue,orders,promotion\n".to_owned();
     for customer in 0..400 {
         let (arm, given) = if draw.uniform() < 0.5 { ("offered", 100) } else { ("held_out", 0) };
-        let age = ["<script>alert(1)</script>", "\"'&"][customer % 2].replace('"', "\"\"");
+        let age = ["<script>alert(1)</script>", "\"'&\u{1b}[31m"][customer % 2].replace('"', "\"\"");
         text.push_str(&format!("{arm},\"{age}\",{},{},{given}\n", 1000 + draw.below(500), 1 + draw.below(3)));
     }
     std::fs::write(folder.path().join("customers.csv"), text).unwrap();
@@ -286,7 +288,9 @@ fn a_page_of_money_draws_what_is_unbounded_and_escapes_names() {
     assert_ne!(report["returns"]["cost_per_incremental_order"]["set"]["kind"], "interval", "{}", report["returns"]);
     let drawn = page(folder.path(), "money.html");
     assert!(drawn.contains("no interval: the denominator") && (drawn.contains('▸') || drawn.contains('◂')), "{drawn}");
-    assert!(drawn.contains("&lt;script&gt;"), "{drawn}");
+    assert!(drawn.contains("&lt;script&gt;") && !drawn.contains('\u{1b}'), "{drawn}");
+    let (_, _, said) = evaluate(folder.path(), &all);
+    assert!(said.contains("[31m") && !said.contains('\u{1b}'), "no command to a terminal: {said}");
 }
 
 /// Customers of a programme of two campaigns of 3.00 and 2.00 a customer, of which 1.00 is lost where somebody gets both.

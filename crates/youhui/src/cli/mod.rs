@@ -85,6 +85,11 @@ pub(crate) struct Console {
     pub(crate) as_json: bool,
 }
 
+/// What a file or a record holds is no command to a terminal, nor to a browser.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().map(|of| if of.is_control() && of != '\n' { '\u{fffd}' } else { of }).collect()
+}
+
 impl Console {
     /// A message for people, on stderr.
     pub(crate) fn say(&self, message: &str) {

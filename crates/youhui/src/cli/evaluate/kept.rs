@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use youhui_evaluation::experiment::MetricResult;
 
-use super::super::{CliError, Console, Format};
+use super::super::{CliError, Console, Format, harmless};
 use crate::runs::{Artefact, Run, VERSION};
 
 /// Where it goes.
@@ -57,7 +57,7 @@ impl Kept {
     pub(super) fn print<T: Serialize>(&self, console: Console, report: &T, table: impl FnOnce(&T) -> String) -> Result<(), CliError> {
         match self.format {
             Format::Json => console.print(&serde_json::to_string(report).unwrap_or_default()),
-            Format::Table => console.print(&table(report)),
+            Format::Table => console.print(&harmless(&table(report))),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::super::harmless;
 pub(super) use crate::demo::report::charts;
 
 /// A page around its body.
@@ -18,7 +19,7 @@ pub(super) fn whole(title: &str, body: &Markup) -> String {
             body { main { (body) } }
         }
     };
-    page.into_string()
+    harmless(&page.into_string())
 }
 
 /// What was read, and how surely intervals cover.

@@ -209,31 +209,37 @@ impl Reader<'_> {
         for name in &self.names.all {
             columns.push(whole(path, table.column(name)?, first)?.to_vec());
         }
-        for window in &self.names.amounts {
-            let Some(place) = window[ORDERS] else { continue };
-            if let Some(row) = columns[place].iter().position(|orders| *orders < 0.0 || *orders > f64::from(u32::MAX)) {
-                return Err(CliError::usage(format!(
-                    "{}: row {}: column {} is {}: orders are counted from 0 (cancellations beside them): fewer than none would turn every figure by order around",
-                    path.display(),
-                    first + row as u64 + 1,
-                    self.names.all[place],
-                    columns[place][row]
-                )));
-            }
-        }
+        self.check_orders(&columns, |row| format!("row {}", first + row + 1))?;
         let arms = self.arms.read(table.take(&args.assignment)?.values, first)?;
         let arm: Vec<u32> = arms.into_iter().map(|arm| u32::from(arm == Arm::Treated)).collect();
         self.rows += arm.len() as u64;
         Ok(Rows { unit, arm, group, offered, columns })
     }
 
+    fn check_orders(&self, columns: &[Vec<f64>], place: impl Fn(u64) -> String) -> Result<(), CliError> {
+        for column in self.names.amounts.iter().filter_map(|window| window[ORDERS]) {
+            if let Some(row) = columns[column].iter().position(|orders| !(0.0..=f64::from(u32::MAX)).contains(orders)) {
+                return Err(CliError::usage(format!(
+                    "{}: {}: column {} is {}: orders are counted from 0, up to {} (cancellations beside them): fewer than none would turn every figure by order around",
+                    self.args.data.display(),
+                    place(row as u64),
+                    self.names.all[column],
+                    columns[column][row],
+                    u32::MAX
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Adds customers; `place` says which one is meant, as people count.
     fn add(&mut self, customers: &Rows, place: impl Fn(u64) -> String) -> Result<(), CliError> {
+        self.check_orders(&customers.columns, &place)?;
         let all: Vec<Customer> = (0..customers.len()).map(|row| customers.customer(&self.names, row)).collect();
         let parts = &self.names.parts;
         let cells: Vec<i64> =
             (0..customers.len()).flat_map(|row| parts.iter().map(move |(part, _)| minor(customers.columns[*part][row]))).collect();
-        self.ledger.add(&all, &cells).map_err(|error| located(&error, place))?;
+        self.ledger.add(&all, &cells).map_err(|error| located(&error, &place))?;
         if let Some(group) = &customers.group {
             self.people.extend(all.iter().enumerate().map(|(row, customer)| Person {
                 group: Some(group[row]),
