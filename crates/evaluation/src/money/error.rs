@@ -120,3 +120,17 @@ pub enum MoneyError {
         consequence: &'static str,
     },
 }
+
+impl MoneyError {
+    /// The row that it is about, from 0, where it is about one.
+    pub const fn row(&self) -> Option<u64> {
+        match self {
+            Self::TooLarge { row, .. }
+            | Self::NegativeCost { row, .. }
+            | Self::Parts { row, .. }
+            | Self::NotFinite { row, .. }
+            | Self::HoldoutTreated { row, .. } => Some(*row),
+            _ => None,
+        }
+    }
+}

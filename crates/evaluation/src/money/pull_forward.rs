@@ -17,6 +17,8 @@ use super::{Ledger, Measure, MoneyError, Window};
 /// One measure, during, after and both.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PullForward {
+    /// Difference before it, not adjusted: what the lot gave by chance. `None` where nothing varies before.
+    pub before: Option<Figure>,
     /// Effect during the campaign.
     pub during: Figure,
     /// Effect after it; its p-value is adjusted for the measures looked at.
@@ -66,7 +68,13 @@ fn of(ledger: &Ledger, settings: MoneySettings, measure: Measure, name: &str, un
         denominator: vec![(0, 1.0)],
         of: "during the campaign, per customer",
     };
+    let by_chance = ledger.joint(&[ledger.weights(&[Window::Before], measure)], false)?;
+    let before = by_chance.varying(&vec![(0, 1.0)], &format!("{name} before")).ok().map(|contrast| {
+        let name = format!("difference in {name} before the campaign");
+        Figure::of(name, &contrast, settings.level, unit.clone(), Causal::Randomised)
+    });
     Ok(PullForward {
+        before,
         during: figure(vec![(0, 1.0)], "during the campaign")?,
         after: figure(vec![(1, 1.0)], "after the campaign")?,
         net: figure(vec![(0, 1.0), (1, 1.0)], "during and after the campaign")?,

@@ -51,6 +51,8 @@ pub struct Segmented {
     pub level_change: ObservedEffect,
     /// δ₁: the change of the line's slope, a period.
     pub slope_change: Option<ObservedEffect>,
+    /// Line, season and controls gone on without the campaign, period by period from the start on.
+    pub counterfactual: Vec<f64>,
     /// Autocorrelation of residuals one period apart.
     pub autocorrelation: f64,
     /// Lags of the variance.
@@ -126,12 +128,19 @@ fn estimate(series: &TimeSeries, settings: SegmentedSettings) -> Result<Segmente
         checks: vec![],
         warnings,
     };
+    // The line without what began at the start.
+    let begun = if slope { 2..4 } else { 2..3 };
+    let without = |row: &Vec<f64>| -> f64 {
+        row.iter().zip(&fit.coefficients).enumerate().filter(|(at, _)| !begun.contains(at)).map(|(_, (cell, slope))| cell * slope).sum()
+    };
+    let counterfactual = design[start..].iter().map(without).collect();
     let slope_change = slope.then(|| effect(&unit(3)).in_unit("outcome per period, per period"));
     Ok(Segmented {
         observed,
         cumulative: effect(&sum).in_unit(SUMMED),
         level_change: effect(&unit(2)),
         slope_change,
+        counterfactual,
         autocorrelation,
         lags,
     })

@@ -18,7 +18,7 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::result::{Check, CheckKind, Evidence, Observed, ObservedEffect, PER_PERIOD, check_level, warning};
+use super::result::{Check, CheckKind, Evidence, Observed, ObservedEffect, PER_PERIOD, PER_UNIT, check_level, warning};
 use super::simplex::nearest_to_origin;
 use super::{ObservationalError, Panel};
 use crate::experiment::Warning;
@@ -30,6 +30,8 @@ pub struct Donors {
     treated: Vec<f64>,
     donors: Vec<Vec<f64>>,
     start: usize,
+    /// Unit of an effect on the treated series.
+    unit: &'static str,
 }
 
 impl Donors {
@@ -57,7 +59,17 @@ impl Donors {
         if donors.len() < 2 {
             return Err(ObservationalError::NoControls { controls: donors.len(), needed: 2 });
         }
-        Ok(Self { treated, donors, start })
+        Ok(Self { treated, donors, start, unit: PER_PERIOD })
+    }
+
+    /// The treated series.
+    pub fn treated(&self) -> &[f64] {
+        &self.treated
+    }
+
+    /// Place of the first period with treatment.
+    pub const fn start(&self) -> usize {
+        self.start
     }
 
     /// The mean of a panel's treated units, which start together, and its untreated units.
@@ -73,7 +85,8 @@ impl Donors {
             panel.series(unit).iter().zip(&mut treated).for_each(|(value, sum)| *sum += value / many);
         }
         let donors = (0..panel.units()).filter(|unit| !is(unit)).map(|unit| panel.series(unit).to_vec()).collect();
-        Self::new(treated, donors, start)
+        // The mean of treated units: comparable with what other estimators say of the same panel.
+        Ok(Self { unit: PER_UNIT, ..Self::new(treated, donors, start)? })
     }
 }
 
@@ -178,7 +191,7 @@ fn effect(series: &Donors, own: &Gaps, placebos: &[Gaps], level: f64) -> Observe
         treated: 1,
         untreated: series.donors.len(),
         clusters: series.donors.len() + 1,
-        unit: PER_PERIOD,
+        unit: series.unit,
     }
 }
 

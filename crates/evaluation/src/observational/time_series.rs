@@ -49,6 +49,11 @@ impl TimeSeries {
         Ok(Self { outcome: outcome.to_vec(), start, season, columns })
     }
 
+    /// Place of the first period with treatment.
+    pub const fn start(&self) -> usize {
+        self.start
+    }
+
     /// Periods from the start on.
     pub const fn after(&self) -> usize {
         self.outcome.len() - self.start

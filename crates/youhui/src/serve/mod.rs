@@ -55,7 +55,7 @@ pub(crate) use audit::{Audit, Said};
 pub(crate) use customers::Customers;
 pub(crate) use decisions::{Explained, Record, Snapshots, find, snapshot_of};
 pub(crate) use guard::Guard;
-pub(crate) use outcomes::{Bought, Outcomes, Shown, Unit, outcomes};
+pub(crate) use outcomes::{Bought, Outcomes, Shown, Unit, Windows, outcomes};
 pub(crate) use predictions::{ID as PREDICTION_ID, Predictions};
 pub(crate) use tls::tls;
 pub(crate) use webhooks::Webhooks;

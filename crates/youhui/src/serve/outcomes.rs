@@ -33,6 +33,17 @@ pub(crate) struct Unit {
     /// Within the window before that, and after.
     pub(crate) before: Bought,
     pub(crate) after: Bought,
+    /// In the days after the window, where they are over.
+    pub(crate) later: Option<Bought>,
+}
+
+/// Times that count, in microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Windows {
+    /// After a customer came first, and before it.
+    pub(crate) window: Micros,
+    /// After the window.
+    pub(crate) later: Micros,
 }
 
 /// A decision by lot among the campaign's offers, others, and nothing.
@@ -73,7 +84,8 @@ pub(crate) struct Outcomes {
 ///
 /// # Errors
 /// Where a log can't be read.
-pub(crate) async fn outcomes(database: &Database, campaign: &str, window: Micros, now: Micros) -> Result<Outcomes, LiveError> {
+pub(crate) async fn outcomes(database: &Database, campaign: &str, windows: Windows, now: Micros) -> Result<Outcomes, LiveError> {
+    let Windows { window, later } = windows;
     let bought = Purchases::read(database).await?;
     let mut found = decisions(database, campaign, &bought.named).await?;
     // Whoever was held out at one time and not at another is in neither arm.
@@ -87,7 +99,9 @@ pub(crate) async fn outcomes(database: &Database, campaign: &str, window: Micros
     found.rounds.retain(|round| is_over(round.time));
     for unit in &mut found.units {
         unit.before = bought.within(unit.subject, unit.exposed - window, unit.exposed);
-        unit.after = bought.within(unit.subject, unit.exposed, unit.exposed + window);
+        let end = unit.exposed + window;
+        unit.after = bought.within(unit.subject, unit.exposed, end);
+        unit.later = (end + later <= now).then(|| bought.within(unit.subject, end, end + later));
     }
     for round in &mut found.rounds {
         round.after = bought.within(round.subject, round.time, round.time + window);
@@ -124,7 +138,8 @@ async fn decisions(database: &Database, campaign: &str, named: &FxHashMap<Subjec
                 let held_out = filled.mode == Mode::Holdout;
                 let time = record.facts.time;
                 let first = *known.entry(subject).or_insert_with(|| {
-                    found.units.push(Unit { subject, held_out, exposed: time, before: Bought::default(), after: Bought::default() });
+                    let nothing = Bought::default();
+                    found.units.push(Unit { subject, held_out, exposed: time, before: nothing, after: nothing, later: None });
                     held_out
                 });
                 if first != held_out {

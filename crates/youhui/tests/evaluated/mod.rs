@@ -1,4 +1,5 @@
 //! `youhui evaluate …`, run in a folder.
+#![allow(clippy::unwrap_used, reason = "a test's way to fail")]
 
 use std::path::Path;
 use std::process::Command;
@@ -24,6 +25,7 @@ pub(crate) fn number(value: &Value) -> f64 {
 }
 
 /// A metric of the first arm.
+#[allow(dead_code, reason = "not every file of tests is about metrics")]
 pub(crate) fn metric<'a>(report: &'a Value, name: &str) -> &'a Value {
     report["arms"][0]["metrics"].as_array().unwrap().iter().find(|metric| metric["metric"] == name).unwrap()
 }

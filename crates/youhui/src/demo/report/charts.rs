@@ -7,7 +7,9 @@ use maud::{Markup, PreEscaped, html};
 #[derive(Debug, Clone)]
 pub(crate) struct Interval {
     pub(crate) label: String,
+    /// No number where there is none.
     pub(crate) value: f64,
+    /// Above `high`: everything but what lies between, as a ratio has it whose denominator may be 0.
     pub(crate) low: f64,
     pub(crate) high: f64,
     /// Drawn in the accent colour.
@@ -106,9 +108,26 @@ fn round(value: f64) -> String {
     format!("{value:.1}")
 }
 
-/// Points with intervals, one a line; a rule at 0.
+impl Interval {
+    /// What is covered, endless ends as infinities.
+    fn spans(&self) -> Vec<(f64, f64)> {
+        if self.low.is_nan() || self.high.is_nan() {
+            vec![]
+        } else if self.low <= self.high {
+            vec![(self.low, self.high)]
+        } else {
+            vec![(f64::NEG_INFINITY, self.high), (self.low, f64::INFINITY)]
+        }
+    }
+}
+
+/// Characters of a label that are shown; all of it is in its title.
+const MOST_SHOWN: usize = 40;
+
+/// Points with intervals, one a line; a rule at 0. What goes on beyond the axis ends in an arrow.
 pub(crate) fn intervals(title: &str, rows: &[Interval], unit: &str) -> Markup {
-    let (left, right, step) = (150.0, 610.0, 34.0);
+    let longest = rows.iter().map(|row| row.label.chars().count().min(MOST_SHOWN)).max().unwrap_or(0);
+    let (left, right, step) = ((7.0 * longest as f64 + 24.0).max(150.0), 610.0, 34.0);
     let height = 44.0 + step * rows.len() as f64;
     let scale = Scale::of(rows.iter().flat_map(|row| [row.value, row.low, row.high]), true, left, right);
     let body = html! {
@@ -120,21 +139,43 @@ pub(crate) fn intervals(title: &str, rows: &[Interval], unit: &str) -> Markup {
         @for (place, row) in rows.iter().enumerate() {
             @let y = 24.0 + step * place as f64;
             @let class = if row.strong { "mark strong" } else { "mark" };
-            (text(left - 12.0, y + 4.0, "label end", &row.label))
-            (line(scale.at(row.low), y, scale.at(row.high), y, if row.strong { "whisker strong" } else { "whisker" }))
-            circle cx=(round(scale.at(row.value))) cy=(round(y)) r="6" class=(class) {}
+            (shortened(left - 12.0, y + 4.0, &row.label))
+            @for (low, high) in row.spans() {
+                (line(scale.at(low), y, scale.at(high), y, if row.strong { "whisker strong" } else { "whisker" }))
+                @if low == f64::NEG_INFINITY { (text(scale.at(low), y + 4.0, "tick middle", "◂")) }
+                @if high == f64::INFINITY { (text(scale.at(high), y + 4.0, "tick middle", "▸")) }
+            }
+            @if row.value.is_finite() { circle cx=(round(scale.at(row.value))) cy=(round(y)) r="6" class=(class) {} }
         }
         (text(right, height - 2.0, "tick end", unit))
     };
     svg(title, 640.0, height, &body)
 }
 
-/// Lines over a common x axis.
+/// A label that ends at x.
+fn shortened(x: f64, y: f64, label: &str) -> Markup {
+    if label.chars().count() <= MOST_SHOWN {
+        return text(x, y, "label end", label);
+    }
+    let start: String = label.chars().take(MOST_SHOWN - 1).collect();
+    html! { text x=(round(x)) y=(round(y)) class="label end" { title { (label) } (start) "…" } }
+}
+
+/// Lines over a common x axis, with 0 on both.
 pub(crate) fn lines(title: &str, series: &[Series], x_label: &str, y_label: &str) -> Markup {
+    drawn(title, series, x_label, y_label, true)
+}
+
+/// The same where 0 on the upright axis would flatten what there is to see.
+pub(crate) fn levels(title: &str, series: &[Series], x_label: &str, y_label: &str) -> Markup {
+    drawn(title, series, x_label, y_label, false)
+}
+
+fn drawn(title: &str, series: &[Series], x_label: &str, y_label: &str, zero: bool) -> Markup {
     let (left, right, top, bottom, height) = (60.0, 610.0, 16.0, 250.0, 300.0);
     let points = || series.iter().flat_map(|series| series.points.iter());
     let x = Scale::of(points().map(|point| point.0), true, left, right);
-    let y = Scale::of(points().map(|point| point.1), true, bottom, top);
+    let y = Scale::of(points().map(|point| point.1), zero, bottom, top);
     let body = html! {
         @for tick in y.ticks() {
             (line(left, y.at(tick), right, y.at(tick), "grid"))

@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::super::page::{charts, whole};
+use super::super::page::{by_unit, charts, source, whole};
 use super::judge::{Look, Report};
 use super::table::verdict;
 
 pub(super) fn html(report: &Report) -> String {
     let body = html! {
         h1 { "What the experiment caused" }
-        p class="source" { (report.data) ", " (report.rows) " rows, BLAKE3 " (&report.hash[..16.min(report.hash.len())]) "…; intervals " (100.0 * report.level) " %." }
+        (source(&report.data, report.rows, &report.hash, report.level))
         @for arm in &report.analysis.arms {
             p class=(if verdict(arm.decision.verdict) == "ship" { "lead" } else { "lead fallback" }) {
                 b { (arm.arm) ": " (verdict(arm.decision.verdict)) ". " }
@@ -18,7 +18,7 @@ pub(super) fn html(report: &Report) -> String {
         }
         (warnings(report))
         h2 { "Effects" }
-        @for (unit, rows) in by_unit(report) { figure { (charts::intervals("Effects with their intervals", &rows, &unit)) figcaption { "Each dot an effect against " (report.control) ", with its interval; " (unit) "." } } }
+        @for (unit, rows) in effects(report) { figure { (charts::intervals("Effects with their intervals", &rows, &unit)) figcaption { "Each dot an effect against " (report.control) ", with its interval; " (unit) "." } } }
         @if !report.over_time.is_empty() {
             h2 { "Over time" }
             @for (arm, looks) in &report.over_time { (over_time(arm, looks, report)) }
@@ -57,8 +57,7 @@ fn arms(report: &Report) -> Vec<(String, f64, String)> {
 }
 
 /// Effects that share a unit share an axis.
-fn by_unit(report: &Report) -> Vec<(String, Vec<charts::Interval>)> {
-    let mut groups: Vec<(String, Vec<charts::Interval>)> = vec![];
+fn effects(report: &Report) -> Vec<(String, Vec<charts::Interval>)> {
     let several = report.analysis.arms.len() > 1;
     let label = |arm: &str, metric: &str| if several { format!("{metric} ({arm})") } else { metric.to_owned() };
     let metrics = report.analysis.arms.iter().flat_map(|arm| arm.metrics.iter().map(move |metric| (arm, metric))).map(|(arm, metric)| {
@@ -68,13 +67,7 @@ fn by_unit(report: &Report) -> Vec<(String, Vec<charts::Interval>)> {
             charts::Interval { label: label(&arm.arm, &metric.metric), value: metric.effect, low: metric.low, high: metric.high, strong },
         )
     });
-    for (unit, row) in metrics {
-        match groups.iter_mut().find(|(known, _)| *known == unit) {
-            Some((_, rows)) => rows.push(row),
-            None => groups.push((unit, vec![row])),
-        }
-    }
-    groups
+    by_unit(metrics)
 }
 
 fn over_time(arm: &str, looks: &[Look], report: &Report) -> Markup {

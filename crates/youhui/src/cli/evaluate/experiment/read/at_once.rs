@@ -5,9 +5,10 @@ use youhui_evaluation::experiment::{
     ClusterSums, DesignEffect, ExperimentError, Moments, QuantileStats, Rows, Skewness, SwitchbackDesign, SwitchbackRows, Warning,
     accumulate, cluster_sums, design_effect, exposure, finer_than_assignment, switchback, winsorised,
 };
-use youhui_storage::{MISSING, Table, read_table_as};
+use youhui_storage::{Table, read_table_as};
 
 use super::super::super::super::CliError;
+use super::super::super::units::{firsts, same_by_unit, whose};
 use super::super::design::{Design, Length};
 use super::super::metrics::{Kind, source};
 use super::streamed::{means, skewed};
@@ -144,12 +145,8 @@ impl Sample {
         same_in(wanted, unit, &self.keys, "unit")?;
         let sums = self.sums(unit)?;
         let first = firsts(unit, &sums.cluster);
-        if let (Some(cluster), Design::Cluster { column, .. }) = (&self.cluster, wanted.design)
-            && differs(unit, cluster)
-        {
-            return Err(wanted.wrong(&format!(
-                "column {column} differs among rows of one unit: what it did would count in several clusters: give each unit one"
-            )));
+        if let (Some(cluster), Design::Cluster { column, .. }) = (&self.cluster, wanted.design) {
+            same_by_unit(wanted.path, column, "unit", unit, cluster)?;
         }
         let mut values = sums.columns;
         // The number of rows isn't asked for.
@@ -187,15 +184,7 @@ impl When {
             None => first,
         };
         let place = match place {
-            Some(place) => {
-                let codes = table.column(place)?.values.clone().categories().0;
-                match codes.iter().position(|code| *code == MISSING) {
-                    Some(row) => {
-                        return Err(wanted.wrong(&format!("row {}: column {place} is empty: where it was can't be told: fill it", row + 1)));
-                    }
-                    None => codes,
-                }
-            }
+            Some(place) => whose(wanted.path, table.column(place)?.values.clone(), place, 0)?.0,
             None => vec![0; time.len()],
         };
         Ok(Some(Self {
@@ -224,14 +213,8 @@ impl When {
 }
 
 fn identities(wanted: &Wanted<'_>, table: &Table, column: &str) -> Result<Vec<u64>, CliError> {
-    let (codes, _) = table.column(column)?.values.clone().categories();
-    match codes.iter().position(|code| *code == MISSING) {
-        Some(row) => Err(wanted.wrong(&format!(
-            "row {}: column {column} is empty: whose row it is, and so whether anybody was in two arms, can't be told: fill it",
-            row + 1
-        ))),
-        None => Ok(codes.into_iter().map(u64::from).collect()),
-    }
+    let (codes, _) = whose(wanted.path, table.column(column)?.values.clone(), column, 0)?;
+    Ok(codes.into_iter().map(u64::from).collect())
 }
 
 fn names_of(table: &Table, column: &str) -> Result<Vec<String>, CliError> {
@@ -257,32 +240,11 @@ fn in_one_arm(wanted: &Wanted<'_>, cluster: &[u64], names: &[String], (arm, arms
 /// What statistics are kept apart by belongs to the whole unit or cluster.
 fn same_in(wanted: &Wanted<'_>, group: &[u64], keys: &Keys, what: &str) -> Result<(), CliError> {
     for (place, codes) in keys.by.iter().enumerate() {
-        if let Some(codes) = codes
-            && differs(group, codes)
-        {
-            return Err(wanted.wrong(&format!(
-                "column {} ({}) differs among rows of one {what}: effects by it would count what happened later, or elsewhere, as if it belonged there: give each {what} one, such as the date of its first exposure",
-                wanted.by[place].join(", "),
-                BY[place]
-            )));
+        if let Some(codes) = codes {
+            same_by_unit(wanted.path, &format!("{} ({})", wanted.by[place].join(", "), BY[place]), what, group, codes)?;
         }
     }
     Ok(())
-}
-
-/// Whether rows of one group have different codes.
-fn differs<T: Copy + PartialEq>(group: &[u64], codes: &[T]) -> bool {
-    let mut known: FxHashMap<u64, T> = FxHashMap::default();
-    group.iter().zip(codes).any(|(group, code)| known.insert(*group, *code).is_some_and(|before| before != *code))
-}
-
-/// The first row of each group; groups ascend.
-fn firsts(group: &[u64], groups: &[u64]) -> Vec<usize> {
-    let mut first: FxHashMap<u64, usize> = FxHashMap::default();
-    for (row, group) in group.iter().enumerate() {
-        first.entry(*group).or_insert(row);
-    }
-    groups.iter().map(|group| first[group]).collect()
 }
 
 /// The first goal, row by row, to be followed by day.

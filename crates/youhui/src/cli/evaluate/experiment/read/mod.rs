@@ -13,9 +13,10 @@ use rustc_hash::FxHashMap;
 use youhui_evaluation::experiment::{
     Contrast, DesignEffect, ExperimentError, Exposure, Moments, Novelty, QuantileStats, Rows, Warning, accumulate, cell, quantile,
 };
-use youhui_storage::{MISSING, Table, Values};
+use youhui_storage::{Table, Values};
 
 use super::super::super::CliError;
+use super::super::units::{MOST_ARMS, MOST_VALUES, Order, codes, shifted};
 use super::design::Design;
 use super::metrics::{Kind, Spec, source};
 
@@ -43,10 +44,6 @@ pub(super) const DATE: usize = 1;
 pub(super) const STRATUM: usize = 2;
 /// What people call them.
 const BY: [&str; 3] = ["--dimension", "--date", "--strata"];
-
-/// Values of a dimension, dates, or strata, that are told apart.
-const MOST_VALUES: usize = 1_000;
-const MOST_ARMS: usize = 100;
 
 /// An experiment, read.
 #[derive(Debug, Default)]
@@ -151,35 +148,8 @@ impl Wanted<'_> {
             ExperimentError::NotFinite { column, .. } if !self.columns.contains(&column.as_str()) => {
                 self.wrong(&format!("{column}: values are so large that it is infinite: give them in a larger unit"))
             }
-            ExperimentError::NotFinite { row, column, value } => self.wrong(&format!(
-                "row {}, column {column}: {} is not a finite number; one such row makes every mean and interval of its arm undefined. Give the amount that was meant (0 where there was none), or remove the unit and say so",
-                before + row + 1,
-                if value.is_nan() { "an empty cell".to_owned() } else { value.to_string() }
-            )),
-            ExperimentError::TimeBackwards { row, what, consequence } => {
-                self.wrong(&ExperimentError::TimeBackwards { row: before + row + 1, what, consequence }.to_string())
-            }
-            other => self.wrong(&other.to_string()),
+            other => shifted(self.path, other, before),
         }
-    }
-}
-
-/// Names in the order in which they come.
-#[derive(Debug, Default)]
-struct Order {
-    names: Vec<String>,
-    places: FxHashMap<String, u32>,
-}
-
-impl Order {
-    fn place(&mut self, name: &str) -> u32 {
-        if let Some(place) = self.places.get(name) {
-            return *place;
-        }
-        let place = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.places.insert(name.to_owned(), place);
-        self.names.push(name.to_owned());
-        place
     }
 }
 
@@ -205,56 +175,42 @@ impl Keys {
 
 impl Orders {
     fn read(&mut self, wanted: &Wanted<'_>, table: &Table, before: u64) -> Result<Keys, CliError> {
-        let arm = self.arms.codes(wanted, table, &[wanted.assignment], MOST_ARMS, before)?;
+        let arm = table.column(wanted.assignment)?.values.clone();
+        let arm = codes(wanted.path, arm, wanted.assignment, &mut self.arms, MOST_ARMS, before)?;
         let mut by = [None, None, None];
         for (place, columns) in wanted.by.iter().enumerate().filter(|(_, columns)| !columns.is_empty()) {
-            by[place] = Some(self.by[place].codes(wanted, table, columns, MOST_VALUES, before)?);
+            by[place] = Some(together(wanted, table, columns, &mut self.by[place], before)?);
         }
         Ok(Keys { arm, by })
     }
 }
 
-impl Order {
-    /// Codes of what stands in columns together, over all blocks.
-    fn codes(&mut self, wanted: &Wanted<'_>, table: &Table, columns: &[&str], most: usize, before: u64) -> Result<Vec<u32>, CliError> {
-        let parts = columns.iter().map(|column| texts(wanted, table, column, before)).collect::<Result<Vec<_>, CliError>>()?;
-        let name = columns.join(" and ");
-        let too_many = || wanted.wrong(&format!("column {name} has more than {most} values: is it the right one?"));
-        if let [(codes, texts)] = parts.as_slice() {
-            let places: Vec<u32> = texts.iter().map(|text| self.place(text)).collect();
-            return if self.names.len() > most { Err(too_many()) } else { Ok(codes.iter().map(|&code| places[code as usize]).collect()) };
-        }
-        let mut known: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
-        let mut codes = Vec::with_capacity(table.rows());
-        let mut key = vec![0; parts.len()];
-        for row in 0..table.rows() {
-            key.iter_mut().zip(&parts).for_each(|(code, (codes, _))| *code = codes[row]);
-            if let Some(&place) = known.get(&key) {
-                codes.push(place);
-                continue;
-            }
-            let texts: Vec<&str> = key.iter().zip(&parts).map(|(&code, (_, texts))| texts[code as usize].as_str()).collect();
-            let place = self.place(&texts.join(" · "));
-            if self.names.len() > most {
-                return Err(too_many());
-            }
-            known.insert(key.clone(), place);
-            codes.push(place);
-        }
-        Ok(codes)
+/// Codes of what stands in columns together, over all blocks.
+fn together(wanted: &Wanted<'_>, table: &Table, columns: &[&str], order: &mut Order, before: u64) -> Result<Vec<u32>, CliError> {
+    let of = |column: &str, order: &mut Order| codes(wanted.path, table.column(column)?.values.clone(), column, order, MOST_VALUES, before);
+    if let [column] = columns {
+        return of(column, order);
     }
-}
-
-/// A column as texts, none of them empty.
-fn texts(wanted: &Wanted<'_>, table: &Table, column: &str, before: u64) -> Result<(Vec<u32>, Vec<String>), CliError> {
-    let (codes, texts) = table.column(column)?.values.clone().categories();
-    match codes.iter().position(|code| *code == MISSING) {
-        Some(row) => Err(wanted.wrong(&format!(
-            "row {}: column {column} is empty: left out, the arms would no longer be those that were drawn by lot: fill it, or remove the row and say so",
-            before + row as u64 + 1
-        ))),
-        None => Ok((codes, texts)),
+    let mut parts = vec![];
+    for column in columns {
+        let mut own = Order::default();
+        parts.push((of(column, &mut own)?, own.names));
     }
+    let mut known: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
+    let mut found = Vec::with_capacity(table.rows());
+    for row in 0..table.rows() {
+        let key: Vec<u32> = parts.iter().map(|(codes, _)| codes[row]).collect();
+        let name = || key.iter().zip(&parts).map(|(&code, (_, names))| names[code as usize].as_str()).collect::<Vec<&str>>().join(" · ");
+        let place = known.get(&key).copied().unwrap_or_else(|| order.place(&name()));
+        known.insert(key, place);
+        found.push(place);
+    }
+    if order.names.len() > MOST_VALUES {
+        return Err(
+            wanted.wrong(&format!("columns {} have more than {MOST_VALUES} values together: are they the right ones?", columns.join(", ")))
+        );
+    }
+    Ok(found)
 }
 
 /// A column as numbers; of who has any, made of its source.

@@ -1,5 +1,7 @@
 //! `youhui evaluate campaign`.
 
+mod money;
+
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
@@ -7,16 +9,18 @@ use jiff::Timestamp;
 use maud::html;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use youhui_commerce::TimeWindow;
+use youhui_commerce::{Currency, TimeWindow};
 use youhui_evaluation::experiment::{
     Accumulator, Adjust, Analysis, AnalysisPlan, Better, Engine, Metric, MetricPlan, Role, Rows, Scale, Verdict, analyse, from_moments,
 };
 use youhui_evaluation::off_policy::{Comparison, Estimator, Expected, Interval, Log, Options, Shape, Target, estimators, weigh};
 
 use super::super::{CliError, Console, now};
+use super::figures::entries;
 use super::kept::{Kept, Snapshot, of_metrics, write_page};
 use super::page::{charts, whole};
-use crate::serve::{Bought, Outcomes, Shown, database_of, outcomes};
+use crate::serve::{Bought, Outcomes, Shown, Windows, database_of, outcomes};
+use money::Money;
 
 /// Say what a campaign of a served shop caused: by the customers who were held out by lot, and each promotion against showing nothing, by the
 /// chances with which it was shown.
@@ -40,6 +44,12 @@ pub(crate) struct Args {
     /// Profit as a share of list prices: then the goal is profit, otherwise revenue.
     #[arg(long, value_name = "SHARE")]
     margin: Option<f64>,
+    /// Currency of the shop: then money's figures are told too, with --margin contribution profit and the return on promotion spend.
+    #[arg(long, value_name = "CODE")]
+    currency: Option<Currency>,
+    /// Days after the window in which what was bought ahead would be missing; as many as the window, if absent.
+    #[arg(long, value_name = "DAYS", requires = "currency")]
+    after_days: Option<f64>,
     /// Customers at which the interval is tightest: where you mean to decide. To be fixed beforehand.
     #[arg(long, value_name = "N", default_value_t = 5000.0)]
     tuning: f64,
@@ -51,6 +61,12 @@ pub(crate) struct Args {
     report: Option<PathBuf>,
     #[command(flatten)]
     kept: Kept,
+}
+
+impl Args {
+    fn after_days(&self) -> f64 {
+        self.after_days.unwrap_or(self.window_days)
+    }
 }
 
 /// What is printed.
@@ -72,6 +88,7 @@ struct Report {
     /// Given away to those who were not held out, in minor units.
     discount: f64,
     promotions: Vec<Promotion>,
+    money: Option<Money>,
     notes: Vec<String>,
 }
 
@@ -108,24 +125,27 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     if args.database.is_none() && !args.store.join("live.db").exists() {
         return Err(CliError::usage(format!("--store {}: no server has run here", args.store.display())));
     }
-    if !(args.window_days > 0.0 && args.window_days <= 3650.0) {
-        return Err(CliError::usage("--window-days: give a number of days above 0"));
+    for (flag, days) in [("--window-days", args.window_days), ("--after-days", args.after_days())] {
+        if !(days > 0.0 && days <= 3650.0) {
+            return Err(CliError::usage(format!("{flag}: give a number of days above 0, up to 3650")));
+        }
     }
     if args.margin.is_some_and(|margin| !(margin > 0.0 && margin <= 1.0)) {
         return Err(CliError::usage("--margin: give a share above 0, up to 1"));
     }
     #[allow(clippy::cast_possible_truncation, reason = "ten years at most")]
-    let window = (args.window_days * TimeWindow::DAY as f64) as i64;
+    let [window, later] = [args.window_days, args.after_days()].map(|days| (days * TimeWindow::DAY as f64) as i64);
     let url = args.database.clone().unwrap_or_else(|| database_of(&args.store));
     let found = super::super::serve::runtime()?.block_on(async {
         let database = youhui_storage::Live::open(&url).await?.with_events(args.events.as_deref(), None).await?;
-        outcomes(&database, &args.campaign, window, now()).await
+        outcomes(&database, &args.campaign, Windows { window, later }, now()).await
     })?;
     let mut report = judge(args, &found)?;
     let snapshot = Snapshot {
         command: "evaluate campaign",
         configuration: json!({
-            "campaign": args.campaign, "window_days": args.window_days, "margin": args.margin, "tuning": args.tuning, "level": args.level,
+            "campaign": args.campaign, "window_days": args.window_days, "margin": args.margin,
+            "currency": args.currency.map(|currency| currency.code().to_owned()), "after_days": args.after_days, "tuning": args.tuning, "level": args.level,
         }),
         data: (args.store.display().to_string(), hash_of(&found)),
         figures: figures(&report),
@@ -224,6 +244,7 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
         total,
         discount: found.units.iter().filter(|unit| !unit.held_out).map(|unit| unit.after.discount).sum(),
         promotions: (0..found.promotions.len()).map(|place| promotion(args, found, place, &value)).collect(),
+        money: Money::of(args, found, share),
         notes,
     })
 }
@@ -288,7 +309,7 @@ fn hash_of(found: &Outcomes) -> String {
     let mut hasher = blake3::Hasher::new();
     for unit in &found.units {
         hasher.update(unit.subject.as_bytes()).update(&[u8::from(unit.held_out)]).update(&unit.exposed.to_le_bytes());
-        for bought in [unit.before, unit.after] {
+        for bought in [unit.before, unit.after, unit.later.unwrap_or_default()] {
             [bought.orders, bought.revenue, bought.discount].iter().for_each(|number| {
                 hasher.update(&number.to_le_bytes());
             });
@@ -300,10 +321,11 @@ fn hash_of(found: &Outcomes) -> String {
 fn figures(report: &Report) -> Map<String, Value> {
     let mut figures: Map<String, Value> = of_metrics("", &report.analysis.arms[0].metrics).collect();
     for one in &report.promotions {
-        let interval = one.interval;
-        figures.insert(format!("{}.effect", one.promotion_id), json!(one.effect));
-        figures.insert(format!("{}.low", one.promotion_id), json!(interval.map(|interval| interval.low)));
-        figures.insert(format!("{}.high", one.promotion_id), json!(interval.map(|interval| interval.high)));
+        let interval = one.interval.map(|interval| (interval.low, interval.high));
+        figures.extend(entries(&one.promotion_id, one.effect, interval, one.decisions as u64));
+    }
+    if let Some(money) = &report.money {
+        figures.extend(money.entries());
     }
     figures
 }
@@ -345,6 +367,7 @@ fn table(report: &Report) -> String {
         );
         lines.push(format!("  {} against nothing ({} shown, {} not): {figure}", one.promotion_id, one.shown, one.nothing));
     }
+    lines.extend(report.money.iter().flat_map(Money::lines));
     lines.extend(arm.problems.iter().map(|problem| format!("  no figure: {problem}")));
     lines.extend(report.analysis.warnings.iter().map(|warning| format!("warning: {}", warning.message)));
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
@@ -388,6 +411,7 @@ fn page(report: &Report) -> String {
             h2 { "Each promotion against nothing" }
             figure { (charts::intervals("Effect a decision", &promotions, "minor units per decision")) figcaption { "By the chances with which each was shown (self-normalised inverse propensity weighting, by customer); each interval is for one look." } }
         }
+        @if let Some(money) = &report.money { (money.page()) }
         footer { p { "Written by Youhui " (env!("CARGO_PKG_VERSION")) "." } }
     };
     whole("What a campaign caused", &body)

@@ -1,5 +1,7 @@
 //! `youhui evaluate observational`.
 
+mod page;
+
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
@@ -7,14 +9,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use youhui_evaluation::observational::{
-    Aggregation, Controls, DidSettings, Donors, Observed, Panel, PanelRow, SegmentedSettings, SyntheticVariance, TimeSeries,
-    difference_in_differences, event_study, group_time_effects, segmented_regression, structural_time_series, synthetic_control,
-    synthetic_did, two_way_fixed_effects,
+    Aggregation, CheckKind, Controls, DidSettings, Donors, ObservationalError, Observed, ObservedEffect, Panel, PanelRow,
+    SegmentedSettings, SyntheticVariance, TimeSeries, difference_in_differences, event_study, group_time_effects, segmented_regression,
+    structural_time_series, synthetic_control, synthetic_did, two_way_fixed_effects,
 };
 use youhui_storage::{MISSING, Table, read_table_as};
 
 use super::super::{CliError, Console};
-use super::kept::{Kept, Snapshot};
+use super::figures::entries;
+use super::kept::{Kept, Snapshot, write_page};
 
 /// Say what a campaign seems to have caused that was run without a holdout: by those whom it did not reach, or by the time before it.
 ///
@@ -55,6 +58,9 @@ pub(crate) struct Args {
     /// How surely intervals cover.
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     level: f64,
+    /// Write a page with the pictures: one HTML file.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     kept: Kept,
 }
@@ -89,14 +95,64 @@ struct Report {
     hash: String,
     run: Option<String>,
     rows: usize,
+    level: f64,
     outcome: String,
     found: Vec<Observed>,
     /// Estimators that don't fit the data, and why.
     problems: Vec<String>,
+    #[serde(flatten)]
+    pictures: Pictures,
+}
+
+/// What estimators see beside their effect.
+#[derive(Debug, Default, Serialize)]
+struct Pictures {
+    /// Effects by period around the start, of an estimator; each interval is for its period alone.
+    around_start: Vec<(&'static str, Vec<Around>)>,
+    /// What happened beside what would have, of an estimator.
+    paths: Vec<Path>,
+    /// Of the synthetic control: its ratio of errors after and before, and those of donors as if treated.
+    placebos: Option<Placebos>,
+}
+
+#[derive(Debug, Serialize)]
+struct Around {
+    /// Periods since the start.
+    relative: i64,
+    value: f64,
+    low: f64,
+    high: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Path {
+    method: &'static str,
+    /// Whose series it is.
+    of: &'static str,
+    points: Vec<Point>,
+}
+
+#[derive(Debug, Serialize)]
+struct Point {
+    period: i64,
+    actual: f64,
+    /// Without the campaign; not there where the estimator doesn't say.
+    expected: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+    treated: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Placebos {
+    treated: f64,
+    donors: Vec<f64>,
+    p_value: f64,
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
+    check_flags(args)?;
     let mut wanted: Vec<String> = vec![args.time.clone(), args.outcome.clone()];
     for name in [&args.unit, &args.start, &args.cluster].into_iter().flatten().chain(&args.controls) {
         if !wanted.contains(name) {
@@ -105,7 +161,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     }
     let texts: Vec<&str> = [&args.unit, &args.cluster].into_iter().flatten().map(String::as_str).collect();
     let mut table = read_table_as(&args.data, Some(&wanted), &texts)?;
-    let (found, problems) = if args.unit.is_some() { of_panel(args, &mut table)? } else { of_series(args, &table)? };
+    let Found { found, problems, pictures } = if args.unit.is_some() { of_panel(args, &mut table)? } else { of_series(args, &table)? };
     if found.is_empty() {
         return Err(CliError::usage(problems.join("\n")));
     }
@@ -114,9 +170,11 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         hash: table.hash.clone(),
         run: None,
         rows: table.rows(),
+        level: args.level,
         outcome: args.outcome.clone(),
         found,
         problems,
+        pictures,
     };
     let configuration = json!({
         "unit": args.unit, "time": args.time, "outcome": args.outcome, "start": args.start, "starts": args.starts, "cluster": args.cluster,
@@ -127,10 +185,22 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         configuration,
         data: (report.data.clone(), report.hash.clone()),
         figures: figures(&report),
-        artefacts: vec![],
+        artefacts: write_page(args.report.as_deref(), || page::html(&report))?,
     };
     report.run = Some(args.kept.keep(snapshot, started)?);
     args.kept.print(console, &report, words)
+}
+
+/// Flags of a panel are not of a single series, nor the other way round: ignored, they would seem to have been heeded.
+fn check_flags(args: &Args) -> Result<(), CliError> {
+    let of_series = [("--controls", !args.controls.is_empty()), ("--season", args.season != 0), ("--starts", args.starts.is_some())];
+    let Some((flag, _)) = of_series.into_iter().find(|(_, given)| args.unit.is_some() && *given) else { return Ok(()) };
+    let remedy = match flag {
+        "--starts" => "give the column of each unit's first treated period with --start",
+        "--season" => "untreated units have the same season and take it out; leave it out, or leave out --unit to look at one series",
+        _ => "untreated units are what a panel compares with; leave it out, or leave out --unit to look at one series beside its controls",
+    };
+    Err(CliError::usage(format!("{flag}: it is of a single series, and with --unit there is a panel: {remedy}")))
 }
 
 fn periods(args: &Args, table: &Table, column: &str) -> Result<Vec<Option<i64>>, CliError> {
@@ -171,7 +241,12 @@ fn every(args: &Args, periods: Vec<Option<i64>>) -> Result<Vec<i64>, CliError> {
     Ok(periods.into_iter().flatten().collect())
 }
 
-type Found = (Vec<Observed>, Vec<String>);
+#[derive(Default)]
+struct Found {
+    found: Vec<Observed>,
+    problems: Vec<String>,
+    pictures: Pictures,
+}
 
 fn of_panel(args: &Args, table: &mut Table) -> Result<Found, CliError> {
     let times = every(args, periods(args, table, &args.time)?)?;
@@ -209,19 +284,47 @@ fn of_panel(args: &Args, table: &mut Table) -> Result<Found, CliError> {
         .collect();
     let panel = Panel::from_rows(&rows).map_err(|error| CliError::usage(error.to_string()))?;
     let did = DidSettings { level: args.level, ..DidSettings::default() };
-    let of = |method: Method| match method {
+    let of = |method: Method, pictures: &mut Pictures| match method {
         Method::Did => difference_in_differences(&panel, did),
         Method::TwoWay => two_way_fixed_effects(&panel, did).map(|found| found.observed),
-        Method::EventStudy => event_study(&panel, None, args.level).map(|found| found.observed),
+        Method::EventStudy => event_study(&panel, None, args.level).map(|found| {
+            let mut around: Vec<Around> = found.coefficients.iter().map(|one| around(one.relative, &one.effect)).collect();
+            // What the others are less of.
+            around.push(Around { relative: -1, value: 0.0, low: 0.0, high: 0.0 });
+            around.sort_by_key(|one| one.relative);
+            pictures.around_start.push((found.observed.method, around));
+            found.observed
+        }),
         Method::GroupTime => {
             let effects = group_time_effects(&panel, Controls::NotYetTreated, &[], args.level)?;
-            effects.aggregate(Aggregation::Simple).map(|(found, _)| found)
+            let (observed, _) = effects.aggregate(Aggregation::Simple)?;
+            if let Ok((_, parts)) = effects.aggregate(Aggregation::Dynamic) {
+                let around = parts.iter().map(|one| around(one.part, &one.effect)).collect();
+                pictures.around_start.push((observed.method, around));
+            }
+            Ok(observed)
         }
-        Method::SyntheticControl => synthetic_control(&Donors::from_panel(&panel)?, args.level).map(|found| found.observed),
+        Method::SyntheticControl => {
+            let donors = Donors::from_panel(&panel)?;
+            let found = synthetic_control(&donors, args.level)?;
+            let point = |(place, (period, gap)): (usize, (&i64, &f64))| {
+                let actual = donors.treated()[place];
+                Point { period: *period, actual, expected: Some(actual - gap), low: None, high: None, treated: place >= donors.start() }
+            };
+            let points = panel.times().iter().zip(&found.gaps).enumerate().map(point).collect();
+            pictures.paths.push(Path { method: found.observed.method, of: "mean of treated units", points });
+            let p_value = found.observed.check(CheckKind::PlaceboInSpace).map_or(f64::NAN, |check| check.p_value);
+            pictures.placebos = Some(Placebos { treated: found.rmspe_ratio, donors: found.placebo_ratios, p_value });
+            Ok(found.observed)
+        }
         // `collect` asks for methods of panels only: it is the last of them.
         _ => synthetic_did(&panel, SyntheticVariance::Jackknife, args.level).map(|found| found.observed),
     };
     collect(args, &OF_PANEL, "a panel (--unit)", of)
+}
+
+fn around(relative: i64, effect: &ObservedEffect) -> Around {
+    Around { relative, value: effect.value, low: effect.low, high: effect.high }
 }
 
 fn of_series(args: &Args, table: &Table) -> Result<Found, CliError> {
@@ -232,10 +335,28 @@ fn of_series(args: &Args, table: &Table) -> Result<Found, CliError> {
     let controls = args.controls.iter().map(|name| numbers(args, table, name).map(<[f64]>::to_vec)).collect::<Result<Vec<_>, _>>()?;
     let outcome = numbers(args, table, &args.outcome)?;
     let series = TimeSeries::new(&times, outcome, start, args.season, &controls).map_err(|error| CliError::usage(error.to_string()))?;
-    let of = |method: Method| match method {
-        Method::Segmented => segmented_regression(&series, SegmentedSettings { level: args.level, ..SegmentedSettings::default() })
-            .map(|found| found.observed),
-        _ => structural_time_series(&series, args.level).map(|found| found.observed),
+    let path = |method: &'static str, without: Vec<(f64, Option<(f64, f64)>)>| {
+        let point = |place: usize| {
+            let expected = place.checked_sub(series.start()).and_then(|after| without.get(after).copied());
+            let (low, high) = expected.and_then(|(_, ends)| ends).unzip();
+            let (period, actual) = (times[place], outcome[place]);
+            Point { period, actual, expected: expected.map(|(value, _)| value), low, high, treated: place >= series.start() }
+        };
+        Path { method, of: "the series", points: (0..times.len()).map(point).collect() }
+    };
+    let of = |method: Method, pictures: &mut Pictures| match method {
+        Method::Segmented => {
+            let found = segmented_regression(&series, SegmentedSettings { level: args.level, ..SegmentedSettings::default() })?;
+            let without = found.counterfactual.iter().map(|value| (*value, None)).collect();
+            pictures.paths.push(path(found.observed.method, without));
+            Ok(found.observed)
+        }
+        _ => {
+            let found = structural_time_series(&series, args.level)?;
+            let without = found.counterfactual.iter().map(|one| (one.value, Some((one.low, one.high)))).collect();
+            pictures.paths.push(path(found.observed.method, without));
+            Ok(found.observed)
+        }
     };
     collect(args, &OF_SERIES, "a single series (without --unit)", of)
 }
@@ -244,27 +365,32 @@ fn collect(
     args: &Args,
     fitting: &[Method],
     of_what: &str,
-    of: impl Fn(Method) -> Result<Observed, youhui_evaluation::observational::ObservationalError>,
+    of: impl Fn(Method, &mut Pictures) -> Result<Observed, ObservationalError>,
 ) -> Result<Found, CliError> {
     if let Some(wrong) = args.method.iter().find(|method| !fitting.contains(method)) {
         return Err(CliError::usage(format!("--method {wrong:?}: it is not of {of_what}")));
     }
-    let (mut found, mut problems) = (vec![], vec![]);
+    let mut all = Found::default();
     for method in if args.method.is_empty() { fitting.to_vec() } else { args.method.clone() } {
-        match of(method) {
-            Ok(one) => found.push(one),
-            Err(error) => problems.push(format!("{method:?}: {error}")),
+        match of(method, &mut all.pictures) {
+            Ok(one) => all.found.push(one),
+            Err(error) => all.problems.push(format!("{method:?}: {error}")),
         }
     }
-    Ok((found, problems))
+    Ok(all)
 }
 
 fn figures(report: &Report) -> Map<String, Value> {
     let mut figures = Map::new();
     for one in &report.found {
-        for (what, value) in [("effect", one.effect.value), ("low", one.effect.low), ("high", one.effect.high)] {
-            figures.insert(format!("{}.{what}", one.method), json!(value));
-        }
+        let effect = &one.effect;
+        figures.extend(entries(
+            one.method,
+            Some(effect.value),
+            Some((effect.low, effect.high)),
+            (effect.treated + effect.untreated) as u64,
+        ));
+        figures.insert(format!("{}.alarms", one.method), json!(one.alarms()));
     }
     figures
 }

@@ -1,0 +1,87 @@
+//! Rows of customers of whom some were held out by lot: which arm each is of, and amounts.
+
+use std::path::Path;
+
+use youhui_evaluation::money::{Arm, MoneyError};
+use youhui_storage::{Column, Values};
+
+use super::super::CliError;
+use super::units::{MOST_ARMS, Order, codes};
+
+/// Who was held out, in a column of two values.
+#[derive(Debug)]
+pub(super) struct Arms<'a> {
+    path: &'a Path,
+    column: &'a str,
+    held_out: &'a str,
+    /// Over all blocks of the file.
+    order: Order,
+}
+
+impl<'a> Arms<'a> {
+    pub(super) fn new(path: &'a Path, column: &'a str, held_out: &'a str) -> Self {
+        Self { path, column, held_out, order: Order::default() }
+    }
+
+    /// Arms of a block that begins with row `first`.
+    pub(super) fn read(&mut self, values: Values, first: u64) -> Result<Vec<Arm>, CliError> {
+        let codes = codes(self.path, values, self.column, &mut self.order, MOST_ARMS, first)?;
+        if self.order.names.iter().filter(|name| *name != self.held_out).count() > 1 {
+            return Err(CliError::usage(format!(
+                "{}: column {}: several arms beside {} ({}): give one campaign at a time, or say with --held-out how those who were held out are written",
+                self.path.display(),
+                self.column,
+                self.held_out,
+                self.order.names.join(", ")
+            )));
+        }
+        let is_held_out: Vec<bool> = self.order.names.iter().map(|name| name == self.held_out).collect();
+        Ok(codes.into_iter().map(|code| if is_held_out[code as usize] { Arm::HeldOut } else { Arm::Treated }).collect())
+    }
+}
+
+/// A column's numbers.
+pub(super) fn numbers<'a>(path: &Path, column: &'a Column) -> Result<&'a [f64], CliError> {
+    let numbers = column.values.numbers();
+    numbers.ok_or_else(|| CliError::usage(format!("{}: column {} holds texts: give numbers", path.display(), column.name)))
+}
+
+/// Largest amount that is read: sums of doubles keep whole numbers a little beyond it.
+const MOST: f64 = 9e15;
+
+/// Whole numbers: what has a fraction is in another unit.
+pub(super) fn whole<'a>(path: &Path, column: &'a Column, first: u64) -> Result<&'a [f64], CliError> {
+    let cells = numbers(path, column)?;
+    match cells.iter().position(|cell| !(cell.is_finite() && cell.fract() == 0.0 && cell.abs() < MOST)) {
+        Some(row) => Err(CliError::usage(format!(
+            "{}: row {}: column {} is {}: amounts are whole minor units (cents), 0 where there was nothing: one that is missing or infinite makes every figure of its arm undefined",
+            path.display(),
+            first + row as u64 + 1,
+            column.name,
+            cells[row]
+        ))),
+        None => Ok(cells),
+    }
+}
+
+/// A whole number as one; what a sum has grown to beyond them is refused by the ledger.
+#[allow(clippy::cast_possible_truncation, reason = "whole, and beyond 64 bits it saturates")]
+pub(super) const fn minor(cell: f64) -> i64 {
+    cell as i64
+}
+
+/// The ledger counts rows from 0; `place` says which customer one is, as people count.
+pub(super) fn located(error: &MoneyError, place: impl Fn(u64) -> String) -> CliError {
+    let text = error.to_string();
+    CliError::usage(error.row().map_or_else(|| text.clone(), |row| text.replacen(&format!("row {row}"), &place(row), 1)))
+}
+
+/// Refuses shares with which there is nobody to compare with.
+pub(super) fn check_holdout(share: f64) -> Result<(), CliError> {
+    if share > 0.0 && share < 1.0 {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "--holdout-share {share}: give a share between 0 and 1: without a holdout nobody knows what would have been"
+    )))
+}

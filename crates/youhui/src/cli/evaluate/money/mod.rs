@@ -1,0 +1,275 @@
+//! `youhui evaluate money`.
+
+mod page;
+mod read;
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use youhui_commerce::Currency;
+use youhui_evaluation::experiment::Exposure;
+use youhui_evaluation::fairness::{FairnessError, FairnessSettings, GroupEffects, Harm, Parity, ParityMetric, group_effects, harm, parity};
+use youhui_evaluation::money::{
+    Attribution, Cannibalisation, Halo, Horizon, IncrementalMoney, MoneyError, MoneySettings, PulledForward, Returns, attribution,
+    cannibalisation, halo, incremental, pull_forward, returns,
+};
+use youhui_storage::hash_of;
+
+use super::super::{CliError, Console};
+use super::customers::check_holdout;
+use super::figures::{entries, figure_entries, line, per_customer, ratio_entries, ratio_line, ratios, totals};
+use super::kept::{Kept, Snapshot, write_page};
+use read::Read;
+
+/// Say what a campaign brought and cost, from customers who were held out by lot, and whom it treats how.
+///
+/// A row a customer, or several with --unit, which are summed; amounts in whole minor units. Columns of the campaign: revenue and orders, and if there are any goods, promotion, contact
+/// (costs); the same with before_ and after_ in front for the time before and after it (pulled-forward purchases); last_touched and redeemed, what such counts give to
+/// the campaign, are shown beside the lot's figure; part:CATEGORY:promoted and part:CATEGORY:rest, revenue by part of the assortment, for cannibalisation and halo.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Parquet, CSV or JSON Lines: a row a customer, or with --unit a row an order or a day.
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// The column that says which arm a customer is of.
+    #[arg(long, value_name = "COLUMN")]
+    assignment: String,
+    /// Its value for those who were held out.
+    #[arg(long, value_name = "VALUE", default_value = "held_out")]
+    held_out: String,
+    /// The column of the customer: rows of one are summed, whoever was in two arms is left out and said.
+    #[arg(long, value_name = "COLUMN")]
+    unit: Option<String>,
+    /// The share that the lot held out.
+    #[arg(long, value_name = "SHARE")]
+    holdout_share: f64,
+    /// Currency of amounts.
+    #[arg(long, value_name = "CODE")]
+    currency: Currency,
+    /// A column of groups (age band, region): whether they are offered, given, charged and helped alike.
+    #[arg(long, value_name = "COLUMN")]
+    group: Option<String>,
+    /// Customers that a group needs in each arm; smaller ones are left out and named.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    group_minimum: u64,
+    /// The column that says whether a customer was offered something (1 or 0); whoever was not held out, if absent.
+    #[arg(long, value_name = "COLUMN", requires = "group")]
+    offered: Option<String>,
+    /// Don't adjust by the time before.
+    #[arg(long)]
+    no_cuped: bool,
+    /// How surely intervals cover.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    level: f64,
+    /// Write a page with the pictures: one HTML file.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    kept: Kept,
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Report {
+    data: String,
+    hash: String,
+    rows: u64,
+    level: f64,
+    run: Option<String>,
+    exposure: Option<Exposure>,
+    incremental: IncrementalMoney,
+    returns: Returns,
+    /// With what came after the campaign.
+    net: Option<Net>,
+    attribution: Option<Attribution>,
+    cannibalisation: Vec<Cannibalisation>,
+    halo: Option<Halo>,
+    fairness: Option<Fairness>,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Net {
+    incremental: IncrementalMoney,
+    returns: Returns,
+    pull_forward: PulledForward,
+}
+
+#[derive(Debug, Serialize)]
+struct Fairness {
+    parity: Vec<Parity>,
+    /// On revenue.
+    effects: Option<GroupEffects>,
+    harm: Option<Harm>,
+    problems: Vec<String>,
+}
+
+impl From<MoneyError> for CliError {
+    fn from(error: MoneyError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<FairnessError> for CliError {
+    fn from(error: FairnessError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
+    let started = Timestamp::now();
+    check_holdout(args.holdout_share)?;
+    let bar = console.bar("reading");
+    let read = Read::of(args)?;
+    bar.set_message("judging");
+    let mut report = judge(args, &read)?;
+    bar.finish_and_clear();
+    let configuration = json!({
+        "assignment": args.assignment, "held_out": args.held_out, "holdout_share": args.holdout_share, "currency": args.currency.code(),
+        "unit": args.unit, "group": args.group, "group_minimum": args.group_minimum, "offered": args.offered, "cuped": !args.no_cuped, "level": args.level,
+    });
+    let snapshot = Snapshot {
+        command: "evaluate money",
+        configuration,
+        data: (report.data.clone(), report.hash.clone()),
+        figures: figures(&report),
+        artefacts: write_page(args.report.as_deref(), || page::html(&report))?,
+    };
+    report.run = Some(args.kept.keep(snapshot, started)?);
+    args.kept.print(console, &report, table)
+}
+
+const ROWS_ARE_CUSTOMERS: &str = "each row counts as a customer of its own (no --unit): of whoever stands there twice intervals are too narrow, and whoever was in two arms is not found";
+
+fn judge(args: &Args, read: &Read) -> Result<Report, CliError> {
+    let settings = MoneySettings { level: args.level, cuped: !args.no_cuped, ..MoneySettings::default() };
+    let ledger = &read.ledger;
+    let mut warnings: Vec<String> = ledger.warnings()?.into_iter().map(|warning| warning.message).collect();
+    match &read.exposure {
+        Some(exposure) => warnings.extend(exposure.warning().map(|warning| warning.message)),
+        None => warnings.push(ROWS_ARE_CUSTOMERS.to_owned()),
+    }
+    let net = if read.has_after {
+        Some(Net {
+            incremental: incremental(ledger, Horizon::Net, settings)?,
+            returns: returns(ledger, Horizon::Net, settings)?,
+            pull_forward: pull_forward(ledger, settings)?,
+        })
+    } else {
+        warnings.push(
+            "nothing is known of the time after: what customers bought ahead counts as if it were more (give after_ columns)".to_owned(),
+        );
+        None
+    };
+    let mut fairness = None;
+    if let Some(groups) = &read.groups {
+        warnings.extend(groups.warnings()?.into_iter().map(|warning| warning.message));
+        let settings = FairnessSettings { level: args.level, cuped: !args.no_cuped, ..FairnessSettings::default() };
+        let (mut all, mut problems) = (vec![], vec![]);
+        for metric in ParityMetric::ALL {
+            match parity(groups, metric, settings) {
+                Ok(found) => all.push(found),
+                Err(error) => problems.push(format!("{metric:?}: {error}")),
+            }
+        }
+        let mut or_problem = |what: &str, error: FairnessError| problems.push(format!("{what}: {error}"));
+        let effects = group_effects(groups, settings).map_err(|error| or_problem("effects", error)).ok();
+        let harm = harm(groups, 0.0, settings).map_err(|error| or_problem("harm", error)).ok();
+        fairness = Some(Fairness { parity: all, effects, harm, problems });
+    }
+    Ok(Report {
+        data: args.data.display().to_string(),
+        hash: hash_of(&args.data)?,
+        rows: read.rows,
+        level: args.level,
+        run: None,
+        exposure: read.exposure.clone(),
+        incremental: incremental(ledger, Horizon::During, settings)?,
+        returns: returns(ledger, Horizon::During, settings)?,
+        net,
+        attribution: if read.has_counts { Some(attribution(ledger, settings)?) } else { None },
+        cannibalisation: if read.has_parts { cannibalisation(ledger, settings)? } else { vec![] },
+        halo: if read.has_parts { Some(halo(ledger, settings)?) } else { None },
+        fairness,
+        warnings,
+    })
+}
+
+/// The same names as other commands give: a run can be compared with another.
+fn figures(report: &Report) -> Map<String, Value> {
+    let mut figures = Map::new();
+    let mut both = |prefix: &str, incremental: &IncrementalMoney, returns: &Returns| {
+        let effects = per_customer(incremental).into_iter().chain(totals(incremental));
+        figures.extend(effects.flat_map(|figure| figure_entries(prefix, figure)));
+        ratios(returns).into_iter().for_each(|ratio| figures.extend(ratio_entries(prefix, ratio)));
+    };
+    both("", &report.incremental, &report.returns);
+    if let Some(net) = &report.net {
+        both("net.", &net.incremental, &net.returns);
+        for one in [&net.pull_forward.revenue, &net.pull_forward.profit, &net.pull_forward.orders] {
+            figures.extend(figure_entries("", &one.after));
+            figures.extend(ratio_entries("", &one.share));
+        }
+    }
+    for one in &report.cannibalisation {
+        [&one.promoted, &one.rest, &one.whole].into_iter().for_each(|figure| figures.extend(figure_entries("", figure)));
+        figures.extend(ratio_entries(&format!("{}: ", one.category), &one.rate));
+    }
+    for figure in report.halo.iter().flat_map(|halo| &halo.categories) {
+        figures.extend(figure_entries("halo.", figure));
+    }
+    if let Some(attribution) = &report.attribution {
+        for figure in [&attribution.last_touch.total, &attribution.redemption.total] {
+            figures.extend(figure_entries("", figure));
+        }
+    }
+    for one in report.fairness.iter().flat_map(|fairness| &fairness.parity) {
+        let n = one.groups.iter().map(|group| group.n).sum();
+        let gap = (one.difference.low, one.difference.high);
+        figures.extend(entries(&format!("gap in {}", one.name), Some(one.difference.value), Some(gap), n));
+    }
+    figures
+}
+
+fn table(report: &Report) -> String {
+    let mut lines = vec!["during the campaign".to_owned()];
+    let both = |incremental: &IncrementalMoney, returns: &Returns| -> Vec<String> {
+        totals(incremental).into_iter().map(line).chain(ratios(returns).into_iter().map(ratio_line)).collect()
+    };
+    lines.extend(both(&report.incremental, &report.returns));
+    if let Some(net) = &report.net {
+        lines.push("with what came after".to_owned());
+        lines.extend(both(&net.incremental, &net.returns));
+        lines.push(line(&net.pull_forward.revenue.after));
+    }
+    if let Some(attribution) = &report.attribution {
+        lines.push("attribution, which is not causal, beside the lot".to_owned());
+        lines.extend([&attribution.incremental, &attribution.last_touch.total, &attribution.redemption.total].map(line));
+    }
+    for one in &report.cannibalisation {
+        lines.push(format!("within {}", one.category));
+        lines.extend([&one.promoted, &one.rest, &one.whole].map(line));
+    }
+    if let Some(halo) = &report.halo {
+        lines.push("on other categories".to_owned());
+        lines.extend(halo.categories.iter().map(line));
+    }
+    if let Some(fairness) = &report.fairness {
+        lines.push("by group".to_owned());
+        for found in &fairness.parity {
+            lines.push(format!(
+                "  {:<44} {} to {}: {:.4} [{:.4}, {:.4}]",
+                found.name, found.worst, found.best, found.difference.value, found.difference.low, found.difference.high
+            ));
+        }
+        lines.extend(fairness.problems.iter().map(|problem| format!("  no figure: {problem}")));
+    }
+    lines.extend(report.warnings.iter().map(|warning| format!("warning: {warning}")));
+    if let Some(run) = &report.run {
+        lines.push(format!("kept as run {run}"));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,316 @@
+//! Customers of a campaign, or several rows of each, as a ledger.
+
+use youhui_evaluation::experiment::{Exposure, cluster_sums, exposure};
+use youhui_evaluation::fairness::{GroupLedger, GroupPlan, Person};
+use youhui_evaluation::money::{Amounts, Arm, Customer, Ledger, Part};
+use youhui_storage::{Table, columns_of, read_table_in_blocks};
+
+use super::super::super::CliError;
+use super::super::customers::{Arms, located, minor, whole};
+use super::super::units::{MOST_VALUES, Order, codes, firsts, same_by_unit, whose};
+use super::Args;
+
+const FIELDS: [&str; 5] = ["revenue", "goods", "promotion", "contact", "orders"];
+const ORDERS: usize = 4;
+const WINDOWS: [&str; 3] = ["before_", "", "after_"];
+
+/// Customers, summed.
+pub(super) struct Read {
+    pub(super) ledger: Ledger,
+    pub(super) groups: Option<GroupLedger>,
+    pub(super) rows: u64,
+    /// Who stood there how often, where rows say whose they are.
+    pub(super) exposure: Option<Exposure>,
+    pub(super) has_after: bool,
+    pub(super) has_counts: bool,
+    pub(super) has_parts: bool,
+}
+
+/// Which columns of numbers there are, and where.
+struct Names {
+    all: Vec<String>,
+    /// By window: before, during, after.
+    amounts: [[Option<usize>; 5]; 3],
+    counts: [Option<usize>; 2],
+    parts: Vec<(usize, Part)>,
+}
+
+impl Names {
+    fn of(args: &Args) -> Result<Self, CliError> {
+        check_different(args)?;
+        let present = columns_of(&args.data)?;
+        let mut all: Vec<String> = vec![];
+        let mut known = |name: String| {
+            present.contains(&name).then(|| {
+                all.push(name);
+                all.len() - 1
+            })
+        };
+        let amounts = WINDOWS.map(|window| FIELDS.map(|field| known(format!("{window}{field}"))));
+        let counts = ["last_touched", "redeemed"].map(|name| known(name.to_owned()));
+        for (field, name) in amounts[1].iter().zip(FIELDS).filter(|(_, name)| ["revenue", "orders"].contains(name)) {
+            if field.is_none() {
+                let path = args.data.display();
+                return Err(CliError::usage(format!("{path}: there is no column {name}: its columns are {}", present.join(", "))));
+            }
+        }
+        let mut parts = vec![];
+        for name in present.iter().filter(|name| name.starts_with("part:")) {
+            let (category, which) = name["part:".len()..].rsplit_once(':').unwrap_or_default();
+            let promoted = match which {
+                "promoted" => true,
+                "rest" => false,
+                _ => {
+                    return Err(CliError::usage(format!(
+                        "{}: column {name}: write part:CATEGORY:promoted or part:CATEGORY:rest",
+                        args.data.display()
+                    )));
+                }
+            };
+            parts.push((all.len(), Part { category: category.to_owned(), promoted }));
+            all.push(name.clone());
+        }
+        Ok(Self { all, amounts, counts, parts })
+    }
+
+    fn wanted(&self, args: &Args) -> Vec<String> {
+        let own = [Some(&args.assignment), args.unit.as_ref(), args.group.as_ref(), args.offered.as_ref()];
+        let mut wanted: Vec<String> = vec![];
+        for name in own.into_iter().flatten().chain(&self.all) {
+            if !wanted.contains(name) {
+                wanted.push(name.clone());
+            }
+        }
+        wanted
+    }
+}
+
+/// The customer's column is neither their arm nor their group.
+fn check_different(args: &Args) -> Result<(), CliError> {
+    let others = [Some(("--assignment", &args.assignment)), args.group.as_ref().map(|column| ("--group", column))];
+    match others.into_iter().flatten().find(|(_, column)| Some(*column) == args.unit.as_ref()) {
+        Some((flag, column)) => {
+            Err(CliError::usage(format!("--unit {column}: it is the column of {flag} too: name the one that says whose a row is")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Rows, or customers: columns side by side.
+#[derive(Default)]
+struct Rows {
+    unit: Vec<u64>,
+    /// 1 for who was treated.
+    arm: Vec<u32>,
+    group: Option<Vec<u32>>,
+    offered: Option<Vec<f64>>,
+    /// As in [`Names`].
+    columns: Vec<Vec<f64>>,
+}
+
+impl Rows {
+    fn append(&mut self, block: Self) {
+        if self.columns.is_empty() {
+            *self = block;
+            return;
+        }
+        self.unit.extend(block.unit);
+        self.arm.extend(block.arm);
+        self.group.iter_mut().zip(block.group).for_each(|(all, block)| all.extend(block));
+        self.offered.iter_mut().zip(block.offered).for_each(|(all, block)| all.extend(block));
+        self.columns.iter_mut().zip(block.columns).for_each(|(all, block)| all.extend(block));
+    }
+
+    /// A row a unit, of sums; without whoever was in two arms.
+    fn by_unit(self, args: &Args) -> Result<(Self, Exposure), CliError> {
+        let found = exposure(&self.unit, &self.arm)?;
+        let of_kept = |of: &[f64]| found.kept.iter().map(|&row| of[row]).collect::<Vec<f64>>();
+        let codes_of_kept = |of: &[u32]| found.kept.iter().map(|&row| of[row]).collect::<Vec<u32>>();
+        let unit: Vec<u64> = found.kept.iter().map(|&row| self.unit[row]).collect();
+        let arm = codes_of_kept(&self.arm);
+        let group = self.group.as_deref().map(codes_of_kept);
+        if let (Some(column), Some(group)) = (&args.group, &group) {
+            same_by_unit(&args.data, column, "unit", &unit, group)?;
+        }
+        let columns: Vec<Vec<f64>> = self.columns.iter().chain(&self.offered).map(|column| of_kept(column)).collect();
+        let borrowed: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        let mut sums = cluster_sums(&borrowed, &unit, &arm)?;
+        let first = firsts(&unit, &sums.cluster);
+        // The last one counts rows.
+        sums.columns.truncate(columns.len());
+        let offered = self.offered.is_some().then(|| sums.columns.pop()).flatten();
+        let group = group.map(|group| first.iter().map(|&row| group[row]).collect());
+        Ok((Self { unit: sums.cluster, arm: sums.arm, group, offered, columns: sums.columns }, found))
+    }
+
+    const fn len(&self) -> usize {
+        self.arm.len()
+    }
+
+    fn customer(&self, names: &Names, row: usize) -> Customer {
+        let cell = |place: Option<usize>| place.map_or(0, |place| minor(self.columns[place][row]));
+        let amounts = |window: usize| {
+            let of = |field: usize| cell(names.amounts[window][field]);
+            Amounts {
+                revenue: of(0),
+                goods: of(1),
+                promotion: of(2),
+                contact: of(3),
+                orders: u32::try_from(of(ORDERS)).unwrap_or(u32::MAX),
+            }
+        };
+        Customer {
+            arm: if self.arm[row] == 1 { Arm::Treated } else { Arm::HeldOut },
+            before: amounts(0),
+            during: amounts(1),
+            after: amounts(2),
+            last_touched: cell(names.counts[0]),
+            redeemed: cell(names.counts[1]),
+        }
+    }
+}
+
+/// Reads blocks, and adds customers up.
+struct Reader<'a> {
+    args: &'a Args,
+    names: Names,
+    arms: Arms<'a>,
+    units: Order,
+    groups: Order,
+    rows: u64,
+    ledger: Ledger,
+    people: Vec<Person>,
+}
+
+impl Reader<'_> {
+    fn block(&mut self, mut table: Table) -> Result<Rows, CliError> {
+        let (args, first) = (self.args, self.rows);
+        let path = args.data.as_path();
+        let unit = match &args.unit {
+            Some(column) => {
+                let (codes, texts) = whose(path, table.take(column)?.values, column, first)?;
+                let places: Vec<u64> = texts.iter().map(|text| u64::from(self.units.place(text))).collect();
+                codes.into_iter().map(|code| places[code as usize]).collect()
+            }
+            None => vec![],
+        };
+        let group = match &args.group {
+            Some(column) => Some(codes(path, table.column(column)?.values.clone(), column, &mut self.groups, MOST_VALUES, first)?),
+            None => None,
+        };
+        let offered = match &args.offered {
+            Some(column) => {
+                let cells = whole(path, table.column(column)?, first)?;
+                Some(cells.iter().map(|cell| f64::from(u8::from(*cell != 0.0))).collect())
+            }
+            None => None,
+        };
+        let mut columns = vec![];
+        for name in &self.names.all {
+            columns.push(whole(path, table.column(name)?, first)?.to_vec());
+        }
+        self.check_orders(&columns, |row| format!("row {}", first + row + 1))?;
+        let arms = self.arms.read(table.take(&args.assignment)?.values, first)?;
+        let arm: Vec<u32> = arms.into_iter().map(|arm| u32::from(arm == Arm::Treated)).collect();
+        self.rows += arm.len() as u64;
+        Ok(Rows { unit, arm, group, offered, columns })
+    }
+
+    fn check_orders(&self, columns: &[Vec<f64>], place: impl Fn(u64) -> String) -> Result<(), CliError> {
+        for column in self.names.amounts.iter().filter_map(|window| window[ORDERS]) {
+            if let Some(row) = columns[column].iter().position(|orders| !(0.0..=f64::from(u32::MAX)).contains(orders)) {
+                return Err(CliError::usage(format!(
+                    "{}: {}: column {} is {}: orders are counted from 0, up to {} (cancellations beside them): fewer than none would turn every figure by order around",
+                    self.args.data.display(),
+                    place(row as u64),
+                    self.names.all[column],
+                    columns[column][row],
+                    u32::MAX
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds customers; `place` says which one is meant, as people count.
+    fn add(&mut self, customers: &Rows, place: impl Fn(u64) -> String) -> Result<(), CliError> {
+        self.check_orders(&customers.columns, &place)?;
+        let all: Vec<Customer> = (0..customers.len()).map(|row| customers.customer(&self.names, row)).collect();
+        let parts = &self.names.parts;
+        let cells: Vec<i64> =
+            (0..customers.len()).flat_map(|row| parts.iter().map(move |(part, _)| minor(customers.columns[*part][row]))).collect();
+        self.ledger.add(&all, &cells).map_err(|error| located(&error, &place))?;
+        if let Some(group) = &customers.group {
+            self.people.extend(all.iter().enumerate().map(|(row, customer)| Person {
+                group: Some(group[row]),
+                arm: customer.arm,
+                offered: customers.offered.as_ref().map_or(customer.arm == Arm::Treated, |offered| offered[row] != 0.0),
+                list: customer.during.revenue,
+                discount: customer.during.promotion,
+                units: customer.during.orders,
+                cost: customer.during.promotion + customer.during.contact,
+                benefit: customer.during.revenue as f64,
+                before: customer.before.revenue as f64,
+            }));
+        }
+        Ok(())
+    }
+
+    fn groups(&mut self) -> Result<Option<GroupLedger>, CliError> {
+        if self.args.group.is_none() {
+            return Ok(None);
+        }
+        let args = self.args;
+        let plan = GroupPlan {
+            currency: args.currency,
+            groups: std::mem::take(&mut self.groups.names),
+            benefit_unit: format!("revenue, minor units of {}", args.currency.code()),
+            share_treated: 1.0 - args.holdout_share,
+            minimum: args.group_minimum,
+        };
+        let mut ledger = GroupLedger::new(plan)?;
+        ledger.add(&self.people)?;
+        Ok(Some(ledger))
+    }
+}
+
+impl Read {
+    pub(super) fn of(args: &Args) -> Result<Self, CliError> {
+        let names = Names::of(args)?;
+        let parts = names.parts.iter().map(|(_, part)| part.clone()).collect();
+        let wanted = names.wanted(args);
+        let texts: Vec<&str> = args.unit.iter().map(String::as_str).collect();
+        let mut reader = Reader {
+            args,
+            arms: Arms::new(&args.data, &args.assignment, &args.held_out),
+            units: Order::default(),
+            groups: Order::default(),
+            rows: 0,
+            ledger: Ledger::new(args.currency, 1.0 - args.holdout_share, parts)?,
+            people: vec![],
+            names,
+        };
+        let mut kept = Rows::default();
+        read_table_in_blocks(&args.data, &wanted, &texts, |table| -> Result<(), CliError> {
+            let rows = reader.block(table)?;
+            if args.unit.is_some() {
+                kept.append(rows);
+                return Ok(());
+            }
+            reader.add(&rows, |row| format!("row {}", row + 1))
+        })?;
+        let mut exposure = None;
+        if args.unit.is_some() {
+            let (customers, found) = kept.by_unit(args)?;
+            let units = std::mem::take(&mut reader.units.names);
+            let name = |row: u64| usize::try_from(row).ok().and_then(|row| units.get(usize::try_from(*customers.unit.get(row)?).ok()?));
+            reader.add(&customers, |row| format!("customer {}, rows summed", name(row).map_or("", String::as_str)))?;
+            exposure = Some(found);
+        }
+        let names = &reader.names;
+        let has_after = names.amounts[2].iter().any(Option::is_some);
+        let (has_counts, has_parts) = (names.counts.iter().any(Option::is_some), !names.parts.is_empty());
+        let groups = reader.groups()?;
+        Ok(Self { ledger: reader.ledger, groups, rows: reader.rows, exposure, has_after, has_counts, has_parts })
+    }
+}

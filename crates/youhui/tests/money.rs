@@ -1,0 +1,446 @@
+//! `youhui evaluate money|observational|programme|long-term`, through the program.
+#![allow(clippy::unwrap_used, reason = "a test's way to fail")]
+
+mod evaluated;
+
+use std::path::Path;
+use std::process::Command;
+
+use evaluated::{evaluate, number, ok};
+use serde_json::Value;
+use youhui_commerce::Draw;
+
+/// A page that fetches nothing and runs nothing.
+fn page(folder: &Path, name: &str) -> String {
+    let page = std::fs::read_to_string(folder.join(name)).unwrap();
+    assert!(page.contains("<svg") && !page.contains("http://") && !page.contains("https://") && !page.contains("<script"), "{name}");
+    page
+}
+
+fn diff(folder: &Path, one: &Value, other: &Value) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_youhui"))
+        .current_dir(folder)
+        .args(["runs", "diff", one["run"].as_str().unwrap(), other["run"].as_str().unwrap(), "--runs", "runs"])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn found_by<'a>(report: &'a Value, method: &str) -> &'a Value {
+    report["found"].as_array().unwrap().iter().find(|one| one["method"] == method).unwrap()
+}
+
+/// Customers of a campaign that brings 5.00 each at 2.00, of which 1.00 is bought ahead; the old are offered nothing.
+#[allow(clippy::cast_possible_truncation, reason = "small")]
+fn customers(seed: u64, count: usize) -> String {
+    let mut draw = Draw::seeded(seed);
+    let head = "arm,age,revenue,goods,promotion,orders,before_revenue,before_goods,before_orders,after_revenue,after_goods,after_orders,";
+    let mut text = format!("{head}part:tea:promoted,part:tea:rest,part:cups:rest\n");
+    for customer in 0..count {
+        let is_treated = draw.uniform() < 0.8;
+        let age = ["young", "old"][customer % 2];
+        let given = if is_treated && age == "young" { 1 } else { 0 };
+        let mut usual = || 2_000 + 100 * (10.0 * draw.uniform()) as i64;
+        let (before, after) = (usual(), usual() - 200 * given);
+        let [promoted, rest] = [usual() + 1_200 * given, usual() - 400 * given];
+        let cups = usual() + 200 * given;
+        let (revenue, orders, orders_before) = (promoted + rest + cups, 1 + customer % 3, 1 + customer / 3 % 3);
+        let arm = if is_treated { "offered" } else { "held_out" };
+        text.push_str(&format!(
+            "{arm},{age},{revenue},{},{},{orders},{before},{},{orders_before},{after},{},{orders},{promoted},{rest},{cups}\n",
+            revenue / 2,
+            400 * given,
+            before / 2,
+            after / 2
+        ));
+    }
+    text
+}
+
+#[test]
+fn what_a_campaign_brought_and_cost_is_told_with_whom_it_treats_how() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("customers.csv"), customers(1, 8000)).unwrap();
+    let all = [
+        "money",
+        "--data",
+        "customers.csv",
+        "--assignment",
+        "arm",
+        "--holdout-share",
+        "0.2",
+        "--currency",
+        "EUR",
+        "--group",
+        "age",
+        "--report",
+        "money.html",
+        "--runs",
+        "runs",
+    ];
+    let report = ok(folder.path(), &all);
+    let drawn = page(folder.path(), "money.html");
+    for what in ["Returns", "Before, during and after", "Within tea", "On other categories", "Effects by group", "price paid", "--unit"] {
+        assert!(drawn.contains(what), "{what}");
+    }
+    let within = |figure: &Value, truth: f64| {
+        let (low, high) = (number(&figure["low"]), number(&figure["high"]));
+        // Three standard errors rather than two: one seed.
+        let slack = (high - low) / 4.0;
+        assert!(low - slack < truth && truth < high + slack, "{truth}: {figure}");
+    };
+    // Half of them are offered 10.00 more revenue, of which half is goods, for 4.00.
+    within(&report["incremental"]["revenue"]["per_customer"], 5.0);
+    within(&report["incremental"]["profit"]["per_customer"], 2.5 - 2.0);
+    within(&report["net"]["incremental"]["revenue"]["per_customer"], 4.0);
+    assert_eq!(report["incremental"]["revenue"]["per_customer"]["causal"], "randomised");
+    let returned = &report["returns"]["return_on_promotion_spend"];
+    assert!((number(&returned["value"]) - 1.25).abs() < 0.3, "{returned}");
+    let of_tea = &report["cannibalisation"][0];
+    assert!(of_tea.to_string().contains("tea"), "{of_tea}");
+    let offered = &report["fairness"]["parity"][0];
+    assert!(offered["name"].as_str().unwrap().contains("offered"), "{offered}");
+    let effects = report["fairness"]["effects"].to_string();
+    assert!(effects.contains("young") && effects.contains("old"), "{effects}");
+    // A later run is compared with it, by name.
+    std::fs::write(folder.path().join("customers.csv"), customers(2, 8000)).unwrap();
+    let differences = diff(folder.path(), &report, &ok(folder.path(), &all));
+    for what in
+        ["incremental revenue.effect", "net.return on promotion spend.low", "tea: cannibalisation rate.high", "gap in price paid.low"]
+    {
+        assert!(differences.contains(what), "{what}: {differences}");
+    }
+    let (code, _, said) = evaluate(folder.path(), &all);
+    assert!(code == 0 && said.contains("with what came after") && said.contains("by group"), "{said}");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("parts.csv", "arm,revenue,orders\noffered,1.5,1\nheld_out,2,1\n");
+    write("lost.csv", "arm,revenue,orders\noffered,,1\nheld_out,2,1\n");
+    write("one.csv", "arm,revenue,orders\noffered,1,1\noffered,2,2\n");
+    write("three.csv", "arm,revenue,orders\na,1,1\nb,2,1\nheld_out,3,1\n");
+    write("fewer.csv", "arm,revenue,orders\na,1,1\nheld_out,3,-1\n");
+    write("none.csv", "arm,money\na,1\nheld_out,3\n");
+    for (data, why) in [
+        ("parts.csv", "row 1: column revenue is 1.5: amounts are whole minor units"),
+        ("lost.csv", "row 1: column revenue is NaN"),
+        ("one.csv", "control: 0 unit(s)"),
+        ("three.csv", "several arms"),
+        ("fewer.csv", "row 2: column orders is -1"),
+        ("none.csv", "there is no column revenue"),
+    ] {
+        let (code, _, said) =
+            evaluate(folder.path(), &["money", "--data", data, "--assignment", "arm", "--holdout-share", "0.2", "--currency", "EUR"]);
+        assert!(code == 2 && said.contains(why), "{data}: {said}");
+    }
+}
+
+/// Households by week, of which some are reached in week 9 and spend 3.00 more from then on.
+#[test]
+fn what_was_run_without_a_holdout_is_told_as_observational() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut draw = Draw::seeded(3);
+    let mut panel = "household,week,spent,start\n".to_owned();
+    let mut series = "week,spent,weather\n".to_owned();
+    let mut sums = [0.0; 20];
+    for household in 0..200 {
+        let (level, is_reached) = (20.0 + 5.0 * draw.normal(), household % 3 == 0);
+        for week in 1..=20 {
+            let effect = if is_reached && week >= 9 { 3.0 } else { 0.0 };
+            let spent = level + 0.1 * f64::from(week) + draw.normal() + effect;
+            // A level that is carried on would not follow a trend.
+            sums[week as usize - 1] += spent - 0.1 * f64::from(week);
+            panel.push_str(&format!("h{household},{week},{spent:.4},{}\n", if is_reached { "9" } else { "" }));
+        }
+    }
+    for (week, sum) in sums.iter().enumerate() {
+        series.push_str(&format!("{},{sum:.3},{:.3}\n", week + 1, draw.normal()));
+    }
+    std::fs::write(folder.path().join("panel.csv"), panel).unwrap();
+    std::fs::write(folder.path().join("series.csv"), series).unwrap();
+    let of_panel = [
+        "observational",
+        "--data",
+        "panel.csv",
+        "--unit",
+        "household",
+        "--time",
+        "week",
+        "--outcome",
+        "spent",
+        "--start",
+        "start",
+        "--report",
+        "panel.html",
+        "--runs",
+        "runs",
+    ];
+    let report = ok(folder.path(), &of_panel);
+    let drawn = page(folder.path(), "panel.html");
+    for what in [
+        "Estimates",
+        "Effects around the start: event study",
+        "synthetic control: mean of treated units",
+        "Ratios of errors after and before",
+    ] {
+        assert!(drawn.contains(what), "{what}");
+    }
+    let points = report["paths"][0]["points"].as_array().unwrap();
+    let gaps: Vec<f64> =
+        points.iter().filter(|point| point["treated"] == true).map(|point| number(&point["actual"]) - number(&point["expected"])).collect();
+    let synthetic = found_by(&report, "synthetic control");
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    assert!(gaps.len() == 12 && (mean - number(&synthetic["effect"]["value"])).abs() < 1e-9, "{synthetic}");
+    assert_eq!(report["around_start"][0][1].as_array().unwrap().len(), 20, "each period, the reference too");
+    let found = report["found"].as_array().unwrap();
+    assert_eq!(found.len(), 6, "{}", report["problems"]);
+    for one in found {
+        assert!((number(&one["effect"]["value"]) - 3.0).abs() < 0.5, "{one}");
+        assert!(one["evidence"] == "observational" && !one["assumption"].as_str().unwrap().is_empty(), "{one}");
+    }
+    assert!(found[0]["checks"].as_array().unwrap().len() >= 3, "{}", found[0]);
+    let of_series = ["observational", "--data", "series.csv", "--time", "week", "--outcome", "spent", "--starts", "9", "--runs", "runs"];
+    let report = ok(folder.path(), &[&of_series[..], &["--controls", "weather", "--report", "series.html"]].concat());
+    let drawn = page(folder.path(), "series.html");
+    assert!(drawn.contains("structural time series: the series") && drawn.contains("segmented regression): the series"), "{drawn}");
+    assert!(number(&report["paths"][1]["points"][19]["low"]) < number(&report["paths"][1]["points"][19]["expected"]), "{report}");
+    for one in report["found"].as_array().unwrap() {
+        assert!((number(&one["effect"]["value"]) - 3.0 * 67.0).abs() < 80.0, "{one}");
+    }
+    let (code, _, said) = evaluate(folder.path(), &of_panel);
+    assert!(code == 0 && said.contains("assumes:") && said.contains("(observational)"), "{said}");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("back.csv", "household,week,spent,start\na,2,1,\na,1,1,\nb,1,1,2\nb,2,1,2\n");
+    write("all.csv", "household,week,spent,start\na,1,1,2\na,2,1,2\nb,1,1,2\nb,2,1,2\n");
+    for (data, more, why) in [
+        ("back.csv", &[][..], "time"),
+        ("all.csv", &[], "untreated"),
+        ("panel.csv", &["--method", "segmented"], "not of a panel"),
+        ("panel.csv", &["--season", "4"], "--season: it is of a single series"),
+        ("panel.csv", &["--controls", "spent"], "leave out --unit"),
+    ] {
+        let ask = ["observational", "--data", data, "--unit", "household", "--time", "week", "--outcome", "spent", "--start", "start"];
+        let (code, _, said) = evaluate(folder.path(), &[&ask[..], more].concat());
+        assert!(code == 2 && said.contains(why), "{data}: {code} {said}");
+    }
+}
+
+/// A row an order says what a row a customer says, and whoever was in two arms is left out.
+#[test]
+fn rows_of_one_customer_are_summed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut draw = Draw::seeded(5);
+    let (mut whole, mut parts) = ("id,arm,age,revenue,orders\n".to_owned(), "id,arm,age,revenue,orders\n".to_owned());
+    for customer in 0..600 {
+        let arm = if draw.uniform() < 0.5 { "offered" } else { "held_out" };
+        let (first, second) = (100 + draw.below(900), draw.below(500));
+        let age = ["young", "old"][customer % 2];
+        whole.push_str(&format!("{customer:04},{arm},{age},{},{}\n", first + second, 2 + customer % 2));
+        parts.push_str(&format!("{customer:04},{arm},{age},{first},2\n{customer:04},{arm},{age},{second},{}\n", customer % 2));
+    }
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("whole.csv", &whole);
+    write("parts.csv", &parts);
+    write("both.csv", &format!("{parts}0000,offered,young,1,1\n0000,held_out,young,1,1\n"));
+    write("ages.csv", &format!("{parts}9999,offered,young,1,1\n9999,offered,old,1,1\n"));
+    write("nobody.csv", &format!("{parts},offered,young,1,1\n"));
+    write("many.csv", "id,arm,revenue,orders\na,offered,1,4294967295\na,offered,1,4294967295\nb,held_out,1,1\n");
+    write("cost.csv", "id,arm,revenue,orders,contact\na,offered,1,1,1\na,offered,1,1,-3\nb,held_out,1,1,0\n");
+    let ask = |data: &str, more: &[&str]| {
+        let all = ["money", "--data", data, "--assignment", "arm", "--holdout-share", "0.5", "--currency", "EUR", "--runs", "runs"];
+        [&all[..], more].concat().into_iter().map(str::to_owned).collect::<Vec<String>>()
+    };
+    let told = |arguments: &[String]| ok(folder.path(), &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let (one, two) = (told(&ask("whole.csv", &[])), told(&ask("parts.csv", &["--unit", "id", "--group", "age"])));
+    assert_eq!(one["incremental"], two["incremental"], "the same customers");
+    assert!(one["warnings"].to_string().contains("no --unit") && !two["warnings"].to_string().contains("no --unit"), "{}", two["warnings"]);
+    assert_eq!(two["exposure"]["repeated"], 600, "{}", two["exposure"]);
+    let both = told(&ask("both.csv", &["--unit", "id"]));
+    assert!(both["warnings"].to_string().contains("1 of 600 units") && both["exposure"]["in_several_arms"] == 1, "{}", both["warnings"]);
+    for (data, more, why) in [
+        ("ages.csv", &["--unit", "id", "--group", "age"][..], "column age differs among rows of one unit"),
+        ("nobody.csv", &["--unit", "id"], "row 1201: column id is empty"),
+        ("cost.csv", &["--unit", "id"], "customer a, rows summed, contact cost: -2"),
+        ("many.csv", &["--unit", "id"], "customer a, rows summed: column orders is 8589934590"),
+        ("cost.csv", &[], "row 2, contact cost: -3"),
+        ("parts.csv", &["--unit", "arm"], "it is the column of --assignment too"),
+        ("parts.csv", &["--unit", "customer"], "no column customer"),
+    ] {
+        let arguments = ask(data, more);
+        let (code, _, said) = evaluate(folder.path(), &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(code == 2 && said.contains(why), "{data}: {said}");
+    }
+}
+
+/// A ratio whose denominator may be 0 has no interval: it is drawn beyond the axis and said. Names are text.
+#[test]
+fn a_page_of_money_draws_what_is_unbounded_and_escapes_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut draw = Draw::seeded(7);
+    let mut text = "arm,<b>age</b>,revenue,orders,promotion\n".to_owned();
+    for customer in 0..400 {
+        let (arm, given) = if draw.uniform() < 0.5 { ("offered", 100) } else { ("held_out", 0) };
+        let age = ["<script>alert(1)</script>", "\"'&\u{1b}[31m"][customer % 2].replace('"', "\"\"");
+        text.push_str(&format!("{arm},\"{age}\",{},{},{given}\n", 1000 + draw.below(500), 1 + draw.below(3)));
+    }
+    std::fs::write(folder.path().join("customers.csv"), text).unwrap();
+    let all =
+        ["money", "--data", "customers.csv", "--assignment", "arm", "--holdout-share", "0.5", "--currency", "EUR", "--group", "<b>age</b>"];
+    let report = ok(folder.path(), &[&all[..], &["--report", "money.html", "--runs", "runs"]].concat());
+    assert_ne!(report["returns"]["cost_per_incremental_order"]["set"]["kind"], "interval", "{}", report["returns"]);
+    let drawn = page(folder.path(), "money.html");
+    assert!(drawn.contains("no interval: the denominator") && (drawn.contains('▸') || drawn.contains('◂')), "{drawn}");
+    assert!(drawn.contains("&lt;script&gt;") && !drawn.contains('\u{1b}'), "{drawn}");
+    let (_, _, said) = evaluate(folder.path(), &all);
+    assert!(said.contains("[31m") && !said.contains('\u{1b}'), "no command to a terminal: {said}");
+}
+
+/// Customers of a programme of two campaigns of 3.00 and 2.00 a customer, of which 1.00 is lost where somebody gets both.
+fn programme(seed: u64, count: usize) -> String {
+    let mut draw = Draw::seeded(seed);
+    let mut text = "programme,spring,summer,revenue,before_revenue\n".to_owned();
+    for customer in 0..count {
+        let before = 1_000 + draw.below(4_000);
+        let mut revenue = before + draw.below(1_000);
+        let (mut spring, mut summer) = ("", "");
+        let is_in = draw.uniform() < 0.8;
+        if is_in {
+            spring = if draw.uniform() < 0.7 { "got" } else { "held_out" };
+            summer = if customer % 4 == 0 {
+                "not_eligible"
+            } else if draw.uniform() < 0.5 {
+                "got"
+            } else {
+                "held_out"
+            };
+            revenue += match (spring, summer) {
+                ("got", "got") => 400,
+                ("got", _) => 300,
+                (_, "got") => 200,
+                _ => 0,
+            };
+        }
+        text.push_str(&format!("{},{spring},{summer},{revenue},{before}\n", if is_in { "in" } else { "held_out" }));
+    }
+    text
+}
+
+#[test]
+fn a_programme_is_told_with_each_campaign_and_how_they_interact() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = programme(1, 20_000);
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("programme.csv", &text);
+    let of = |data: &'static str, campaigns: &'static str, more: &[&'static str]| {
+        let all = ["programme", "--data", data, "--assignment", "programme", "--campaigns", campaigns, "--holdout-share", "0.2"];
+        [&all[..], &["--currency", "EUR", "--runs", "runs"], more].concat()
+    };
+    let report = ok(folder.path(), &of("programme.csv", "spring,summer", &["--report", "programme.html"]));
+    let found = &report["outcomes"][0];
+    let within = |figure: &Value, truth: f64| {
+        let (low, high) = (number(&figure["low"]), number(&figure["high"]));
+        let slack = (high - low) / 4.0;
+        assert!(
+            low - slack < truth && truth < high + slack && number(&figure["n_held_out"]) > 0.0 && figure["unit"].is_string(),
+            "{truth}: {figure}"
+        );
+    };
+    // Spring adds 3.00, and 1.00 less to those who get summer too: 0.75 × 0.5 of them; summer likewise.
+    let [spring, summer] = [3.0 - 0.375, 2.0 - 0.7];
+    let whole = 0.7 * 3.0 + 0.375 * 2.0 - 0.7 * 0.375;
+    within(&found["programme"], whole);
+    within(&found["campaigns"][0]["effect"], spring);
+    within(&found["campaigns"][1]["effect"], summer);
+    within(&found["interaction"], whole - 0.7 * spring - 0.375 * summer);
+    assert!(page(folder.path(), "programme.html").contains("Campaigns: revenue"));
+    write("programme.csv", &programme(2, 20_000));
+    let differences = diff(folder.path(), &report, &ok(folder.path(), &of("programme.csv", "spring,summer", &[])));
+    for what in
+        ["revenue: effect of the programme.effect", "revenue: effect of spring.low", "revenue: programme less sum of campaigns.high"]
+    {
+        assert!(differences.contains(what), "{what}: {differences}");
+    }
+    write("gap.csv", "programme,spring,revenue\nin,got,1\nin,,2\nheld_out,,3\n");
+    write("reached.csv", "programme,spring,revenue\nin,got,1\nin,held_out,2\nheld_out,got,3\n");
+    write("alone.csv", "programme,spring,revenue\nin,got,1\nin,held_out,2\n");
+    write("half.csv", "programme,spring,revenue\nin,got,1\nin,held_out,2\nheld_out,,1.5\n");
+    write("empty.csv", "");
+    for (data, campaigns, more, why) in [
+        ("programme.csv", "winter", &[][..], "no column winter"),
+        ("programme.csv", "spring,spring", &[], "named twice"),
+        ("programme.csv", "before_revenue", &[], "one value says who got it"),
+        ("gap.csv", "spring", &[], "row 2: column spring is empty"),
+        ("reached.csv", "spring", &[], "row 3: in the global holdout and treated by spring"),
+        ("alone.csv", "spring", &[], "global holdout: 0 unit(s)"),
+        ("half.csv", "spring", &[], "row 3: column revenue is 1.5"),
+        ("empty.csv", "spring", &[], "empty"),
+        ("programme.csv", "spring", &["--level", "1"], "level"),
+        ("programme.csv", "spring", &["--outcome", "profit"], "no column profit"),
+    ] {
+        let (code, _, said) = evaluate(folder.path(), &of(data, campaigns, more));
+        assert!(code == 2 && said.contains(why), "{data} {campaigns}: {said}");
+    }
+    let shared = of("programme.csv", "spring", &[]).iter().map(|word| if *word == "0.2" { "1" } else { word }).collect::<Vec<&str>>();
+    let (code, _, said) = evaluate(folder.path(), &shared);
+    assert!(code == 2 && said.contains("between 0 and 1"), "{said}");
+}
+
+/// Customers whose long-term value is 2.00 a visit and 5.00 an order; a campaign brings one visit and half an order, and `beside` by no surrogate.
+fn early(seed: u64, count: usize, beside: f64) -> String {
+    let mut draw = Draw::seeded(seed);
+    let mut text = "arm,visits,orders,value\n".to_owned();
+    for _ in 0..count {
+        let treated = f64::from(u8::from(draw.uniform() < 0.5));
+        let (visits, orders) = (5.0 + 2.0 * draw.normal() + treated, 2.0 + draw.normal() + 0.5 * treated);
+        let value = 10.0 + 2.0 * visits + 5.0 * orders + 5.0 * draw.normal() + beside * treated;
+        text.push_str(&format!("{},{visits:.4},{orders:.4},{value:.4}\n", if treated > 0.0 { "offered" } else { "held_out" }));
+    }
+    text
+}
+
+#[test]
+fn long_term_value_is_told_by_a_surrogate_index_with_its_assumption() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("history.csv", &early(1, 3000, 0.0));
+    write("known.csv", &early(2, 3000, 0.0));
+    write("beside.csv", &early(3, 3000, 3.0));
+    let unknown: String = early(4, 3000, 0.0).lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned() + "\n").collect();
+    write("unknown.csv", &unknown);
+    let of = |data: &'static str, surrogates: &'static str, history: &'static str| {
+        let all = ["long-term", "--data", data, "--assignment", "arm", "--holdout-share", "0.5", "--surrogates", surrogates];
+        [&all[..], &["--long-term-data", history, "--long-term", "value", "--report", "long.html", "--runs", "runs"]].concat()
+    };
+    let report = ok(folder.path(), &of("unknown.csv", "visits,orders", "history.csv"));
+    let effect = &report["effect"];
+    // Four standard errors: one seed.
+    assert!((number(&effect["value"]) - 4.5).abs() < 4.0 * number(&effect["std_error"]) && effect["causal"] == "extrapolated", "{effect}");
+    assert!(report["assumption"].as_str().unwrap().starts_with("surrogacy"), "{report}");
+    assert!(report["check"].is_null() && report["warnings"].to_string().contains("surrogacy is not tested"), "{report}");
+    assert!(page(folder.path(), "long.html").contains("Assumes: surrogacy"));
+    let known = ok(folder.path(), &of("known.csv", "visits,orders", "history.csv"));
+    assert_eq!(known["check"]["rejected"], false, "{}", known["check"]);
+    let beside = ok(folder.path(), &of("beside.csv", "visits,orders", "history.csv"));
+    assert!(beside["check"]["rejected"] == true && beside["warnings"].to_string().contains("don't use this index"), "{beside}");
+    let differences = diff(folder.path(), &known, &beside);
+    for what in ["effect on the surrogate index.effect", "check.long-term outcome less its index.low", "check.rejected"] {
+        assert!(differences.contains(what), "{what}: {differences}");
+    }
+    let (code, _, said) = evaluate(folder.path(), &of("beside.csv", "visits,orders", "history.csv"));
+    assert!(code == 0 && said.contains("REJECTED") && said.contains("assumes: surrogacy"), "{said}");
+    write("short.csv", &early(5, 20, 0.0));
+    write("gap.csv", "arm,visits,orders\noffered,1,1\noffered,,1\nheld_out,1,1\n");
+    write("text.csv", "arm,visits,orders\noffered,a,1\noffered,b,1\nheld_out,c,1\n");
+    write("lost.csv", &(early(7, 100, 0.0) + "offered,1,1,\n"));
+    for (data, surrogates, history, why) in [
+        ("unknown.csv", "visits,orders", "short.csv", "20 historical customers for 2 surrogates"),
+        ("unknown.csv", "visits,clicks", "history.csv", "no column clicks"),
+        ("unknown.csv", "visits,visits", "history.csv", "named twice"),
+        ("known.csv", "visits,value", "history.csv", "the long-term outcome itself"),
+        ("gap.csv", "visits,orders", "history.csv", "row 2, column visits: an empty cell"),
+        ("text.csv", "visits,orders", "history.csv", "column visits holds texts"),
+        ("unknown.csv", "visits,orders", "lost.csv", "lost.csv: row 101, long-term outcome"),
+        ("unknown.csv", "visits,orders", "nowhere.csv", "nowhere.csv"),
+    ] {
+        let (code, _, said) = evaluate(folder.path(), &of(data, surrogates, history));
+        assert!(code == 2 && said.contains(why), "{data} {history}: {said}");
+    }
+}
