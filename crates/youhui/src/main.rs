@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError { code, message }) => {
-            Console { quiet: false, as_json: false }.say(&format!("error: {message}"));
+            Console { quiet: false, as_json: false }.say(&cli::printable(&format!("error: {message}")));
             ExitCode::from(code)
         }
     }

@@ -8,7 +8,7 @@ use youhui_design::Goal;
 use youhui_design::law::Market;
 
 use super::demo::{goal_help, parse_goal};
-use super::{CliError, Console, Format};
+use super::{CliError, Console, Format, is_obeyed};
 use crate::demo::Source;
 use crate::demo::designed::{Request, design};
 
@@ -113,9 +113,7 @@ fn table(found: &Value, locale: &str) -> String {
 
 /// A name may hold what a terminal would obey, or what turns the direction of writing: shown as a box.
 fn plain(text: &str) -> String {
-    let obeyed =
-        |letter: char| letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|letter| if obeyed(letter) { '□' } else { letter }).collect()
+    text.chars().map(|letter| if is_obeyed(letter) { '□' } else { letter }).collect()
 }
 
 #[cfg(test)]

@@ -128,6 +128,16 @@ impl Console {
     }
 }
 
+/// Lines for a terminal, of names that came from files: what it would obey, or what turns the direction of writing, is shown as a box.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter != '\n' && is_obeyed(letter) { '□' } else { letter }).collect()
+}
+
+/// Whether a terminal does something else with it than to show it.
+pub(crate) fn is_obeyed(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The moment now. The only place that asks the system's clock (invariant 1).
 #[allow(clippy::disallowed_methods, reason = "this is the Clock that everything else takes as an argument")]
 pub(crate) fn now() -> i64 {

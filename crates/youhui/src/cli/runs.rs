@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::{CliError, Console, Format};
+use super::{CliError, Console, Format, printable};
 use crate::runs::{FOLDER, Run, find, read_all};
 
 /// Compare what was run: every `response fit` leaves a record.
@@ -58,8 +58,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         }
     };
     // What a record holds is no command to a terminal.
-    let text: String = text.chars().map(|of| if of.is_control() && of != '\n' { '\u{fffd}' } else { of }).collect();
-    console.print(&text)
+    console.print(&printable(&text))
 }
 
 fn summary(run: &Run) -> Value {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use youhui_evaluation::experiment::MetricResult;
 
-use super::super::{CliError, Console, Format};
+use super::super::{CliError, Console, Format, printable};
 use crate::runs::{Artefact, Run, VERSION};
 
 /// Where it goes.
@@ -53,11 +53,11 @@ impl Kept {
         Ok(run.record(&self.runs, started)?.id)
     }
 
-    /// Prints it, for machines or for people.
+    /// Prints it, for machines or for people; names that came from files are no commands to a terminal.
     pub(super) fn print<T: Serialize>(&self, console: Console, report: &T, table: impl FnOnce(&T) -> String) -> Result<(), CliError> {
         match self.format {
             Format::Json => console.print(&serde_json::to_string(report).unwrap_or_default()),
-            Format::Table => console.print(&table(report)),
+            Format::Table => console.print(&printable(&table(report))),
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 use youhui_evaluation::uplift::{Choices, Judged, Ranked, Resampling, judge_policy, judge_ranking};
 
-use super::super::{CliError, Console, Format};
+use super::super::{CliError, Console, Format, printable};
 use super::log::{Log, Names};
 
 /// Judge scores of uplift by outcomes: Qini and AUUC as scikit-uplift defines them, uplift@k, the area
@@ -131,7 +131,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     bar.finish_and_clear();
     match args.format {
         Format::Json => console.print(&serde_json::to_string(&report).unwrap_or_default()),
-        Format::Table => console.print(&table(&report)),
+        Format::Table => console.print(&printable(&table(&report))),
     }
 }
 
