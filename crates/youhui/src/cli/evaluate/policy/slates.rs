@@ -86,7 +86,15 @@ pub(super) fn judge(args: &Args, slate: &str) -> Result<PrintedSlates, CliError>
         )));
     }
     let places = Places::of(&log, slate, position)?;
-    let reward = places.filled(numbers(&args.log, &log.table, &args.reward)?, |_, _| 0.0);
+    let reward = numbers(&args.log, &log.table, &args.reward)?;
+    if let Some(row) = reward.iter().position(|value| !value.is_finite()) {
+        let what = format!(
+            "is {}, but has to be finite: one such row makes value and interval undefined; fill or cap it, and say so",
+            reward[row]
+        );
+        return Err(log.wrong(row, &args.reward, &what));
+    }
+    let reward = places.filled(reward, |_, _| 0.0);
     let customers = args.customer.as_ref().map(|column| places.customers(&log, column)).transpose()?;
     let (logging, target) = (chances(&log, &places, false)?, chances(&policy, &places, true)?);
     let model = Model::read(args, &log, &policy, &places)?;
