@@ -1,6 +1,6 @@
 //! Which estimators were asked for.
 
-use youhui_evaluation::off_policy::{Criterion, Estimator, Family, TunedEstimator, TuningOfAll, estimators};
+use youhui_evaluation::off_policy::{Criterion, Estimator, Family, Needs, TunedEstimator, TuningOfAll, estimators};
 
 use super::super::super::CliError;
 use super::{Args, Model, TuningName};
@@ -87,21 +87,21 @@ impl<'a> Plan<'a> {
     /// The estimators, with λ as it was chosen or given.
     pub(super) fn estimators(&self, tuned: Vec<TunedEstimator>, has_model: bool) -> Result<Vec<Box<dyn Estimator>>, CliError> {
         let mut all: Vec<Box<dyn Estimator>> = vec![];
-        let free: [(&str, fn() -> Box<dyn Estimator>); 6] = [
-            ("replay", || Box::new(estimators::ReplayMethod)),
-            ("ipw", || Box::new(estimators::InverseProbabilityWeighting::plain())),
-            ("snipw", || Box::new(estimators::SelfNormalisedIpw)),
-            ("dm", || Box::new(estimators::DirectMethod)),
-            ("dr", || Box::new(estimators::DoublyRobust::plain())),
-            ("sndr", || Box::new(estimators::SelfNormalisedDoublyRobust)),
-        ];
-        let without_model = ["replay", "ipw", "snipw"];
-        let wanted = free.iter().filter(|(name, _)| self.wants(name) && (has_model || without_model.contains(name)));
-        all.extend(wanted.map(|(_, make)| make()));
-        let usable = |one: &Box<dyn Estimator>| has_model || one.needs() != youhui_evaluation::off_policy::Needs::RewardModel;
-        for more in tuned.into_iter().map(|tuned| tuned.estimator).chain(self.at_lambdas(has_model)?).filter(usable) {
+        let modelled = ["dm", "dr", "sndr"].into_iter().filter(|_| has_model);
+        for name in ["replay", "ipw", "snipw"].into_iter().chain(modelled).filter(|name| self.wants(name)) {
+            all.push(match name {
+                "replay" => Box::new(estimators::ReplayMethod),
+                "ipw" => Box::new(estimators::InverseProbabilityWeighting::plain()),
+                "snipw" => Box::new(estimators::SelfNormalisedIpw),
+                "dm" => Box::new(estimators::DirectMethod),
+                "dr" => Box::new(estimators::DoublyRobust::plain()),
+                _ => Box::new(estimators::SelfNormalisedDoublyRobust),
+            });
+        }
+        let usable = |one: &dyn Estimator| has_model || one.needs() != Needs::RewardModel;
+        for more in tuned.into_iter().map(|tuned| tuned.estimator).chain(self.at_lambdas(has_model)?) {
             // At a λ that changes nothing it is one of those above.
-            if !all.iter().any(|known| known.name() == more.name()) {
+            if usable(more.as_ref()) && !all.iter().any(|known| known.name() == more.name()) {
                 all.push(more);
             }
         }

@@ -13,7 +13,7 @@ use youhui_storage::{Table, columns_of, read_table_as};
 
 use super::super::super::CliError;
 use super::Args;
-use super::source::{Codes, numbers};
+use super::source::{Codes, numbers, once};
 
 /// Effective slates below which intervals are too narrow.
 const FEW: f64 = 100.0;
@@ -225,18 +225,13 @@ impl File {
     ) -> Result<Self, CliError> {
         let columns = names.map(|(named, default)| named.cloned().or_else(|| present.iter().find(|name| *name == default).cloned()));
         wanted.extend(columns.iter().flatten().cloned());
-        let mut once: Vec<String> = vec![];
-        for name in wanted {
-            if !once.contains(&name) {
-                once.push(name);
-            }
-        }
-        if once.is_empty() {
+        let wanted = once(&wanted);
+        if wanted.is_empty() {
             let names = names.map(|(_, default)| default).join(", ");
             return Err(CliError::usage(format!("{}: it has none of the columns {names}: name others by their flags", path.display())));
         }
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Ok(Self { path: path.to_owned(), table: read_table_as(path, Some(&once), &texts)?, columns })
+        Ok(Self { path: path.to_owned(), table: read_table_as(path, Some(&wanted), &texts)?, columns })
     }
 
     fn wrong(&self, row: usize, column: &str, what: &str) -> CliError {

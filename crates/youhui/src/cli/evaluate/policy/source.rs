@@ -24,14 +24,12 @@ pub(super) enum Blocks {
 }
 
 impl Source {
-    /// Names of `columns` that stand there twice are asked for once. Of a text file those in `texts` are text.
+    /// Of a text file the columns in `texts` are text.
     ///
     /// # Errors
     /// The file can't be read, or lacks a column.
     pub(super) fn open(path: &Path, columns: &[String], texts: &[String]) -> Result<Self, CliError> {
-        let mut once: Vec<String> = vec![];
-        columns.iter().for_each(|name| (!once.contains(name)).then(|| once.push(name.clone())).unwrap_or_default());
-        let mut source = Self { path: path.to_owned(), columns: once, texts: texts.to_vec(), held: None };
+        let mut source = Self { path: path.to_owned(), columns: once(columns), texts: texts.to_vec(), held: None };
         let mut blocks = source.blocks();
         let first = blocks.next()?;
         if blocks.next()?.is_none() {
@@ -122,6 +120,17 @@ impl<'a> Cells<'a> {
         }
         Ok(self.table.clone())
     }
+}
+
+/// Each name once: a column may have several parts to play.
+pub(super) fn once(names: &[String]) -> Vec<String> {
+    let mut once: Vec<String> = vec![];
+    for name in names {
+        if !once.contains(name) {
+            once.push(name.clone());
+        }
+    }
+    once
 }
 
 /// A column's numbers.
