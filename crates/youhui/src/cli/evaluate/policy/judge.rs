@@ -68,7 +68,9 @@ fn fitted(args: &Args, rounds: &mut Rounds, policies: &[&Policy], plan: &Plan<'_
         }
         Ok(())
     })?;
-    let models = fits.iter().map(RewardFit::finish).collect::<Result<Vec<RewardModel>, _>>()?;
+    // Each part of the log is predicted by the others: a handful of rounds leaves some of them empty.
+    let without = |error| CliError::usage(format!("{error} (or in too few parts of the log); go without it: --reward-model none"));
+    let models = fits.iter().map(RewardFit::finish).collect::<Result<Vec<RewardModel>, _>>().map_err(without)?;
     Ok(((0..policies.len()).map(|place| models.get(place).or(models.first()).cloned()).collect(), greatest))
 }
 

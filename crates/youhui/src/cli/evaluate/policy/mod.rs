@@ -199,6 +199,9 @@ impl From<OffPolicyError> for CliError {
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
+    if !(args.level > 0.0 && args.level < 1.0) {
+        return Err(CliError::usage(format!("--level {}: it is a share between 0 and 1, such as 0.95", args.level)));
+    }
     let bar = console.bar("reading");
     if let Some(slate) = &args.slate {
         let mut printed = slates::judge(args, slate)?;
