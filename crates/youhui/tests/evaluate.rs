@@ -102,6 +102,11 @@ fn what_is_wrong_with_a_log_is_said_with_its_consequence() {
             evaluate(folder.path(), &["policy", "--log", log, "--policy", policy, "--reward-model", "none", "--bootstrap", "0"]);
         assert!(code == 2 && said.contains(why), "{log} {policy}: {code} {said}");
     }
+    write("one.csv", "action,reward,propensity\na,1,0.5\n");
+    for (log, level, why) in [("good.csv", "2", "--level 2: it is a share"), ("one.csv", "0.9", "go without it: --reward-model none")] {
+        let (code, _, said) = evaluate(folder.path(), &["policy", "--log", log, "--policy", "uniform", "--level", level]);
+        assert!(code == 2 && said.contains(why), "{log}: {code} {said}");
+    }
     let (code, _, said) =
         evaluate(folder.path(), &["policy", "--log", "good.csv", "--policy", "always:z", "--reward-model", "none", "--bootstrap", "0"]);
     assert!(code == 0 && said.contains("warning") && said.contains('z'), "never logged: {said}");

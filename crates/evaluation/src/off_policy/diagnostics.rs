@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::error::OffPolicyError;
+use super::interval::{Interval, normal};
 use super::moments::Valued;
 use super::warning::Warning;
 use super::weighed::{Support, Weighed};
@@ -26,14 +27,18 @@ const WRONG_WEIGHTS: f64 = 0.0027;
 pub struct Diagnostics {
     /// Rounds.
     pub rounds: u64,
-    /// Independent units: customers where they are given.
+    /// Independent units.
     pub units: u64,
-    /// (Σ w)² / Σ w²: as many rounds of the target policy itself would be as precise (Kish 1965).
+    /// What they are: customer, where they are given, or round.
+    pub unit: String,
+    /// (Σ w)² / Σ w², in rounds: as many of the target policy itself would be as precise (Kish 1965).
     pub effective_sample_size: f64,
     /// Mean weight: 1 where propensities and target probabilities are right and everything wanted can be logged.
     pub mean_weight: f64,
     /// Its standard error, by unit.
     pub mean_weight_std_error: f64,
+    /// Its asymptotic normal interval.
+    pub mean_weight_normal: Interval,
     /// Two-sided p value of a mean weight of 1; `None` where weights don't vary.
     pub mean_weight_p: Option<f64>,
     /// Greatest weight.
@@ -153,17 +158,19 @@ impl WeightSums {
         self.greatest
     }
 
-    /// `mean_weight` is by independent unit.
-    pub(super) fn diagnostics(&self, mean_weight: Valued, units: u64, names: &[String]) -> Diagnostics {
+    /// `mean_weight` is by independent unit, of which there are `units`.
+    pub(super) fn diagnostics(&self, mean_weight: Valued, (units, unit): (u64, &str), alpha: f64, names: &[String]) -> Diagnostics {
         let share_of = |count: u64| count as f64 / self.rounds as f64;
         let unsupported = self.support.as_ref().and_then(|support| unsupported(support, names));
         let has_spread = mean_weight.std_error > 0.0 && mean_weight.std_error.is_finite();
         Diagnostics {
             rounds: self.rounds,
             units,
+            unit: unit.to_owned(),
             effective_sample_size: if self.squares > 0.0 { self.sum * self.sum / self.squares } else { 0.0 },
             mean_weight: mean_weight.value,
             mean_weight_std_error: mean_weight.std_error,
+            mean_weight_normal: normal(mean_weight, alpha),
             mean_weight_p: has_spread.then(|| 2.0 * normal_sf(((mean_weight.value - 1.0) / mean_weight.std_error).abs())),
             greatest_weight: self.greatest,
             greatest_share: if self.sum > 0.0 { self.greatest / self.sum } else { 0.0 },

@@ -187,7 +187,7 @@ impl Evaluation {
         }
         self.check_bounds()?;
         let (of_weight, of_estimators) = (valued(&moments[moments.len() - 1], Places::SINGLE), &moments[..moments.len() - 1]);
-        let diagnostics = self.weights.diagnostics(of_weight, units, &self.options.action_names);
+        let diagnostics = self.weights.diagnostics(of_weight, (units, unit), self.options.alpha, &self.options.action_names);
         let values: Vec<PolicyValue> = of_estimators.iter().enumerate().map(|(place, of)| self.value(sums, place, of)).collect();
         let is_finite = |value: &&PolicyValue| value.value.zip(value.std_error).is_none_or(|(value, error)| (value + error).is_finite());
         if let Some(value) = values.iter().find(|value| !is_finite(value)) {

@@ -34,7 +34,7 @@ mod tuning;
 mod warning;
 mod weighed;
 
-pub use automatic::{TunedEstimator, tune_all};
+pub use automatic::{Family, TunedEstimator, TuningOfAll, tune_all};
 pub use balanced::{Balancing, balanced_weights};
 pub use bootstrap::Bootstrap;
 pub use categories::{Categories, by_category};
@@ -46,7 +46,7 @@ pub use evaluation::{Evaluation, Options, PolicyValue, Report, evaluate};
 pub use interval::{Bounds, Interval, empirical_bernstein, hoeffding};
 pub use log::{Expected, Log, Shape, Target};
 pub use multi_logger::{LoggerShare, MultiLogger, MultiLoggerValue};
-pub use reward_model::{Fitting, FittingWeights, Regression, RewardModel};
+pub use reward_model::{Fitting, FittingWeights, Regression, RewardFit, RewardModel};
 pub use tuning::{Candidate, Criterion, Tuned, Tuning};
 pub use warning::Warning;
 pub use weighed::{Weighed, weigh};

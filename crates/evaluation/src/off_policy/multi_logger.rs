@@ -36,13 +36,15 @@ pub struct MultiLoggerValue {
     pub estimator: String,
     /// The value.
     pub value: f64,
-    /// Standard error for the shares as they are; rounds are taken for independent.
+    /// Standard error for the shares as they are: by customer where customers are given.
     pub std_error: f64,
     /// Asymptotic normal interval.
     pub normal: Interval,
     /// Loggers.
     pub shares: Vec<LoggerShare>,
     /// Rounds.
+    pub rounds: u64,
+    /// Independent units: customers, or rounds where customers are not given.
     pub n: u64,
 }
 
@@ -60,12 +62,14 @@ pub struct MultiLogger<E> {
     estimator: E,
     /// Of q̂(x, π) and the correction.
     loggers: BTreeMap<u32, Moments<2>>,
+    /// Of each customer and logger: rounds, and sums of q̂(x, π) and the correction. Empty where customers are not given.
+    of_customers: BTreeMap<(u64, u32), [f64; 3]>,
 }
 
 impl<E: WeightShrinking + Clone + 'static> MultiLogger<E> {
     /// With this estimator.
     pub const fn new(estimator: E) -> Self {
-        Self { estimator, loggers: BTreeMap::new() }
+        Self { estimator, loggers: BTreeMap::new(), of_customers: BTreeMap::new() }
     }
 
     /// Takes in a block, with the logger of each round.
@@ -77,10 +81,14 @@ impl<E: WeightShrinking + Clone + 'static> MultiLogger<E> {
         check_length("logger", logger.len(), weighed.len())?;
         let is_modelled = self.estimator.needs() == Needs::RewardModel;
         let mut rows: BTreeMap<u32, Vec<[f64; 2]>> = BTreeMap::new();
-        for (round, &logger) in weighed.rounds().iter().zip(logger) {
+        for ((round, &unit), &logger) in weighed.rounds().iter().zip(&weighed.units).zip(logger) {
             let weight = self.estimator.shrunk(round.weight);
             let row = if is_modelled { [round.expected_target, weight * round.residual()] } else { [0.0, weight * round.reward] };
             rows.entry(logger).or_default().push(row);
+            if weighed.has_customers {
+                let sums = self.of_customers.entry((unit, logger)).or_default();
+                sums.iter_mut().zip([1.0, row[0], row[1]]).for_each(|(sum, value)| *sum += value);
+            }
         }
         for (logger, rows) in rows {
             self.loggers.entry(logger).or_insert_with(Moments::new).merge(&Moments::of(&rows));
@@ -90,6 +98,10 @@ impl<E: WeightShrinking + Clone + 'static> MultiLogger<E> {
 
     /// Joins what another took in of other rounds.
     pub fn merge(&mut self, other: &Self) {
+        for (&key, others) in &other.of_customers {
+            let sums = self.of_customers.entry(key).or_default();
+            sums.iter_mut().zip(others).for_each(|(sum, value)| *sum += value);
+        }
         for (&logger, moments) in &other.loggers {
             self.loggers.entry(logger).or_insert_with(Moments::new).merge(moments);
         }
@@ -125,10 +137,39 @@ impl<E: WeightShrinking + Clone + 'static> MultiLogger<E> {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
             shares.push(LoggerShare { logger, rounds: count as u64, share });
         }
-        let std_error = variance.sqrt();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-        let n = rounds as u64;
+        let rounds = rounds as u64;
+        let (std_error, n) = match self.clustered(base, rounds, &shares)? {
+            Some(clustered) => clustered,
+            None => (variance.sqrt(), rounds),
+        };
         let normal = normal(Valued { value, std_error }, alpha);
-        Ok(MultiLoggerValue { estimator: self.estimator.name(), value, std_error, normal, shares, n })
+        Ok(MultiLoggerValue { estimator: self.estimator.name(), value, std_error, normal, shares, rounds, n })
+    }
+
+    /// Standard error from what each customer adds to the deviation of the value, and their number.
+    fn clustered(&self, base: f64, rounds: u64, shares: &[LoggerShare]) -> Result<Option<(f64, u64)>, OffPolicyError> {
+        if self.of_customers.is_empty() {
+            return Ok(None);
+        }
+        let share: BTreeMap<u32, &LoggerShare> = shares.iter().map(|share| (share.logger, share)).collect();
+        // Keys are ordered: a customer's loggers stand together.
+        let (mut last, mut added) = (None, Vec::new());
+        for (&(customer, logger), &[count, of_base, correction]) in &self.of_customers {
+            let (of, mean) = (share[&logger], self.loggers[&logger].means[1]);
+            let deviation = (of_base - count * base) / rounds as f64 + of.share * (correction - count * mean) / of.rounds as f64;
+            match added.last_mut() {
+                Some(sum) if last == Some(customer) => *sum += deviation,
+                _ => added.push(deviation),
+            }
+            last = Some(customer);
+        }
+        if added.len() < 2 {
+            return Err(OffPolicyError::TooFew { units: added.len(), unit: "customer" });
+        }
+        // They sum to 0.
+        let units = added.len() as f64;
+        let variance = added.iter().map(|value| value * value).sum::<f64>() * units / (units - 1.0);
+        Ok(Some((variance.sqrt(), added.len() as u64)))
     }
 }

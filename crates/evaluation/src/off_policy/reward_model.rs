@@ -1,5 +1,6 @@
 //! A reward model from the log itself: q̂ as a ridge or logistic regression on context and action, one for each
-//! position, cross-fitted. Contexts of the whole log are in memory for the fit; predictions go block by block.
+//! position, cross-fitted. Fit and predictions go block by block: a ridge regression's sums are all it needs, a logistic
+//! one keeps rounds, as many as it is allowed.
 
 use rayon::prelude::*;
 use youhui_commerce::Draw;
@@ -75,6 +76,23 @@ pub struct Fitting {
     pub seed: u64,
 }
 
+/// A fit that takes in a log block by block.
+///
+/// Memory: of a ridge regression folds × positions × (actions × (width + 1) + (width + 1)²) numbers, whatever the number of
+/// rounds. A logistic one keeps its rounds, or a uniform sample of at most as many as [`RewardFit::keeping`] says, which is as
+/// right a model of fewer rounds: doubly robust estimates stay what they are, and gain a little less from it.
+#[derive(Debug)]
+pub struct RewardFit {
+    shape: Shape,
+    width: usize,
+    fitting: Fitting,
+    /// `[fold][position]`, of a ridge regression.
+    sums: Vec<Equations>,
+    /// Of a logistic one.
+    kept: Kept,
+    rounds: u64,
+}
+
 /// Fitted regressions: q̂(x, a) at each position.
 #[derive(Debug, Clone)]
 pub struct RewardModel {
@@ -83,6 +101,7 @@ pub struct RewardModel {
     fitting: Fitting,
     /// `[fold][position]`.
     models: Vec<Vec<Additive>>,
+    rounds: u64,
 }
 
 impl RewardModel {
@@ -100,25 +119,9 @@ impl RewardModel {
         weighed: Option<&Weighed>,
         fitting: Fitting,
     ) -> Result<Self, OffPolicyError> {
-        log.check_lengths(shape)?;
-        (0..log.rounds()).try_for_each(|place| log.check_round(place, shape))?;
-        check_context(log, context, width)?;
-        check_fitting(log, fitting)?;
-        let weights = match (fitting.weights, weighed) {
-            (FittingWeights::Equal, _) => vec![1.0; log.rounds()],
-            (weights, Some(weighed)) => weights.of(weighed),
-            (_, None) => {
-                let needed = "the log weighed for the target policy";
-                return Err(OffPolicyError::Needs { estimator: "a weighted reward model".to_owned(), needed });
-            }
-        };
-        check_length("weighed", weights.len(), log.rounds())?;
-        let rows = Rows { shape, log, context, width, weights: &weights, fitting };
-        let models = match fitting.regression {
-            Regression::Ridge { penalty } => rows.ridge(penalty),
-            Regression::Logistic { penalty } => rows.logistic(penalty),
-        }?;
-        Ok(Self { shape, width, fitting, models })
+        let mut fit = RewardFit::new(shape, width, fitting)?;
+        fit.add(log, context, weighed)?;
+        fit.finish()
     }
 
     /// q̂ of every action at every position, `[round][action][position]`: for [`super::Expected::Dense`]. A round that was
@@ -176,6 +179,11 @@ impl RewardModel {
         Ok((0..log.rounds()).into_par_iter().map(of).unzip())
     }
 
+    /// Rounds that the fit is of: all that were taken in, or those that a logistic one kept.
+    pub const fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
     fn at(&self, log: &Log<'_>, context: &[f64], place: usize, position: usize) -> (&Additive, f64) {
         let model = &self.models[fold(log, place, self.fitting)][position];
         (model, model.of_context(&context[place * self.width..][..self.width]))
@@ -197,7 +205,7 @@ fn check_context(log: &Log<'_>, context: &[f64], width: usize) -> Result<(), Off
     }
 }
 
-fn check_fitting(log: &Log<'_>, fitting: Fitting) -> Result<(), OffPolicyError> {
+fn check_fitting(fitting: Fitting) -> Result<(), OffPolicyError> {
     let (Regression::Ridge { penalty } | Regression::Logistic { penalty }) = fitting.regression;
     if !(penalty > 0.0 && penalty.is_finite()) {
         return Err(OffPolicyError::Setting { name: "the penalty", value: penalty, rule: "above 0 and finite" });
@@ -205,7 +213,11 @@ fn check_fitting(log: &Log<'_>, fitting: Fitting) -> Result<(), OffPolicyError> 
     if fitting.folds == 0 {
         return Err(OffPolicyError::Setting { name: "the number of folds", value: 0.0, rule: "at least 1" });
     }
-    if let Regression::Logistic { .. } = fitting.regression
+    Ok(())
+}
+
+fn check_shares(log: &Log<'_>, regression: Regression) -> Result<(), OffPolicyError> {
+    if let Regression::Logistic { .. } = regression
         && let Some(place) = log.reward.iter().position(|reward| !(0.0..=1.0).contains(reward))
     {
         return Err(OffPolicyError::NotAShare { row: log.row(place), value: log.reward[place] });
@@ -219,48 +231,98 @@ fn fold(log: &Log<'_>, place: usize, fitting: Fitting) -> usize {
     Draw::seeded(fitting.seed ^ Draw::seeded(unit).bits()).below(fitting.folds)
 }
 
-struct Rows<'a> {
-    shape: Shape,
-    log: &'a Log<'a>,
-    context: &'a [f64],
-    width: usize,
-    weights: &'a [f64],
-    fitting: Fitting,
-}
-
 /// Rounds that one thread adds up at a time.
 const PART: usize = 16_384;
 
-impl Rows<'_> {
-    fn context(&self, place: usize) -> &[f64] {
-        &self.context[place * self.width..][..self.width]
+impl RewardFit {
+    /// Of no rounds yet.
+    ///
+    /// # Errors
+    /// A penalty is not above 0, or there are no folds.
+    pub fn new(shape: Shape, width: usize, fitting: Fitting) -> Result<Self, OffPolicyError> {
+        check_fitting(fitting)?;
+        let sums = match fitting.regression {
+            Regression::Ridge { .. } => vec![Equations::new(width, shape.actions); fitting.folds * shape.positions],
+            Regression::Logistic { .. } => Vec::new(),
+        };
+        Ok(Self { shape, width, fitting, sums, kept: Kept::new(usize::MAX), rounds: 0 })
+    }
+
+    /// Keeps no more than so many rounds for a logistic regression.
+    #[must_use]
+    pub fn keeping(mut self, rounds: usize) -> Self {
+        self.kept.most = rounds.max(1);
+        self
+    }
+
+    /// Takes in a block; parameters as those of [`RewardModel::fit`].
+    ///
+    /// # Errors
+    /// As [`RewardModel::fit`].
+    pub fn add(&mut self, log: &Log<'_>, context: &[f64], weighed: Option<&Weighed>) -> Result<(), OffPolicyError> {
+        log.check_lengths(self.shape)?;
+        (0..log.rounds()).try_for_each(|place| log.check_round(place, self.shape))?;
+        check_context(log, context, self.width)?;
+        check_shares(log, self.fitting.regression)?;
+        let weights = match (self.fitting.weights, weighed) {
+            (FittingWeights::Equal, _) => vec![1.0; log.rounds()],
+            (weights, Some(weighed)) => weights.of(weighed),
+            (_, None) => {
+                let needed = "the log weighed for the target policy";
+                return Err(OffPolicyError::Needs { estimator: "a weighted reward model".to_owned(), needed });
+            }
+        };
+        check_length("weighed", weights.len(), log.rounds())?;
+        self.rounds += log.rounds() as u64;
+        match self.fitting.regression {
+            Regression::Ridge { .. } => self.add_sums(log, context, &weights),
+            Regression::Logistic { .. } => (0..log.rounds()).for_each(|place| {
+                let context = &context[place * self.width..][..self.width];
+                self.kept.add(log, place, weights[place], context, self.fitting);
+            }),
+        }
+        Ok(())
+    }
+
+    /// The model of all that was taken in.
+    ///
+    /// # Errors
+    /// There are no rounds for a position, or a regression has no solution.
+    pub fn finish(&self) -> Result<RewardModel, OffPolicyError> {
+        let (models, rounds) = match self.fitting.regression {
+            Regression::Ridge { penalty } => (self.ridge(penalty)?, self.rounds),
+            Regression::Logistic { penalty } => (self.logistic(penalty)?, self.kept.len() as u64),
+        };
+        Ok(RewardModel { shape: self.shape, width: self.width, fitting: self.fitting, models, rounds })
     }
 
     /// Sums by fold and position once; each fit adds up the other folds'.
-    fn ridge(&self, penalty: f64) -> Result<Vec<Vec<Additive>>, OffPolicyError> {
-        let (folds, positions) = (self.fitting.folds, self.shape.positions);
-        let none = || vec![Equations::new(self.width, self.shape.actions); folds * positions];
-        let starts: Vec<usize> = (0..self.log.rounds()).step_by(PART).collect();
-        let mut sums = none();
+    fn add_sums(&mut self, log: &Log<'_>, context: &[f64], weights: &[f64]) {
+        let (width, fitting, shape) = (self.width, self.fitting, self.shape);
+        let starts: Vec<usize> = (0..log.rounds()).step_by(PART).collect();
         // A few parts at once, added in order.
         for starts in starts.chunks(8) {
             let parts: Vec<Vec<Equations>> = starts
                 .par_iter()
                 .map(|&start| {
-                    let mut sums = none();
-                    for place in start..(start + PART).min(self.log.rounds()) {
-                        let entry = fold(self.log, place, self.fitting) * positions + self.log.position_of(place);
-                        let weight = self.weights[place];
-                        sums[entry].add(self.context(place), self.log.action[place] as usize, weight, weight * self.log.reward[place]);
+                    let mut sums = vec![Equations::new(width, shape.actions); fitting.folds * shape.positions];
+                    for place in start..(start + PART).min(log.rounds()) {
+                        let entry = fold(log, place, fitting) * shape.positions + log.position_of(place);
+                        let (context, weight) = (&context[place * width..][..width], weights[place]);
+                        sums[entry].add(context, log.action[place] as usize, weight, weight * log.reward[place]);
                     }
                     sums
                 })
                 .collect();
-            parts.iter().for_each(|parts| sums.iter_mut().zip(parts).for_each(|(sum, part)| sum.merge(part)));
+            parts.iter().for_each(|parts| self.sums.iter_mut().zip(parts).for_each(|(sum, part)| sum.merge(part)));
         }
+    }
+
+    fn ridge(&self, penalty: f64) -> Result<Vec<Vec<Additive>>, OffPolicyError> {
+        let (folds, positions) = (self.fitting.folds, self.shape.positions);
         let fitted = |fold: usize, position: usize| {
             let mut of = Equations::new(self.width, self.shape.actions);
-            (0..folds).filter(|&other| folds == 1 || other != fold).for_each(|other| of.merge(&sums[other * positions + position]));
+            (0..folds).filter(|&other| folds == 1 || other != fold).for_each(|other| of.merge(&self.sums[other * positions + position]));
             if of.rows == 0 {
                 return Err(OffPolicyError::Model { position, why: "no rounds were logged there" });
             }
@@ -270,18 +332,19 @@ impl Rows<'_> {
     }
 
     fn logistic(&self, penalty: f64) -> Result<Vec<Vec<Additive>>, OffPolicyError> {
-        let (folds, positions) = (self.fitting.folds, self.shape.positions);
+        let (folds, positions, kept) = (self.fitting.folds, self.shape.positions, &self.kept);
         let mut places: Vec<Vec<usize>> = vec![Vec::new(); positions];
-        (0..self.log.rounds()).for_each(|place| places[self.log.position_of(place)].push(place));
+        kept.rows.iter().enumerate().for_each(|(place, row)| places[row.position].push(place));
         if let Some(position) = places.iter().position(Vec::is_empty) {
             return Err(OffPolicyError::Model { position, why: "no rounds were logged there" });
         }
-        let fitted = |fold_of_model: usize, position: usize| {
-            let others = |place: &&usize| folds == 1 || fold(self.log, **place, self.fitting) != fold_of_model;
+        let fitted = |fold: usize, position: usize| {
+            let others = |place: &&usize| folds == 1 || kept.rows[**place].fold != fold;
             let places: Vec<usize> = places[position].iter().filter(others).copied().collect();
             let visit = |add: &mut dyn FnMut(super::additive::Row<'_>)| {
                 for &place in &places {
-                    add((self.context(place), self.log.action[place] as usize, self.weights[place], self.log.reward[place]));
+                    let row = &kept.rows[place];
+                    add((&kept.context[place * self.width..][..self.width], row.action, row.weight, row.reward));
                 }
             };
             fit_logistic(self.width, self.shape.actions, penalty, visit)
@@ -290,5 +353,62 @@ impl Rows<'_> {
         let pairs: Vec<(usize, usize)> = (0..folds).flat_map(|fold| (0..positions).map(move |position| (fold, position))).collect();
         let models: Vec<Additive> = pairs.par_iter().map(|&(fold, position)| fitted(fold, position)).collect::<Result<_, _>>()?;
         Ok(models.chunks(positions).map(<[Additive]>::to_vec).collect())
+    }
+}
+
+/// Rounds that were kept: those whose lot is at most the limit, which is halved when they become too many. Lots are of rows, apart
+/// from those of folds, so that neither blocks nor their order show.
+#[derive(Debug)]
+struct Kept {
+    most: usize,
+    limit: u64,
+    rows: Vec<KeptRow>,
+    context: Vec<f64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct KeptRow {
+    lot: u64,
+    fold: usize,
+    position: usize,
+    action: usize,
+    weight: f64,
+    reward: f64,
+}
+
+impl Kept {
+    const fn new(most: usize) -> Self {
+        Self { most, limit: u64::MAX, rows: Vec::new(), context: Vec::new() }
+    }
+
+    const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn add(&mut self, log: &Log<'_>, place: usize, weight: f64, context: &[f64], fitting: Fitting) {
+        let lot = Draw::seeded(!fitting.seed ^ Draw::seeded(log.row(place)).bits()).bits();
+        if lot > self.limit {
+            return;
+        }
+        let (fold, position) = (fold(log, place, fitting), log.position_of(place));
+        self.rows.push(KeptRow { lot, fold, position, action: log.action[place] as usize, weight, reward: log.reward[place] });
+        self.context.extend_from_slice(context);
+        while self.len() > self.most && self.limit > 0 {
+            self.halve(context.len());
+        }
+    }
+
+    fn halve(&mut self, width: usize) {
+        self.limit /= 2;
+        let mut kept = 0;
+        for place in 0..self.rows.len() {
+            if self.rows[place].lot <= self.limit {
+                self.rows[kept] = self.rows[place];
+                self.context.copy_within(place * width..(place + 1) * width, kept * width);
+                kept += 1;
+            }
+        }
+        self.rows.truncate(kept);
+        self.context.truncate(kept * width);
     }
 }

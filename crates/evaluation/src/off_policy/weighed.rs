@@ -101,6 +101,11 @@ impl Weighed {
         self.has_expected
     }
 
+    /// Greatest importance weight; 0 where there are no rounds.
+    pub fn greatest_weight(&self) -> f64 {
+        self.rounds.iter().fold(0.0_f64, |greatest, round| greatest.max(round.weight))
+    }
+
     /// The rounds, in the order of the log.
     pub fn rounds(&self) -> &[Round] {
         &self.rounds

@@ -177,8 +177,10 @@ async fn serve(args: &Args, console: Console) -> Result<(), CliError> {
     let server = Server::start(start, imported, console).await?;
     let address = listener.local_addr().map_err(|error| CliError::unreachable(error.to_string()))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    // Asked to stop as soon as it says that it listens, it ends as politely as later.
+    let stopped = stopped();
     console.say(&format!("listening on {scheme}://{address}"));
-    server.run(listener, tls, stopped()).await
+    server.run(listener, tls, stopped).await
 }
 
 fn offers_of(args: &Args) -> Result<(Settings, Part), CliError> {
@@ -224,16 +226,22 @@ fn see_all(profile: &mut LiveProfile, table: &EventTable, rows: std::ops::Range<
     }
 }
 
-/// Ctrl-C, or what a service manager sends.
-async fn stopped() {
-    let interrupted = async { tokio::signal::ctrl_c().await.ok() };
-    #[cfg(unix)]
-    {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut terminated) => tokio::select! { _ = interrupted => (), _ = terminated.recv() => () },
-            Err(_) => drop(interrupted.await),
+/// Ctrl-C, or what a service manager sends, from this call on.
+#[cfg(unix)]
+fn stopped() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (interrupted, terminated) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        match (interrupted, terminated) {
+            (Ok(mut interrupted), Ok(mut terminated)) => tokio::select! { _ = interrupted.recv() => (), _ = terminated.recv() => () },
+            // Without handlers the system's own way to end a program is left.
+            _ => std::future::pending().await,
         }
     }
-    #[cfg(not(unix))]
-    drop(interrupted.await);
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+async fn stopped() {
+    tokio::signal::ctrl_c().await.ok();
 }

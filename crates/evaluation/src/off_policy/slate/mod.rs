@@ -16,6 +16,7 @@ mod cascade_dr;
 mod evaluation;
 mod independent_ips;
 mod log;
+mod logged;
 mod reward_interaction_ips;
 mod standard_ips;
 
@@ -23,5 +24,6 @@ pub use cascade_dr::CascadeDoublyRobust;
 pub use evaluation::{SlateEstimator, SlateTerm, SlateValue, evaluate_slates};
 pub use independent_ips::IndependentIps;
 pub use log::{Propensities, SlateLog, SlateModel};
+pub use logged::LoggedPages;
 pub use reward_interaction_ips::RewardInteractionIps;
 pub use standard_ips::StandardIps;

@@ -121,3 +121,58 @@ fn models_never_see_whom_they_predict() {
         assert_ne!(before, after);
     }
 }
+
+#[test]
+fn a_fit_in_blocks_is_the_fit_of_the_whole_and_keeps_no_more_than_it_may() {
+    let world = World::new(1.0, true);
+    let drawn = world.draw(30_000, 2, 4);
+    let (log, features) = (drawn.log(true), drawn.features());
+    let block = |rows: std::ops::Range<usize>| Log {
+        action: &drawn.action[rows.clone()],
+        reward: &drawn.reward[rows.clone()],
+        propensity: &drawn.propensity[rows.clone()],
+        customer: Some(&drawn.customer[rows.clone()]),
+        first_row: log.first_row + rows.start as u64,
+        ..log
+    };
+    for regression in [Regression::Ridge { penalty: 1.0 }, Regression::Logistic { penalty: 1.0 }] {
+        let fitting = Fitting { regression, weights: FittingWeights::Equal, folds: 4, seed: 3 };
+        let whole = RewardModel::fit(SHAPE, &log, &features, 1, None, fitting).unwrap();
+        let of_blocks = |most: usize| {
+            let mut fit = RewardFit::new(SHAPE, 1, fitting).unwrap().keeping(most);
+            [0..11_000, 11_000..30_000].into_iter().for_each(|rows| fit.add(&block(rows.clone()), &features[rows], None).unwrap());
+            fit.finish().unwrap()
+        };
+        let predicted = |model: &RewardModel| model.expected(&log, &features).unwrap();
+        let (one, other, few) = (predicted(&whole), predicted(&of_blocks(usize::MAX)), of_blocks(8_000));
+        assert!(one.iter().zip(&other).all(|(one, other)| (one - other).abs() < 1e-9));
+        if let Regression::Logistic { .. } = regression {
+            assert!((3_000..=8_000).contains(&few.rounds()), "{}", few.rounds());
+            let apart = one.iter().zip(&predicted(&few)).map(|(one, other)| (one - other).abs()).fold(0.0, f64::max);
+            assert!(apart > 0.0 && apart < 0.1, "{apart}");
+        } else {
+            assert_eq!(few.rounds(), 30_000);
+        }
+    }
+}
+
+#[test]
+fn several_loggers_are_clustered_by_customer() {
+    let world = World::new(1.0, false);
+    let drawn = world.draw(8_000, 4, 5);
+    let logger: Vec<u32> = (0..8_000).map(|round| u32::from(round >= 3_000)).collect();
+    // Every round a customer of its own is as no customers at all.
+    let singles: Vec<u64> = (0..8_000).collect();
+    let value = |customer| {
+        let (target, expected) = (drawn.dense(&world.target), drawn.dense(&world.mean));
+        let log = Log { customer, ..drawn.log(false) };
+        let mut all = MultiLogger::new(estimators::DoublyRobust::plain());
+        all.add(&weigh(SHAPE, &log, Target::Dense(&target), Expected::Dense(&expected)).unwrap(), &logger).unwrap();
+        all.finish(0.05).unwrap()
+    };
+    let (rounds, singles, customers) = (value(None), value(Some(&singles)), value(Some(&drawn.customer)));
+    assert_eq!((rounds.n, singles.n, customers.n, customers.rounds), (8_000, 8_000, 2_000, 8_000));
+    assert!((singles.std_error / rounds.std_error - 1.0).abs() < 0.01, "{} {}", singles.std_error, rounds.std_error);
+    assert!(customers.std_error > 1.3 * rounds.std_error, "{} {}", customers.std_error, rounds.std_error);
+    assert!((customers.value - rounds.value).abs() < 1e-12);
+}

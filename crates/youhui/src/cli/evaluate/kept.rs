@@ -53,7 +53,7 @@ impl Kept {
         Ok(run.record(&self.runs, started)?.id)
     }
 
-    /// Prints it, for machines or for people.
+    /// Prints it, for machines or for people; names that came from files are no commands to a terminal.
     pub(super) fn print<T: Serialize>(&self, console: Console, report: &T, table: impl FnOnce(&T) -> String) -> Result<(), CliError> {
         match self.format {
             Format::Json => console.print(&serde_json::to_string(report).unwrap_or_default()),
