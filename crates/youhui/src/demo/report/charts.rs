@@ -127,7 +127,7 @@ const MOST_SHOWN: usize = 40;
 /// Points with intervals, one a line; a rule at 0. What goes on beyond the axis ends in an arrow.
 pub(crate) fn intervals(title: &str, rows: &[Interval], unit: &str) -> Markup {
     let longest = rows.iter().map(|row| row.label.chars().count().min(MOST_SHOWN)).max().unwrap_or(0);
-    let (left, right, step) = ((7.0 * longest as f64 + 24.0).max(150.0), 610.0, 34.0);
+    let (left, right, step) = ((7.0 * longest as f64 + 30.0).max(150.0), 610.0, 34.0);
     let height = 44.0 + step * rows.len() as f64;
     let scale = Scale::of(rows.iter().flat_map(|row| [row.value, row.low, row.high]), true, left, right);
     let body = html! {
@@ -139,7 +139,7 @@ pub(crate) fn intervals(title: &str, rows: &[Interval], unit: &str) -> Markup {
         @for (place, row) in rows.iter().enumerate() {
             @let y = 24.0 + step * place as f64;
             @let class = if row.strong { "mark strong" } else { "mark" };
-            (shortened(left - 12.0, y + 4.0, &row.label))
+            (shortened(left - 18.0, y + 4.0, &row.label))
             @for (low, high) in row.spans() {
                 (line(scale.at(low), y, scale.at(high), y, if row.strong { "whisker strong" } else { "whisker" }))
                 @if low == f64::NEG_INFINITY { (text(scale.at(low), y + 4.0, "tick middle", "◂")) }
@@ -147,9 +147,10 @@ pub(crate) fn intervals(title: &str, rows: &[Interval], unit: &str) -> Markup {
             }
             @if row.value.is_finite() { circle cx=(round(scale.at(row.value))) cy=(round(y)) r="6" class=(class) {} }
         }
-        (text(right, height - 2.0, "tick end", unit))
+        (text(right, height, "tick end", unit))
     };
-    svg(title, 640.0, height, &body)
+    // Room for letters that hang below the line.
+    svg(title, 640.0, height + 6.0, &body)
 }
 
 /// A label that ends at x.
@@ -176,6 +177,8 @@ fn drawn(title: &str, series: &[Series], x_label: &str, y_label: &str, zero: boo
     let points = || series.iter().flat_map(|series| series.points.iter());
     let x = Scale::of(points().map(|point| point.0), true, left, right);
     let y = Scale::of(points().map(|point| point.1), zero, bottom, top);
+    let longest = series.iter().map(|series| series.name.chars().count()).max().unwrap_or(0);
+    let legend = right - (7.5 * longest as f64 + 32.0).max(150.0);
     let body = html! {
         @for tick in y.ticks() {
             (line(left, y.at(tick), right, y.at(tick), "grid"))
@@ -191,8 +194,8 @@ fn drawn(title: &str, series: &[Series], x_label: &str, y_label: &str, zero: boo
         }
         @for (place, series) in series.iter().filter(|series| !series.name.is_empty()).enumerate() {
             @let at = bottom - 62.0 + 18.0 * place as f64;
-            (line(right - 150.0, at - 4.0, right - 126.0, at - 4.0, &format!("line {}", series.class)))
-            (text(right - 118.0, at, "label", series.name))
+            (line(legend, at - 4.0, legend + 24.0, at - 4.0, &format!("line {}", series.class)))
+            (text(legend + 32.0, at, "label", series.name))
         }
         (text(right, bottom + 40.0, "tick end", x_label))
         (text(left, height - 10.0, "tick", y_label))
