@@ -209,9 +209,12 @@ fn what_was_run_without_a_holdout_is_told_as_observational() {
     assert!(code == 0 && said.contains("assumes:") && said.contains("(observational)"), "{said}");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("back.csv", "household,week,spent,start\na,2,1,\na,1,1,\nb,1,1,2\nb,2,1,2\n");
+    write("gone.csv", "household,week,spent,start\na,1,1,\na,2,1,\nb,1,1,2\n");
     write("all.csv", "household,week,spent,start\na,1,1,2\na,2,1,2\nb,1,1,2\nb,2,1,2\n");
     for (data, more, why) in [
-        ("back.csv", &[][..], "time"),
+        ("back.csv", &[][..], "row 2: unit a goes from week 2 to 1"),
+        ("gone.csv", &[], "unit b has no row for week 2"),
+        ("panel.csv", &["--report", "panel.csv"], "that is what was read"),
         ("all.csv", &[], "untreated"),
         ("panel.csv", &["--method", "segmented"], "not of a panel"),
         ("panel.csv", &["--season", "4"], "--season: it is of a single series"),

@@ -62,9 +62,16 @@ impl Kept {
     }
 }
 
-/// Writes a page, where one is wanted.
-pub(super) fn write_page(path: Option<&Path>, page: impl FnOnce() -> String) -> Result<Vec<Artefact>, CliError> {
+/// Writes a page, where one is wanted: not over what was read.
+pub(super) fn write_page(path: Option<&Path>, read: &[&Path], page: impl FnOnce() -> String) -> Result<Vec<Artefact>, CliError> {
     let Some(path) = path else { return Ok(vec![]) };
+    let is_same = |other: &&Path| other.canonicalize().is_ok_and(|other| path.canonicalize().is_ok_and(|path| path == other));
+    if read.iter().any(is_same) {
+        return Err(CliError::usage(format!(
+            "--report {}: that is what was read, and would be lost: give the page another name",
+            path.display()
+        )));
+    }
     let page = page();
     youhui_storage::write_atomic(path, page.as_bytes())?;
     Ok(vec![Artefact::of(path, page.as_bytes())])

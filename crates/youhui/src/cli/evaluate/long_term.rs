@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         configuration,
         data: (report.data.clone(), report.hash.clone()),
         figures: figures(&report),
-        artefacts: write_page(args.report.as_deref(), || page(&report))?,
+        artefacts: write_page(args.report.as_deref(), &[&args.data, &args.long_term_data], || page(&report))?,
     };
     report.run = Some(args.kept.keep(snapshot, started)?);
     args.kept.print(console, &report, table)

@@ -149,7 +149,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         }),
         data: (args.store.display().to_string(), hash_of(&found)),
         figures: figures(&report),
-        artefacts: write_page(args.report.as_deref(), || page(&report))?,
+        artefacts: write_page(args.report.as_deref(), &[], || page(&report))?,
     };
     report.run = Some(args.kept.keep(snapshot, started)?);
     args.kept.print(console, &report, table)

@@ -13,11 +13,12 @@ use youhui_evaluation::observational::{
     SegmentedSettings, SyntheticVariance, TimeSeries, difference_in_differences, event_study, group_time_effects, segmented_regression,
     structural_time_series, synthetic_control, synthetic_did, two_way_fixed_effects,
 };
-use youhui_storage::{MISSING, Table, read_table_as};
+use youhui_storage::{Table, read_table_as};
 
 use super::super::{CliError, Console};
 use super::figures::entries;
 use super::kept::{Kept, Snapshot, write_page};
+use super::units::whose;
 
 /// Say what a campaign seems to have caused that was run without a holdout: by those whom it did not reach, or by the time before it.
 ///
@@ -185,7 +186,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         configuration,
         data: (report.data.clone(), report.hash.clone()),
         figures: figures(&report),
-        artefacts: write_page(args.report.as_deref(), || page::html(&report))?,
+        artefacts: write_page(args.report.as_deref(), &[&args.data], || page::html(&report))?,
     };
     report.run = Some(args.kept.keep(snapshot, started)?);
     args.kept.print(console, &report, words)
@@ -259,30 +260,19 @@ fn of_panel(args: &Args, table: &mut Table) -> Result<Found, CliError> {
             ));
         }
     };
-    let mut codes = |column: &Option<String>| -> Result<Option<Vec<u64>>, CliError> {
-        let Some(column) = column else { return Ok(None) };
-        let (codes, _) = table.take(column)?.values.categories();
-        if let Some(row) = codes.iter().position(|code| *code == MISSING) {
-            return Err(CliError::usage(format!(
-                "{}: row {}: column {column} is empty: whose row it is can't be told: fill it",
-                args.data.display(),
-                row + 1
-            )));
-        }
-        Ok(Some(codes.into_iter().map(u64::from).collect()))
-    };
-    let cluster = codes(&args.cluster)?;
-    let unit = codes(&args.unit)?.unwrap_or_default();
+    let codes = |column: &String| whose(&args.data, table.column(column)?.values.clone(), column, 0);
+    let cluster = args.cluster.as_ref().map(codes).transpose()?.map(|(codes, _)| codes);
+    let (unit, names) = args.unit.as_ref().map(codes).transpose()?.unwrap_or_default();
     let rows: Vec<PanelRow> = (0..unit.len())
         .map(|row| PanelRow {
-            unit: unit[row],
-            cluster: cluster.as_ref().map_or(unit[row], |cluster| cluster[row]),
+            unit: u64::from(unit[row]),
+            cluster: u64::from(cluster.as_ref().map_or(unit[row], |cluster| cluster[row])),
             time: times[row],
             outcome: outcome[row],
             start: starts[row],
         })
         .collect();
-    let panel = Panel::from_rows(&rows).map_err(|error| CliError::usage(error.to_string()))?;
+    let panel = Panel::from_rows(&rows).map_err(|error| located(args, &names, error))?;
     let did = DidSettings { level: args.level, ..DidSettings::default() };
     let of = |method: Method, pictures: &mut Pictures| match method {
         Method::Did => difference_in_differences(&panel, did),
@@ -321,6 +311,37 @@ fn of_panel(args: &Args, table: &mut Table) -> Result<Found, CliError> {
         _ => synthetic_did(&panel, SyntheticVariance::Jackknife, args.level).map(|found| found.observed),
     };
     collect(args, &OF_PANEL, "a panel (--unit)", of)
+}
+
+/// With the row of the file, from 1 as people count, and the unit's own name.
+fn located(args: &Args, units: &[String], error: ObservationalError) -> CliError {
+    let path = args.data.display();
+    let name = |unit: u64| usize::try_from(unit).ok().and_then(|place| units.get(place)).map_or("", String::as_str);
+    CliError::usage(match error {
+        ObservationalError::NotFinite { row, value, .. } => format!(
+            "{path}: row {}: column {} is {}: one such row makes every mean of its period, and so every effect, undefined: give the amount that was meant (0 where nothing was bought), or remove the unit",
+            row + 1,
+            args.outcome,
+            if value.is_nan() { "empty".to_owned() } else { value.to_string() }
+        ),
+        ObservationalError::TimeBackwards { row, unit, from, to } => format!(
+            "{path}: row {}: unit {} goes from {} {from} to {to}: before and after would be mixed up, or a period counted twice: sort each unit's rows by time, one row a period",
+            row + 1,
+            name(unit),
+            args.time
+        ),
+        ObservationalError::Unbalanced { unit, time } => format!(
+            "{path}: unit {} has no row for {} {time}: the mix of units would change with time, and that change count as effect: add the row (0 where nothing was bought), or leave out the unit and say so",
+            name(unit),
+            args.time
+        ),
+        ObservationalError::Changed { row, what, unit } => format!(
+            "{path}: row {}: {what} of unit {} differs from its earlier rows: treatment starts once and stays: give each unit one start and one cluster",
+            row + 1,
+            name(unit)
+        ),
+        other => format!("{path}: {other}"),
+    })
 }
 
 fn around(relative: i64, effect: &ObservedEffect) -> Around {

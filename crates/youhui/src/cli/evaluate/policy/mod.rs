@@ -10,7 +10,7 @@ mod slates;
 mod source;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
@@ -197,6 +197,14 @@ impl From<OffPolicyError> for CliError {
     }
 }
 
+impl Args {
+    /// What may be a file that is read.
+    fn files(&self) -> Vec<&Path> {
+        let policies = std::iter::once(&self.policy).chain(&self.against).map(Path::new);
+        std::iter::once(self.log.as_path()).chain(policies).collect()
+    }
+}
+
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
     if !(args.level > 0.0 && args.level < 1.0) {
@@ -206,7 +214,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     if let Some(slate) = &args.slate {
         let mut printed = slates::judge(args, slate)?;
         bar.finish_and_clear();
-        let artefacts = write_page(args.report.as_deref(), || page::of_slates(&printed))?;
+        let artefacts = write_page(args.report.as_deref(), &args.files(), || page::of_slates(&printed))?;
         printed.run = Some(keep(args, started, (&printed.log, &printed.hash), figures_of_slates(&printed), artefacts)?);
         return args.kept.print(console, &printed, table::of_slates);
     }
@@ -214,7 +222,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     bar.set_message("judging");
     let mut printed = judge::judge(args, &mut rounds)?;
     bar.finish_and_clear();
-    let artefacts = write_page(args.report.as_deref(), || page::html(&printed))?;
+    let artefacts = write_page(args.report.as_deref(), &args.files(), || page::html(&printed))?;
     printed.run = Some(keep(args, started, (&printed.log, &printed.hash), figures(&printed), artefacts)?);
     args.kept.print(console, &printed, table::of_rounds)
 }
