@@ -9,8 +9,8 @@
 //! A log comes in blocks; [`weigh`] sums each round over its actions, so that no matrix of rounds × actions is needed beyond
 //! a block. [`Evaluation`], [`Tuning`] and [`Comparison`] take in weighed blocks one after the other, or apart and merged.
 //! [`estimators`] are one a file, with formula, ranges, when they fail, and paper. [`slate`] values whole pages.
-//! [`RewardModel`] fits q̂, [`balanced_weights`] weights without propensities, from the same log. [`MultiLogger`] is for logs of several
-//! policies, [`by_category`] for more actions than rounds can tell apart.
+//! [`RewardModel`] fits q̂ ([`RewardFit`] block by block), [`balanced_weights`] weights without propensities, from the same log.
+//! [`MultiLogger`] is for logs of several policies, [`by_category`] for more actions than rounds can tell apart.
 
 mod additive;
 mod automatic;

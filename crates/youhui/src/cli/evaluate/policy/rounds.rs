@@ -10,7 +10,7 @@ use super::given::{Coming, Policy, actions_of};
 use super::source::{Codes, Source, numbers};
 
 /// Rounds of a piece at most, and its rounds × actions where a policy has a probability for each. Multiples of the rounds that are added
-/// up at a time, so that pieces don't show.
+/// up at a time, as far as there are that many, so that pieces don't show in the last digit.
 const PIECE: usize = 65_536;
 const PIECE_VALUES: usize = 1 << 22;
 const PART: usize = 4_096;
@@ -188,7 +188,7 @@ impl Rounds {
     ) -> Result<(), CliError> {
         let mut coming: Vec<Coming<'_>> = policies.iter().map(|policy| Coming::of(policy)).collect();
         let is_dense = policies.iter().any(|policy| matches!(policy, Policy::Dense(..)));
-        let most = if is_dense { (PIECE_VALUES / self.shape.values() / PART).clamp(1, PIECE / PART) * PART } else { PIECE };
+        let most = if is_dense { piece_of(self.shape.values()) } else { PIECE };
         let (mut before, mut blocks) = (0, self.source.blocks());
         while let Some(table) = blocks.next()? {
             let block = self.block(&table, before)?;
@@ -239,6 +239,14 @@ impl Rounds {
             "--policy {policy}: it has not as many rows as the log, {}: probabilities would be of other rounds than their own",
             self.count
         ))
+    }
+}
+
+/// Rounds of a piece, of which each has so many probabilities.
+fn piece_of(values: usize) -> usize {
+    match PIECE_VALUES / values.max(1) {
+        few if few < PART => few.max(1),
+        many => (many / PART * PART).min(PIECE),
     }
 }
 

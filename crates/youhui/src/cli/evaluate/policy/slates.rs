@@ -19,7 +19,6 @@ use super::source::{Codes, numbers, once};
 const FEW: f64 = 100.0;
 /// How far probabilities that should be equal, or in order, may be apart: they may have been stored in 32 bits.
 const TOLERANCE: f64 = 1e-6;
-const NAMES: [&str; 8] = ["all", "sips", "snsips", "iips", "sniips", "rips", "snrips", "cascade-dr"];
 
 /// What is printed.
 #[derive(Debug, Serialize)]
@@ -51,6 +50,19 @@ enum Kind {
 
 const KINDS: [Kind; 3] = [Kind::Slate, Kind::Item, Kind::Cascade];
 
+type Estimators = Vec<Box<dyn SlateEstimator>>;
+
+/// Their names, and the probabilities that they need.
+const ESTIMATORS: [(&str, Kind); 7] = [
+    ("sips", Kind::Slate),
+    ("snsips", Kind::Slate),
+    ("iips", Kind::Item),
+    ("sniips", Kind::Item),
+    ("rips", Kind::Cascade),
+    ("snrips", Kind::Cascade),
+    ("cascade-dr", Kind::Cascade),
+];
+
 /// One of the two files, with the columns that it may have.
 struct File {
     path: std::path::PathBuf,
@@ -69,9 +81,9 @@ struct Places {
 }
 
 pub(super) fn judge(args: &Args, slate: &str) -> Result<PrintedSlates, CliError> {
-    let named = |name: &str| args.estimator.iter().any(|one| one == name);
-    if let Some(unknown) = args.estimator.iter().find(|name| !NAMES.contains(&name.as_str())) {
-        return Err(CliError::usage(format!("--estimator {unknown}: with --slate there are {}", NAMES.join(", "))));
+    let known = || std::iter::once("all").chain(ESTIMATORS.map(|(name, _)| name));
+    if let Some(unknown) = args.estimator.iter().find(|name| !known().any(|one| one == name.as_str())) {
+        return Err(CliError::usage(format!("--estimator {unknown}: with --slate there are {}", known().collect::<Vec<_>>().join(", "))));
     }
     let Some(position) = &args.position else {
         return Err(CliError::usage("--slate: name the column of the place in the slate by --position"));
@@ -107,34 +119,7 @@ pub(super) fn judge(args: &Args, slate: &str) -> Result<PrintedSlates, CliError>
         customer: customers.as_deref(),
     };
     let has = |kind: Kind| logging[kind as usize].is_some() && target[kind as usize].is_some();
-    let mut estimators: Vec<Box<dyn SlateEstimator>> = vec![Box::new(LoggedPages)];
-    let mut warnings = vec![];
-    for (name, kind) in [
-        ("sips", Kind::Slate),
-        ("snsips", Kind::Slate),
-        ("iips", Kind::Item),
-        ("sniips", Kind::Item),
-        ("rips", Kind::Cascade),
-        ("snrips", Kind::Cascade),
-        ("cascade-dr", Kind::Cascade),
-    ] {
-        if !(named("all") || named(name)) {
-            continue;
-        }
-        let needs_model = name == "cascade-dr";
-        if has(kind) && (!needs_model || model.is_some()) {
-            estimators.push(estimator(name));
-            continue;
-        }
-        let lacking = format!("{name} needs {}", needed(args, kind, needs_model));
-        if named(name) {
-            return Err(CliError::usage(format!("--estimator {lacking}")));
-        }
-        warnings.push(format!("left out: {lacking}"));
-    }
-    if estimators.len() == 1 {
-        return Err(CliError::usage(format!("no estimator has what it needs: {}", warnings.join("; "))));
-    }
+    let (estimators, mut warnings) = chosen(args, has, model.is_some())?;
     let mut values = evaluate_slates(&slate_log, &estimators, &options(args))?;
     let unit = args.unit.clone().unwrap_or_else(|| "reward per slate".to_owned());
     values.iter_mut().for_each(|value| value.unit.clone_from(&unit));
@@ -153,6 +138,29 @@ pub(super) fn judge(args: &Args, slate: &str) -> Result<PrintedSlates, CliError>
         values,
         warnings,
     })
+}
+
+/// The log's own figure and the estimators that were asked for; of all, those that have what they need, and what the others lack.
+fn chosen(args: &Args, has: impl Fn(Kind) -> bool, has_model: bool) -> Result<(Estimators, Vec<String>), CliError> {
+    let named = |name: &str| args.estimator.iter().any(|one| one == name);
+    let mut estimators: Estimators = vec![Box::new(LoggedPages)];
+    let mut lacking = vec![];
+    for (name, kind) in ESTIMATORS.into_iter().filter(|(name, _)| named("all") || named(name)) {
+        let needs_model = name == "cascade-dr";
+        if has(kind) && (has_model || !needs_model) {
+            estimators.push(estimator(name));
+            continue;
+        }
+        let needs = format!("{name} needs {}", needed(args, kind, needs_model));
+        if named(name) {
+            return Err(CliError::usage(format!("--estimator {needs}")));
+        }
+        lacking.push(format!("left out: {needs}"));
+    }
+    if estimators.len() == 1 {
+        return Err(CliError::usage(format!("no estimator has what it needs: {}", lacking.join("; "))));
+    }
+    Ok((estimators, lacking))
 }
 
 fn options(args: &Args) -> Options {
