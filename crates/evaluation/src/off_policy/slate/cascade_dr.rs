@@ -33,7 +33,7 @@ impl SlateEstimator for CascadeDoublyRobust {
             let mean: f64 = expected.iter().zip(target).map(|(value, probability)| value * probability).sum();
             let above = if row.is_multiple_of(log.positions) { 1.0 } else { weights[row - 1] };
             let residual = log.reward[row] - expected[model.action[row] as usize];
-            SlateTerm { numerator: weights[row] * residual + above * mean, denominator: 1.0 }
+            SlateTerm { numerator: weights[row] * residual + above * mean, denominator: 1.0, weight: weights[row] }
         };
         Ok((0..weights.len()).map(term).collect())
     }

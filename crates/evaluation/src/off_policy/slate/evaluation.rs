@@ -16,6 +16,8 @@ pub struct SlateTerm {
     pub numerator: f64,
     /// Denominator: 1 where the estimate is a mean over pages.
     pub denominator: f64,
+    /// By how much the policy shows it more often than it was shown; 1 where nothing is weighed.
+    pub weight: f64,
 }
 
 /// An estimator of the value of pages.
@@ -95,7 +97,7 @@ fn value(
     count: usize,
 ) -> Result<SlateValue, OffPolicyError> {
     let (terms, positions) = (estimator.terms(log)?, log.positions);
-    let mut sums = vec![SlateTerm { numerator: 0.0, denominator: 0.0 }; positions];
+    let mut sums = vec![SlateTerm { numerator: 0.0, denominator: 0.0, weight: 0.0 }; positions];
     for page in terms.chunks(positions) {
         for (sum, term) in sums.iter_mut().zip(page) {
             sum.numerator += term.numerator;
@@ -148,8 +150,8 @@ fn effective(terms: &[SlateTerm], positions: usize) -> f64 {
     let at = |position: usize| {
         let (mut sum, mut squares) = (0.0, 0.0);
         for page in terms.chunks(positions) {
-            sum += page[position].denominator;
-            squares += page[position].denominator.powi(2);
+            sum += page[position].weight;
+            squares += page[position].weight.powi(2);
         }
         if squares > 0.0 { sum * sum / squares } else { 0.0 }
     };

@@ -124,6 +124,7 @@ pub(super) fn weighted(
     let term = |(&weight, reward): (&f64, &f64)| SlateTerm {
         numerator: weight * reward,
         denominator: if is_self_normalised { weight } else { 1.0 },
+        weight,
     };
     Ok(weights.iter().zip(log.reward).map(term).collect())
 }

@@ -12,6 +12,6 @@ impl SlateEstimator for LoggedPages {
     }
 
     fn terms(&self, log: &SlateLog<'_>) -> Result<Vec<SlateTerm>, OffPolicyError> {
-        Ok(log.reward.iter().map(|&reward| SlateTerm { numerator: reward, denominator: 1.0 }).collect())
+        Ok(log.reward.iter().map(|&reward| SlateTerm { numerator: reward, denominator: 1.0, weight: 1.0 }).collect())
     }
 }

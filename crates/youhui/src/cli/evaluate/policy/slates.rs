@@ -492,13 +492,11 @@ fn cautions(values: &[SlateValue], shorter: usize, slates: usize) -> Vec<String>
     for value in values.iter().filter(|value| value.value.is_none()) {
         warnings.push(format!("{} is undefined: at some position no slate has weight under the policy", value.estimator));
     }
-    for value in values.iter().filter(|value| value.estimator.starts_with("sn") && value.effective_pages < FEW) {
+    for value in values.iter().filter(|value| value.effective_pages < FEW) {
         warnings.push(format!(
-            "{}: the {slates} slates are worth {:.1} of the policy's own, at the position where it is least: its interval, and that of {}, are too \
-             narrow and values may be far off",
-            value.estimator,
-            value.effective_pages,
-            value.estimator.trim_start_matches("sn")
+            "{}: the {slates} slates are worth {:.1} of the policy's own, at the position where it is least: its interval is too narrow and its value may be \
+             far off",
+            value.estimator, value.effective_pages
         ));
     }
     warnings
