@@ -1,12 +1,62 @@
 //! Rows of customers of whom some were held out by lot: which arm each is of, and amounts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args as ClapArgs;
+use serde::Serialize;
+use serde_json::Value;
 use youhui_evaluation::money::{Arm, MoneyError};
 use youhui_storage::{Column, Values};
 
 use super::super::CliError;
 use super::units::{MOST_ARMS, Order, codes};
+
+/// Customers, and the lot by which some of them were held out.
+#[derive(Debug, ClapArgs, Serialize)]
+pub(super) struct LotArgs {
+    /// Parquet, CSV or JSON Lines: a row a customer.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(super) data: PathBuf,
+    /// The column that says who was held out.
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) assignment: String,
+    /// What stands there for those who were.
+    #[arg(long, value_name = "VALUE", default_value = "held_out")]
+    pub(super) held_out: String,
+    /// The share that the lot held out.
+    #[arg(long, value_name = "SHARE")]
+    pub(super) holdout_share: f64,
+    /// How surely intervals cover.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    pub(super) level: f64,
+}
+
+impl LotArgs {
+    /// Refuses shares with which there is nobody to compare with.
+    pub(super) fn check(&self) -> Result<(), CliError> {
+        if self.holdout_share > 0.0 && self.holdout_share < 1.0 {
+            return Ok(());
+        }
+        Err(CliError::usage(format!(
+            "--holdout-share {}: give a share between 0 and 1: without a holdout nobody knows what would have been",
+            self.holdout_share
+        )))
+    }
+
+    pub(super) fn arms(&self) -> Arms<'_> {
+        Arms { path: &self.data, column: &self.assignment, held_out: &self.held_out, order: Order::default() }
+    }
+
+    /// What a snapshot remembers of it, with what else there is.
+    pub(super) fn configured(&self, others: Value) -> Value {
+        let mut all = serde_json::to_value(self).unwrap_or_default();
+        if let (Some(all), Value::Object(others)) = (all.as_object_mut(), others) {
+            all.extend(others);
+        }
+        all
+    }
+}
 
 /// Who was held out, in a column of two values.
 #[derive(Debug)]
@@ -18,11 +68,7 @@ pub(super) struct Arms<'a> {
     order: Order,
 }
 
-impl<'a> Arms<'a> {
-    pub(super) fn new(path: &'a Path, column: &'a str, held_out: &'a str) -> Self {
-        Self { path, column, held_out, order: Order::default() }
-    }
-
+impl Arms<'_> {
     /// Arms of a block that begins with row `first`.
     pub(super) fn read(&mut self, values: Values, first: u64) -> Result<Vec<Arm>, CliError> {
         let codes = codes(self.path, values, self.column, &mut self.order, MOST_ARMS, first)?;
@@ -74,14 +120,4 @@ pub(super) const fn minor(cell: f64) -> i64 {
 pub(super) fn located(error: &MoneyError, place: impl Fn(u64) -> String) -> CliError {
     let text = error.to_string();
     CliError::usage(error.row().map_or_else(|| text.clone(), |row| text.replacen(&format!("row {row}"), &place(row), 1)))
-}
-
-/// Refuses shares with which there is nobody to compare with.
-pub(super) fn check_holdout(share: f64) -> Result<(), CliError> {
-    if share > 0.0 && share < 1.0 {
-        return Ok(());
-    }
-    Err(CliError::usage(format!(
-        "--holdout-share {share}: give a share between 0 and 1: without a holdout nobody knows what would have been"
-    )))
 }

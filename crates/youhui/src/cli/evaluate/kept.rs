@@ -14,6 +14,9 @@ use crate::runs::{Artefact, Run, VERSION};
 /// Where it goes.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Kept {
+    /// Write a page with the pictures: one HTML file.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Where the snapshot is kept: `youhui runs list|diff` compares them.
     #[arg(long, value_name = "DIR", default_value = crate::runs::FOLDER)]
     runs: PathBuf,
@@ -23,20 +26,21 @@ pub(super) struct Kept {
 }
 
 /// What a snapshot remembers of an evaluation.
-pub(super) struct Snapshot {
+pub(super) struct Snapshot<'a> {
     pub(super) command: &'static str,
     pub(super) configuration: Value,
     /// What it read: a path, and blake3.
     pub(super) data: (String, String),
+    /// All files that it read.
+    pub(super) files: &'a [&'a Path],
     pub(super) figures: Map<String, Value>,
-    /// What it wrote.
-    pub(super) artefacts: Vec<Artefact>,
 }
 
 impl Kept {
-    /// Keeps a snapshot; its name.
-    pub(super) fn keep(&self, snapshot: Snapshot, started: Timestamp) -> Result<String, CliError> {
-        let Snapshot { command, configuration, data: (path, hash), figures, artefacts } = snapshot;
+    /// Writes the page, where one is wanted, and keeps a snapshot; its name.
+    pub(super) fn keep(&self, snapshot: Snapshot<'_>, started: Timestamp, page: impl FnOnce() -> String) -> Result<String, CliError> {
+        let Snapshot { command, configuration, data: (path, hash), files, figures } = snapshot;
+        let artefacts = write_page(self.report.as_deref(), files, page)?;
         let run = Run {
             schema_version: VERSION,
             id: String::new(),
@@ -63,7 +67,7 @@ impl Kept {
 }
 
 /// Writes a page, where one is wanted: not over what was read.
-pub(super) fn write_page(path: Option<&Path>, read: &[&Path], page: impl FnOnce() -> String) -> Result<Vec<Artefact>, CliError> {
+fn write_page(path: Option<&Path>, read: &[&Path], page: impl FnOnce() -> String) -> Result<Vec<Artefact>, CliError> {
     let Some(path) = path else { return Ok(vec![]) };
     let is_same = |other: &&Path| other.canonicalize().is_ok_and(|other| path.canonicalize().is_ok_and(|path| path == other));
     if read.iter().any(is_same) {

@@ -12,9 +12,9 @@ use youhui_evaluation::money::{Arm, Figure, SurrogacyCheck, SurrogateEffect, Sur
 use youhui_storage::{Table, columns_of, read_table};
 
 use super::super::{CliError, Console};
-use super::customers::{Arms, check_holdout, located, numbers};
+use super::customers::{LotArgs, located, numbers};
 use super::figures::{dot, dot_of, figure_entries, line};
-use super::kept::{Kept, Snapshot, write_page};
+use super::kept::{Kept, Snapshot};
 use super::page::{charts, footer, forest, said, source, whole};
 use super::units::shifted;
 
@@ -24,18 +24,8 @@ use super::units::shifted;
 /// which is stated; where the campaign's file has the long-term column too, as that of an earlier campaign does, surrogacy is tested.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// Parquet, CSV or JSON Lines: a row a customer of the campaign, with the surrogates.
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
-    /// The column that says which arm a customer is of.
-    #[arg(long, value_name = "COLUMN")]
-    assignment: String,
-    /// Its value for those who were held out.
-    #[arg(long, value_name = "VALUE", default_value = "held_out")]
-    held_out: String,
-    /// The share that the lot held out.
-    #[arg(long, value_name = "SHARE")]
-    holdout_share: f64,
+    #[command(flatten)]
+    lot: LotArgs,
     /// Columns of what is seen early, in both files.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',', required = true)]
     surrogates: Vec<String>,
@@ -45,12 +35,6 @@ pub(crate) struct Args {
     /// The column of the long-term outcome there; where the campaign's file has it too, the assumption is tested.
     #[arg(long, value_name = "COLUMN")]
     long_term: String,
-    /// How surely intervals cover.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
-    level: f64,
-    /// Write a page with the pictures: one HTML file.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
     #[command(flatten)]
     kept: Kept,
 }
@@ -87,7 +71,7 @@ struct Early {
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
-    check_holdout(args.holdout_share)?;
+    args.lot.check()?;
     if let Some(twice) =
         args.surrogates.iter().enumerate().find(|(place, name)| args.surrogates[..*place].contains(name)).map(|(_, name)| name)
     {
@@ -102,61 +86,61 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let bar = console.bar("reading");
     let mut report = judge(args)?;
     bar.finish_and_clear();
-    let configuration = json!({
-        "assignment": args.assignment, "held_out": args.held_out, "holdout_share": args.holdout_share, "surrogates": args.surrogates,
-        "long_term": args.long_term, "long_term_data": report.long_term_data, "long_term_hash": report.long_term_hash, "level": args.level,
-    });
+    let configuration = args.lot.configured(json!({
+        "surrogates": args.surrogates,
+        "long_term": args.long_term, "long_term_data": report.long_term_data, "long_term_hash": report.long_term_hash,
+    }));
     let snapshot = Snapshot {
         command: "evaluate long-term",
         configuration,
         data: (report.data.clone(), report.hash.clone()),
         figures: figures(&report),
-        artefacts: write_page(args.report.as_deref(), &[&args.data, &args.long_term_data], || page(&report))?,
+        files: &[&args.lot.data, &args.long_term_data],
     };
-    report.run = Some(args.kept.keep(snapshot, started)?);
+    report.run = Some(args.kept.keep(snapshot, started, || page(&report))?);
     args.kept.print(console, &report, table)
 }
 
 fn judge(args: &Args) -> Result<Report, CliError> {
     let (index, long_term_hash) = fitted(args)?;
-    let observes = columns_of(&args.data)?.contains(&args.long_term);
-    let mut wanted: Vec<String> = std::iter::once(&args.assignment).chain(&args.surrogates).cloned().collect();
+    let observes = columns_of(&args.lot.data)?.contains(&args.long_term);
+    let mut wanted: Vec<String> = std::iter::once(&args.lot.assignment).chain(&args.surrogates).cloned().collect();
     wanted.extend(observes.then(|| args.long_term.clone()));
-    let mut campaign = read_table(&args.data, Some(&wanted))?;
+    let mut campaign = read_table(&args.lot.data, Some(&wanted))?;
     let (hash, rows) = (campaign.hash.clone(), campaign.rows() as u64);
-    let arms = Arms::new(&args.data, &args.assignment, &args.held_out).read(campaign.take(&args.assignment)?.values, 0)?;
+    let arms = args.lot.arms().read(campaign.take(&args.lot.assignment)?.values, 0)?;
     let group: Vec<u32> = arms.into_iter().map(|arm| u32::from(arm == Arm::Treated)).collect();
     let moments = |names: &[String]| -> Result<Vec<Moments>, CliError> {
-        let columns = columns(&args.data, &campaign, names)?;
+        let columns = columns(&args.lot.data, &campaign, names)?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        accumulate(Rows { columns: &columns, names: &names, group: &group }, 2).map_err(|error| shifted(&args.data, error, 0))
+        accumulate(Rows { columns: &columns, names: &names, group: &group }, 2).map_err(|error| shifted(&args.lot.data, error, 0))
     };
     let of_surrogates = moments(&args.surrogates)?;
-    let effect = index.effect(&of_surrogates[0], &of_surrogates[1], args.level)?;
+    let effect = index.effect(&of_surrogates[0], &of_surrogates[1], args.lot.level)?;
     let mut warnings: Vec<String> =
-        sample_ratio(&[of_surrogates[0].units(), of_surrogates[1].units()], &[args.holdout_share, 1.0 - args.holdout_share])?
+        sample_ratio(&[of_surrogates[0].units(), of_surrogates[1].units()], &[args.lot.holdout_share, 1.0 - args.lot.holdout_share])?
             .warning(ALARM)
             .into_iter()
             .map(|warning| warning.message)
             .collect();
     let mut check = None;
     if observes {
-        let gaps = numbers(&args.data, campaign.column(&args.long_term)?)?.iter().filter(|cell| !cell.is_finite()).count();
+        let gaps = numbers(&args.lot.data, campaign.column(&args.long_term)?)?.iter().filter(|cell| !cell.is_finite()).count();
         if gaps == 0 {
             let all: Vec<String> = args.surrogates.iter().chain([&args.long_term]).cloned().collect();
             let both = moments(&all)?;
-            check = Some(index.check(&both[0], &both[1], args.level)?);
+            check = Some(index.check(&both[0], &both[1], args.lot.level)?);
         } else {
             warnings.push(format!(
                 "surrogacy is not tested: column {} of {} is empty in {gaps} of {rows} rows, and whoever is known already isn't whom the lot drew: wait, or test it on an earlier campaign",
                 args.long_term,
-                args.data.display()
+                args.lot.data.display()
             ));
         }
     } else {
         warnings.push(format!(
             "surrogacy is not tested: {} has no column {}: give the file of an earlier campaign of which it is known",
-            args.data.display(),
+            args.lot.data.display(),
             args.long_term
         ));
     }
@@ -176,10 +160,10 @@ fn judge(args: &Args) -> Result<Report, CliError> {
         treated: of_surrogates[1].mean(place),
     });
     Ok(Report {
-        data: args.data.display().to_string(),
+        data: args.lot.data.display().to_string(),
         hash,
         rows,
-        level: args.level,
+        level: args.lot.level,
         long_term_data: args.long_term_data.display().to_string(),
         long_term_hash,
         run: None,

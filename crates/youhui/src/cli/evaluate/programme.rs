@@ -1,7 +1,5 @@
 //! `youhui evaluate programme`.
 
-use std::path::PathBuf;
-
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use maud::html;
@@ -12,9 +10,9 @@ use youhui_evaluation::money::{Arm, Figure, Lot, MoneySettings, Participant, Pro
 use youhui_storage::{MISSING, Table, columns_of, hash_of, read_table_in_blocks};
 
 use super::super::{CliError, Console};
-use super::customers::{Arms, check_holdout, located, minor, whole};
+use super::customers::{LotArgs, located, minor, whole};
 use super::figures::{dot_of, drawn, figure_entries, line};
-use super::kept::{Kept, Snapshot, write_page};
+use super::kept::{Kept, Snapshot};
 use super::page::{charts, footer, forest, said, source, whole as page_of};
 
 /// Say what many campaigns brought together and each, from customers who got none at all by lot, and each campaign's own lot.
@@ -23,24 +21,14 @@ use super::page::{charts, footer, forest, said, source, whole as page_of};
 /// said: held out, not eligible (whom it couldn't reach), or the one other value for who got it. A column with before_ in front of the outcome's name makes figures more precise.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// Parquet, CSV or JSON Lines: a row a customer.
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
-    /// The column that says who is in the programme, and who in the global holdout.
-    #[arg(long, value_name = "COLUMN")]
-    assignment: String,
+    #[command(flatten)]
+    lot: LotArgs,
     /// Columns of campaigns: what each campaign's lot said.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',', required = true)]
     campaigns: Vec<String>,
-    /// What stands there for those who were held out: of the programme, and of a campaign.
-    #[arg(long, value_name = "VALUE", default_value = "held_out")]
-    held_out: String,
     /// What stands there for those whom a campaign couldn't reach.
     #[arg(long, value_name = "VALUE", default_value = "not_eligible")]
     not_eligible: String,
-    /// The share that the lot held out of the whole programme.
-    #[arg(long, value_name = "SHARE")]
-    holdout_share: f64,
     /// Columns of what is judged, such as revenue and profit.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',', default_value = "revenue")]
     outcome: Vec<String>,
@@ -50,12 +38,6 @@ pub(crate) struct Args {
     /// Don't adjust by the time before.
     #[arg(long)]
     no_cuped: bool,
-    /// How surely intervals cover.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
-    level: f64,
-    /// Write a page with the pictures: one HTML file.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
     #[command(flatten)]
     kept: Kept,
 }
@@ -81,25 +63,24 @@ struct Outcome {
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
-    check_holdout(args.holdout_share)?;
+    args.lot.check()?;
     let bar = console.bar("reading");
     let read = Read::of(args)?;
     bar.set_message("judging");
     let mut report = judge(args, read)?;
     bar.finish_and_clear();
-    let configuration = json!({
-        "assignment": args.assignment, "campaigns": args.campaigns, "held_out": args.held_out, "not_eligible": args.not_eligible,
-        "holdout_share": args.holdout_share, "outcome": args.outcome, "currency": args.currency.code(), "cuped": !args.no_cuped,
-        "level": args.level,
-    });
+    let configuration = args.lot.configured(json!({
+        "campaigns": args.campaigns, "not_eligible": args.not_eligible,
+        "outcome": args.outcome, "currency": args.currency.code(), "cuped": !args.no_cuped,
+    }));
     let snapshot = Snapshot {
         command: "evaluate programme",
         configuration,
         data: (report.data.clone(), report.hash.clone()),
         figures: figures(&report),
-        artefacts: write_page(args.report.as_deref(), &[&args.data], || page(&report))?,
+        files: &[&args.lot.data],
     };
-    report.run = Some(args.kept.keep(snapshot, started)?);
+    report.run = Some(args.kept.keep(snapshot, started, || page(&report))?);
     args.kept.print(console, &report, table)
 }
 
@@ -111,11 +92,11 @@ struct Read {
 
 impl Read {
     fn of(args: &Args) -> Result<Self, CliError> {
-        let present = columns_of(&args.data)?;
+        let present = columns_of(&args.lot.data)?;
         let befores: Vec<Option<String>> =
             args.outcome.iter().map(|outcome| Some(format!("before_{outcome}")).filter(|name| present.contains(name))).collect();
         let mut wanted: Vec<String> = vec![];
-        for name in std::iter::once(&args.assignment).chain(&args.campaigns).chain(&args.outcome) {
+        for name in std::iter::once(&args.lot.assignment).chain(&args.campaigns).chain(&args.outcome) {
             if wanted.contains(name) {
                 return Err(CliError::usage(format!(
                     "column {name} is named twice: a campaign, an outcome and the programme's lot are different columns"
@@ -126,18 +107,18 @@ impl Read {
         let is_missing = |before: &&String| !wanted.contains(before);
         let more: Vec<String> = befores.iter().flatten().filter(is_missing).cloned().collect();
         wanted.extend(more);
-        let one = Programme::new(args.currency, args.campaigns.clone(), 1.0 - args.holdout_share)?;
+        let one = Programme::new(args.currency, args.campaigns.clone(), 1.0 - args.lot.holdout_share)?;
         let mut read = Self { programmes: vec![one; args.outcome.len()], rows: 0 };
-        let mut arms = Arms::new(&args.data, &args.assignment, &args.held_out);
+        let mut arms = args.lot.arms();
         let mut lots = Lots { args, treated: vec![None; args.campaigns.len()] };
-        read_table_in_blocks(&args.data, &wanted, &[], |mut table| -> Result<(), CliError> {
-            let arms = arms.read(table.take(&args.assignment)?.values, read.rows)?;
+        read_table_in_blocks(&args.lot.data, &wanted, &[], |mut table| -> Result<(), CliError> {
+            let arms = arms.read(table.take(&args.lot.assignment)?.values, read.rows)?;
             let in_programme: Vec<bool> = arms.into_iter().map(|arm| arm == Arm::Treated).collect();
             let lots = lots.read(&mut table, &in_programme, read.rows)?;
             let width = args.campaigns.len();
             for ((programme, outcome), before) in read.programmes.iter_mut().zip(&args.outcome).zip(&befores) {
-                let outcome = whole(&args.data, table.column(outcome)?, read.rows)?;
-                let before = before.as_ref().map(|name| whole(&args.data, table.column(name)?, read.rows)).transpose()?;
+                let outcome = whole(&args.lot.data, table.column(outcome)?, read.rows)?;
+                let before = before.as_ref().map(|name| whole(&args.lot.data, table.column(name)?, read.rows)).transpose()?;
                 let participant = |row: usize| Participant {
                     in_programme: in_programme[row],
                     before: before.map_or(0, |before| minor(before[row])),
@@ -145,7 +126,9 @@ impl Read {
                     lots: &lots[row * width..(row + 1) * width],
                 };
                 let participants: Vec<Participant<'_>> = (0..in_programme.len()).map(participant).collect();
-                programme.add(&participants).map_err(|error| located(&error, |row| format!("{}: row {}", args.data.display(), row + 1)))?;
+                programme
+                    .add(&participants)
+                    .map_err(|error| located(&error, |row| format!("{}: row {}", args.lot.data.display(), row + 1)))?;
             }
             read.rows += in_programme.len() as u64;
             Ok(())
@@ -176,9 +159,9 @@ impl Lots<'_> {
                 } else if in_programme[row] {
                     return Err(CliError::usage(format!(
                         "{}: row {}: column {campaign} is empty: a customer of the programme without a lot is in neither arm, and left out those who are left are no longer whom the lot drew: write {}, {} where the campaign couldn't reach the customer, or what stands there for who got it",
-                        self.args.data.display(),
+                        self.args.lot.data.display(),
                         first + row as u64 + 1,
-                        self.args.held_out,
+                        self.args.lot.held_out,
                         self.args.not_eligible
                     )));
                 }
@@ -188,7 +171,7 @@ impl Lots<'_> {
     }
 
     fn lot(&mut self, place: usize, text: &str) -> Result<Lot, CliError> {
-        if text == self.args.held_out {
+        if text == self.args.lot.held_out {
             return Ok(Lot::HeldOut);
         }
         if text == self.args.not_eligible {
@@ -200,16 +183,16 @@ impl Lots<'_> {
         }
         Err(CliError::usage(format!(
             "{}: column {}: both {treated} and {text} stand there beside {} and {}: one value says who got it; give each arm of a campaign with several a column of its own",
-            self.args.data.display(),
+            self.args.lot.data.display(),
             self.args.campaigns[place],
-            self.args.held_out,
+            self.args.lot.held_out,
             self.args.not_eligible
         )))
     }
 }
 
 fn judge(args: &Args, read: Read) -> Result<Report, CliError> {
-    let settings = MoneySettings { level: args.level, cuped: !args.no_cuped, ..MoneySettings::default() };
+    let settings = MoneySettings { level: args.lot.level, cuped: !args.no_cuped, ..MoneySettings::default() };
     let mut outcomes = vec![];
     for (programme, outcome) in read.programmes.iter().zip(&args.outcome) {
         outcomes.push(Outcome { outcome: outcome.clone(), effects: programme.effects(settings)? });
@@ -219,10 +202,10 @@ fn judge(args: &Args, read: Read) -> Result<Report, CliError> {
         outcomes.first().into_iter().flat_map(|one| &one.effects.warnings).map(|warning| warning.message.clone()).collect();
     warnings.push(INTERACTION.to_owned());
     Ok(Report {
-        data: args.data.display().to_string(),
-        hash: hash_of(&args.data)?,
+        data: args.lot.data.display().to_string(),
+        hash: hash_of(&args.lot.data)?,
         rows: read.rows,
-        level: args.level,
+        level: args.lot.level,
         run: None,
         outcomes,
         warnings,

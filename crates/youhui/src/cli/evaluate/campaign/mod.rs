@@ -17,7 +17,7 @@ use youhui_evaluation::off_policy::{Comparison, Estimator, Expected, Interval, L
 
 use super::super::{CliError, Console, now};
 use super::figures::entries;
-use super::kept::{Kept, Snapshot, of_metrics, write_page};
+use super::kept::{Kept, Snapshot, of_metrics};
 use super::page::{charts, whole};
 use crate::serve::{Bought, Outcomes, Shown, Windows, database_of, outcomes};
 use money::Money;
@@ -56,9 +56,6 @@ pub(crate) struct Args {
     /// How surely intervals cover.
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     level: f64,
-    /// Write a page with the pictures: one HTML file.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
     #[command(flatten)]
     kept: Kept,
 }
@@ -149,9 +146,9 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         }),
         data: (args.store.display().to_string(), hash_of(&found)),
         figures: figures(&report),
-        artefacts: write_page(args.report.as_deref(), &[], || page(&report))?,
+        files: &[],
     };
-    report.run = Some(args.kept.keep(snapshot, started)?);
+    report.run = Some(args.kept.keep(snapshot, started, || page(&report))?);
     args.kept.print(console, &report, table)
 }
 

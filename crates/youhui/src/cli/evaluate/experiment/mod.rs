@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use youhui_evaluation::experiment::{Adjust, Engine, Prior, Robust, Scale};
 
 use super::super::{CliError, Console};
-use super::kept::{Kept, Snapshot, of_metrics, write_page};
+use super::kept::{Kept, Snapshot, of_metrics};
 use design::{Design, DesignArgs};
 use judge::Report;
 use metrics::{Kind, Spec, source};
@@ -101,9 +101,6 @@ pub(crate) struct Args {
     /// The effect that the experiment was to find, in the scale.
     #[arg(long, value_name = "NUMBER", requires = "planned_units", allow_hyphen_values = true)]
     planned_effect: Option<f64>,
-    /// Write a page with the pictures: one HTML file.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
     #[command(flatten)]
     kept: Kept,
 }
@@ -162,9 +159,9 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         configuration: configuration(args),
         data: (report.data.clone(), report.hash.clone()),
         figures: figures(&report),
-        artefacts: write_page(args.report.as_deref(), &[&args.data], || page::html(&report))?,
+        files: &[&args.data],
     };
-    report.run = Some(args.kept.keep(snapshot, started)?);
+    report.run = Some(args.kept.keep(snapshot, started, || page::html(&report))?);
     args.kept.print(console, &report, table::table)
 }
 

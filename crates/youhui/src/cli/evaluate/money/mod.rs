@@ -3,8 +3,6 @@
 mod page;
 mod read;
 
-use std::path::PathBuf;
-
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -19,9 +17,9 @@ use youhui_evaluation::money::{
 use youhui_storage::hash_of;
 
 use super::super::{CliError, Console};
-use super::customers::check_holdout;
+use super::customers::LotArgs;
 use super::figures::{entries, figure_entries, line, per_customer, ratio_entries, ratio_line, ratios, totals};
-use super::kept::{Kept, Snapshot, write_page};
+use super::kept::{Kept, Snapshot};
 use read::Read;
 
 /// Say what a campaign brought and cost, from customers who were held out by lot, and whom it treats how.
@@ -31,21 +29,11 @@ use read::Read;
 /// the campaign, are shown beside the lot's figure; part:CATEGORY:promoted and part:CATEGORY:rest, revenue by part of the assortment, for cannibalisation and halo.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// Parquet, CSV or JSON Lines: a row a customer, or with --unit a row an order or a day.
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
-    /// The column that says which arm a customer is of.
-    #[arg(long, value_name = "COLUMN")]
-    assignment: String,
-    /// Its value for those who were held out.
-    #[arg(long, value_name = "VALUE", default_value = "held_out")]
-    held_out: String,
+    #[command(flatten)]
+    lot: LotArgs,
     /// The column of the customer: rows of one are summed, whoever was in two arms is left out and said.
     #[arg(long, value_name = "COLUMN")]
     unit: Option<String>,
-    /// The share that the lot held out.
-    #[arg(long, value_name = "SHARE")]
-    holdout_share: f64,
     /// Currency of amounts.
     #[arg(long, value_name = "CODE")]
     currency: Currency,
@@ -61,12 +49,6 @@ pub(crate) struct Args {
     /// Don't adjust by the time before.
     #[arg(long)]
     no_cuped: bool,
-    /// How surely intervals cover.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
-    level: f64,
-    /// Write a page with the pictures: one HTML file.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
     #[command(flatten)]
     kept: Kept,
 }
@@ -121,31 +103,31 @@ impl From<FairnessError> for CliError {
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
-    check_holdout(args.holdout_share)?;
+    args.lot.check()?;
     let bar = console.bar("reading");
     let read = Read::of(args)?;
     bar.set_message("judging");
     let mut report = judge(args, &read)?;
     bar.finish_and_clear();
-    let configuration = json!({
-        "assignment": args.assignment, "held_out": args.held_out, "holdout_share": args.holdout_share, "currency": args.currency.code(),
-        "unit": args.unit, "group": args.group, "group_minimum": args.group_minimum, "offered": args.offered, "cuped": !args.no_cuped, "level": args.level,
-    });
+    let configuration = args.lot.configured(json!({
+        "currency": args.currency.code(),
+        "unit": args.unit, "group": args.group, "group_minimum": args.group_minimum, "offered": args.offered, "cuped": !args.no_cuped,
+    }));
     let snapshot = Snapshot {
         command: "evaluate money",
         configuration,
         data: (report.data.clone(), report.hash.clone()),
         figures: figures(&report),
-        artefacts: write_page(args.report.as_deref(), &[&args.data], || page::html(&report))?,
+        files: &[&args.lot.data],
     };
-    report.run = Some(args.kept.keep(snapshot, started)?);
+    report.run = Some(args.kept.keep(snapshot, started, || page::html(&report))?);
     args.kept.print(console, &report, table)
 }
 
 const ROWS_ARE_CUSTOMERS: &str = "each row counts as a customer of its own (no --unit): of whoever stands there twice intervals are too narrow, and whoever was in two arms is not found";
 
 fn judge(args: &Args, read: &Read) -> Result<Report, CliError> {
-    let settings = MoneySettings { level: args.level, cuped: !args.no_cuped, ..MoneySettings::default() };
+    let settings = MoneySettings { level: args.lot.level, cuped: !args.no_cuped, ..MoneySettings::default() };
     let ledger = &read.ledger;
     let mut warnings: Vec<String> = ledger.warnings()?.into_iter().map(|warning| warning.message).collect();
     match &read.exposure {
@@ -167,7 +149,7 @@ fn judge(args: &Args, read: &Read) -> Result<Report, CliError> {
     let mut fairness = None;
     if let Some(groups) = &read.groups {
         warnings.extend(groups.warnings()?.into_iter().map(|warning| warning.message));
-        let settings = FairnessSettings { level: args.level, cuped: !args.no_cuped, ..FairnessSettings::default() };
+        let settings = FairnessSettings { level: args.lot.level, cuped: !args.no_cuped, ..FairnessSettings::default() };
         let (mut all, mut problems) = (vec![], vec![]);
         for metric in ParityMetric::ALL {
             match parity(groups, metric, settings) {
@@ -181,10 +163,10 @@ fn judge(args: &Args, read: &Read) -> Result<Report, CliError> {
         fairness = Some(Fairness { parity: all, effects, harm, problems });
     }
     Ok(Report {
-        data: args.data.display().to_string(),
-        hash: hash_of(&args.data)?,
+        data: args.lot.data.display().to_string(),
+        hash: hash_of(&args.lot.data)?,
         rows: read.rows,
-        level: args.level,
+        level: args.lot.level,
         run: None,
         exposure: read.exposure.clone(),
         incremental: incremental(ledger, Horizon::During, settings)?,

@@ -38,7 +38,7 @@ struct Names {
 impl Names {
     fn of(args: &Args) -> Result<Self, CliError> {
         check_different(args)?;
-        let present = columns_of(&args.data)?;
+        let present = columns_of(&args.lot.data)?;
         let mut all: Vec<String> = vec![];
         let mut known = |name: String| {
             present.contains(&name).then(|| {
@@ -50,7 +50,7 @@ impl Names {
         let counts = ["last_touched", "redeemed"].map(|name| known(name.to_owned()));
         for (field, name) in amounts[1].iter().zip(FIELDS).filter(|(_, name)| ["revenue", "orders"].contains(name)) {
             if field.is_none() {
-                let path = args.data.display();
+                let path = args.lot.data.display();
                 return Err(CliError::usage(format!("{path}: there is no column {name}: its columns are {}", present.join(", "))));
             }
         }
@@ -63,7 +63,7 @@ impl Names {
                 _ => {
                     return Err(CliError::usage(format!(
                         "{}: column {name}: write part:CATEGORY:promoted or part:CATEGORY:rest",
-                        args.data.display()
+                        args.lot.data.display()
                     )));
                 }
             };
@@ -74,7 +74,7 @@ impl Names {
     }
 
     fn wanted(&self, args: &Args) -> Vec<String> {
-        let own = [Some(&args.assignment), args.unit.as_ref(), args.group.as_ref(), args.offered.as_ref()];
+        let own = [Some(&args.lot.assignment), args.unit.as_ref(), args.group.as_ref(), args.offered.as_ref()];
         let mut wanted: Vec<String> = vec![];
         for name in own.into_iter().flatten().chain(&self.all) {
             if !wanted.contains(name) {
@@ -87,7 +87,7 @@ impl Names {
 
 /// The customer's column is neither their arm nor their group.
 fn check_different(args: &Args) -> Result<(), CliError> {
-    let others = [Some(("--assignment", &args.assignment)), args.group.as_ref().map(|column| ("--group", column))];
+    let others = [Some(("--assignment", &args.lot.assignment)), args.group.as_ref().map(|column| ("--group", column))];
     match others.into_iter().flatten().find(|(_, column)| Some(*column) == args.unit.as_ref()) {
         Some((flag, column)) => {
             Err(CliError::usage(format!("--unit {column}: it is the column of {flag} too: name the one that says whose a row is")))
@@ -130,7 +130,7 @@ impl Rows {
         let arm = codes_of_kept(&self.arm);
         let group = self.group.as_deref().map(codes_of_kept);
         if let (Some(column), Some(group)) = (&args.group, &group) {
-            same_by_unit(&args.data, column, "unit", &unit, group)?;
+            same_by_unit(&args.lot.data, column, "unit", &unit, group)?;
         }
         let columns: Vec<Vec<f64>> = self.columns.iter().chain(&self.offered).map(|column| of_kept(column)).collect();
         let borrowed: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
@@ -185,7 +185,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn block(&mut self, mut table: Table) -> Result<Rows, CliError> {
         let (args, first) = (self.args, self.rows);
-        let path = args.data.as_path();
+        let path = args.lot.data.as_path();
         let unit = match &args.unit {
             Some(column) => {
                 let (codes, texts) = whose(path, table.take(column)?.values, column, first)?;
@@ -210,7 +210,7 @@ impl Reader<'_> {
             columns.push(whole(path, table.column(name)?, first)?.to_vec());
         }
         self.check_orders(&columns, |row| format!("row {}", first + row + 1))?;
-        let arms = self.arms.read(table.take(&args.assignment)?.values, first)?;
+        let arms = self.arms.read(table.take(&args.lot.assignment)?.values, first)?;
         let arm: Vec<u32> = arms.into_iter().map(|arm| u32::from(arm == Arm::Treated)).collect();
         self.rows += arm.len() as u64;
         Ok(Rows { unit, arm, group, offered, columns })
@@ -221,7 +221,7 @@ impl Reader<'_> {
             if let Some(row) = columns[column].iter().position(|orders| !(0.0..=f64::from(u32::MAX)).contains(orders)) {
                 return Err(CliError::usage(format!(
                     "{}: {}: column {} is {}: orders are counted from 0, up to {} (cancellations beside them): fewer than none would turn every figure by order around",
-                    self.args.data.display(),
+                    self.args.lot.data.display(),
                     place(row as u64),
                     self.names.all[column],
                     columns[column][row],
@@ -265,7 +265,7 @@ impl Reader<'_> {
             currency: args.currency,
             groups: std::mem::take(&mut self.groups.names),
             benefit_unit: format!("revenue, minor units of {}", args.currency.code()),
-            share_treated: 1.0 - args.holdout_share,
+            share_treated: 1.0 - args.lot.holdout_share,
             minimum: args.group_minimum,
         };
         let mut ledger = GroupLedger::new(plan)?;
@@ -282,16 +282,16 @@ impl Read {
         let texts: Vec<&str> = args.unit.iter().map(String::as_str).collect();
         let mut reader = Reader {
             args,
-            arms: Arms::new(&args.data, &args.assignment, &args.held_out),
+            arms: args.lot.arms(),
             units: Order::default(),
             groups: Order::default(),
             rows: 0,
-            ledger: Ledger::new(args.currency, 1.0 - args.holdout_share, parts)?,
+            ledger: Ledger::new(args.currency, 1.0 - args.lot.holdout_share, parts)?,
             people: vec![],
             names,
         };
         let mut kept = Rows::default();
-        read_table_in_blocks(&args.data, &wanted, &texts, |table| -> Result<(), CliError> {
+        read_table_in_blocks(&args.lot.data, &wanted, &texts, |table| -> Result<(), CliError> {
             let rows = reader.block(table)?;
             if args.unit.is_some() {
                 kept.append(rows);

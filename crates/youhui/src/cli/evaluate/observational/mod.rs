@@ -17,7 +17,7 @@ use youhui_storage::{Table, read_table_as};
 
 use super::super::{CliError, Console};
 use super::figures::entries;
-use super::kept::{Kept, Snapshot, write_page};
+use super::kept::{Kept, Snapshot};
 use super::units::whose;
 
 /// Say what a campaign seems to have caused that was run without a holdout: by those whom it did not reach, or by the time before it.
@@ -59,9 +59,6 @@ pub(crate) struct Args {
     /// How surely intervals cover.
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     level: f64,
-    /// Write a page with the pictures: one HTML file.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
     #[command(flatten)]
     kept: Kept,
 }
@@ -186,9 +183,9 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         configuration,
         data: (report.data.clone(), report.hash.clone()),
         figures: figures(&report),
-        artefacts: write_page(args.report.as_deref(), &[&args.data], || page::html(&report))?,
+        files: &[&args.data],
     };
-    report.run = Some(args.kept.keep(snapshot, started)?);
+    report.run = Some(args.kept.keep(snapshot, started, || page::html(&report))?);
     args.kept.print(console, &report, words)
 }
 

@@ -19,8 +19,7 @@ use serde_json::{Map, Value, json};
 use youhui_evaluation::off_policy::{Diagnostics, Interval, OffPolicyError, PolicyValue, ValueDifference};
 
 use super::super::{CliError, Console};
-use super::kept::{Kept, Snapshot, write_page};
-use crate::runs::Artefact;
+use super::kept::{Kept, Snapshot};
 
 /// Say what a policy would have earned, from a log in which another one drew the actions.
 ///
@@ -118,9 +117,6 @@ pub(crate) struct Args {
     /// What a reward is measured in [default: reward per round; per slate].
     #[arg(long, value_name = "TEXT")]
     unit: Option<String>,
-    /// Write a page with the pictures: one HTML file.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
     #[command(flatten)]
     kept: Kept,
 }
@@ -214,34 +210,28 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     if let Some(slate) = &args.slate {
         let mut printed = slates::judge(args, slate)?;
         bar.finish_and_clear();
-        let artefacts = write_page(args.report.as_deref(), &args.files(), || page::of_slates(&printed))?;
-        printed.run = Some(keep(args, started, (&printed.log, &printed.hash), figures_of_slates(&printed), artefacts)?);
+        let snapshot = (printed.log.clone(), printed.hash.clone(), figures_of_slates(&printed));
+        printed.run = Some(keep(args, started, snapshot, || page::of_slates(&printed))?);
         return args.kept.print(console, &printed, table::of_slates);
     }
     let mut rounds = rounds::Rounds::read(args)?;
     bar.set_message("judging");
     let mut printed = judge::judge(args, &mut rounds)?;
     bar.finish_and_clear();
-    let artefacts = write_page(args.report.as_deref(), &args.files(), || page::html(&printed))?;
-    printed.run = Some(keep(args, started, (&printed.log, &printed.hash), figures(&printed), artefacts)?);
+    let snapshot = (printed.log.clone(), printed.hash.clone(), figures(&printed));
+    printed.run = Some(keep(args, started, snapshot, || page::html(&printed))?);
     args.kept.print(console, &printed, table::of_rounds)
 }
 
 fn keep(
     args: &Args,
     started: Timestamp,
-    (log, hash): (&str, &str),
-    figures: Map<String, Value>,
-    artefacts: Vec<Artefact>,
+    (log, hash, figures): (String, String, Map<String, Value>),
+    page: impl FnOnce() -> String,
 ) -> Result<String, CliError> {
-    let snapshot = Snapshot {
-        command: "evaluate policy",
-        configuration: configuration(args),
-        data: (log.to_owned(), hash.to_owned()),
-        figures,
-        artefacts,
-    };
-    args.kept.keep(snapshot, started)
+    let snapshot =
+        Snapshot { command: "evaluate policy", configuration: configuration(args), data: (log, hash), files: &args.files(), figures };
+    args.kept.keep(snapshot, started, page)
 }
 
 fn configuration(args: &Args) -> Value {
