@@ -112,14 +112,14 @@ pub fn read_table(path: &Path, columns: Option<&[String]>) -> Result<Table, Stor
 }
 
 /// As [`read_table`]; of a text file the columns named in `texts` are text, though each cell looks like a
-/// number: an identifier `007` is not 7.
+/// number: an identifier `007` is not 7. Of Parquet whole numbers, dates and times are.
 ///
 /// # Errors
 /// As [`read_table`].
 pub fn read_table_as(path: &Path, columns: Option<&[String]>, texts: &[&str]) -> Result<Table, StoreError> {
     let (file, form) = open(path)?;
     let read = || match form {
-        Form::Parquet => columnar::read(path, file, columns),
+        Form::Parquet => columnar::read(path, file, columns, texts),
         Form::Csv => text::read_csv(path, file, columns, texts),
         Form::JsonLines => text::read_json_lines(path, file, columns, texts),
     };
@@ -145,7 +145,7 @@ pub fn read_table_in_blocks<E: From<StoreError>>(
 ) -> Result<(), E> {
     let (file, form) = open(path)?;
     match form {
-        Form::Parquet => columnar::read_in_blocks(path, &file, columns, |columns, rows| {
+        Form::Parquet => columnar::read_in_blocks(path, &file, columns, texts, |columns, rows| {
             each(Table { path: path.to_owned(), hash: String::new(), rows, columns })
         }),
         Form::Csv | Form::JsonLines => each(Table { hash: String::new(), ..read_table_as(path, Some(columns), texts)? }),

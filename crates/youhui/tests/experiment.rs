@@ -144,6 +144,7 @@ fn what_is_wrong_with_an_experiment_is_said_with_its_consequence() {
     write("lost.csv", "arm,revenue\ncontrol,1\ncontrol,3\nnew,\nnew,4\n");
     write("same.csv", "arm,revenue\ncontrol,1\ncontrol,1\nnew,1\nnew,1\n");
     write("texts.csv", "arm,revenue\ncontrol,a\ncontrol,b\nnew,c\n");
+    write("days.csv", "arm,revenue,day\ncontrol,1,2026-1-9\ncontrol,2,2026-1-10\nnew,1,2026-1-9\nnew,3,2026-1-10\n");
     write("part.csv", "arm,n,sum_revenue,sum_revenue_revenue\ncontrol,2.5,1,1\nnew,2,1,1\n");
     let ask = |data: &str, more: &[&str]| {
         evaluate(folder.path(), &[&["experiment", "--data", data, "--assignment", "arm", "--metric", "revenue"], more].concat())
@@ -161,6 +162,14 @@ fn what_is_wrong_with_an_experiment_is_said_with_its_consequence() {
         ("same.csv", &["--weights", "control=1,other=2"], "no such arm"),
         ("same.csv", &["--prior", "0,1"], "only --engine bayesian"),
         ("same.csv", &["--level", "1"], "level"),
+        ("same.csv", &["--weights", "control=1"], "arm new has none"),
+        ("same.csv", &["--weights", "control=1,control=2,new=1"], "has a share already"),
+        ("same.csv", &["--planned-units", "9", "--planned-effect", "nan"], "planned effect"),
+        ("same.csv", &["--engine", "sequential", "--tuning", "nan"], "--tuning"),
+        ("same.csv", &["--adjustment", "ancova"], "put cuped=COLUMN"),
+        ("same.csv", &["--variance", "hc3"], "it is of --adjustment"),
+        ("same.csv", &["--dimension", "arm"], "that is the column of arms"),
+        ("days.csv", &["--date", "day"], "write dates as 2026-01-09"),
         ("same.csv", &["--metric", "revenue,name=two", "--secondary", "x y z"], "x y z"),
     ] {
         let (code, _, said) = ask(data, more);
@@ -175,6 +184,10 @@ fn what_is_wrong_with_an_experiment_is_said_with_its_consequence() {
     write("huge.csv", "arm,revenue\ncontrol,1e308\ncontrol,-1e308\nnew,1e308\nnew,1\n");
     let (code, _, said) = ask("huge.csv", &[]);
     assert!(code == 2 && said.contains("give them in a larger unit"), "{said}");
+    // Of a loss, a share has the wrong sign.
+    write("loss.csv", "arm,revenue\ncontrol,-9\ncontrol,-11\ncontrol,-10\nnew,-8\nnew,-7\nnew,-8.5\n");
+    let (code, _, said) = ask("loss.csv", &["--scale", "relative"]);
+    assert!(code == 0 && said.contains("no figure: revenue: control's mean is -10") && !said.contains("roll back"), "{said}");
     // What does not keep the rest from being told is a warning.
     let (code, _, said) = ask("same.csv", &[]);
     assert!(code == 0 && said.contains("no figure: revenue: ") && said.contains("the same value for every unit"), "{said}");
@@ -237,6 +250,19 @@ fn what_was_assigned_together_is_one_draw() {
     assert!(number(&metric(&rows, "revenue")["std_error"]) < 0.4 * number(&revenue["std_error"]));
     assert_eq!(rows["warnings"][0]["code"], "analysis_finer_than_assignment", "{}", rows["warnings"]);
     assert_eq!(rows["arms"][0]["decision"]["verdict"], "keep_running");
+    // Rows that were drawn on their own are of several arms, and that is no fault.
+    let mut drawn = "customer,arm,revenue\n".to_owned();
+    let mut draw = Draw::seeded(3);
+    for row in 0..900 {
+        let is_new = draw.uniform() < 0.5;
+        let (arm, more) = if is_new { ("new", 1.0) } else { ("control", 0.0) };
+        drawn.push_str(&format!("c{},{arm},{:.4}\n", row % 90, 5.0 + more + draw.normal()));
+    }
+    std::fs::write(folder.path().join("drawn.csv"), drawn).unwrap();
+    let drawn = ["experiment", "--data", "drawn.csv", "--assignment", "arm", "--metric", "revenue", "--unit", "customer", "--per-row"];
+    let drawn = ok(folder.path(), &drawn);
+    assert!(metric(&drawn, "revenue")["n"] == 900 && drawn["warnings"][0]["code"] == "rows_as_draws", "{drawn}");
+    assert_eq!(drawn["arms"][0]["decision"]["verdict"], "ship");
     // And where nobody said whose a row is.
     let forgotten = ask("revenue", &[]);
     let said = &forgotten["warnings"][0];
@@ -259,6 +285,77 @@ fn what_was_assigned_together_is_one_draw() {
     assert!(code == 2 && said.contains("differs among rows of one cluster"), "{said}");
     std::fs::write(folder.path().join("visits.csv"), visits(6, 14)).unwrap();
     assert!(ask("revenue", &["--cluster", "shop"])["warnings"].to_string().contains("few_clusters"));
+}
+
+/// What is known from before belongs to the unit: summed over its rows, it would depend on how many the arm brings.
+#[test]
+fn what_was_before_is_of_the_unit_and_not_of_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut draw = Draw::seeded(21);
+    let mut text = "customer,arm,before,revenue\n".to_owned();
+    for customer in 0..3000 {
+        let (is_new, before) = (draw.uniform() < 0.5, 3.0 + draw.normal());
+        for _ in 0..(if is_new { 3 } else { 2 }) {
+            let arm = if is_new { "new" } else { "control" };
+            text.push_str(&format!("c{customer},{arm},{before:.4},{:.4}\n", before + draw.normal()));
+        }
+    }
+    std::fs::write(folder.path().join("rows.csv"), &text).unwrap();
+    let asked = ["experiment", "--data", "rows.csv", "--assignment", "arm", "--unit", "customer", "--metric", "revenue,cuped=before"];
+    let found = ok(folder.path(), &[&asked[..], &["--covariates", "before"]].concat());
+    let revenue = metric(&found, "revenue");
+    // A third row of 3.00 on average.
+    assert!(number(&revenue["low"]) < 3.0 && number(&revenue["high"]) > 3.0, "{revenue}");
+    assert!(number(&found["arms"][0]["balance"]["p_value"]) > 0.001, "{found}");
+    let planned =
+        ok(folder.path(), &["power", "--data", "rows.csv", "--metric", "revenue,cuped=before", "--unit", "customer", "--effect", "1"]);
+    assert!((number(&planned["data"]["variance_reduction"]) - number(&revenue["variance_reduction"])).abs() < 0.15, "{planned}");
+    std::fs::write(folder.path().join("rows.csv"), text + "c1,control,9,1\n").unwrap();
+    let (code, _, said) = evaluate(folder.path(), &asked);
+    assert!(code == 2 && said.contains("column before differs among rows of one unit"), "{said}");
+}
+
+/// Names of 64 bits are told apart in Parquet as in text, and times are times.
+#[test]
+fn parquet_says_what_text_says() {
+    use arrow_array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+    let folder = tempfile::tempdir().unwrap();
+    let mut draw = Draw::seeded(22);
+    let (mut ids, mut arms, mut days, mut at, mut values) = (vec![], vec![], vec![], vec![], vec![]);
+    for user in 0..2000_i64 {
+        let is_new = draw.uniform() < 0.5;
+        for day in 0..2 {
+            ids.push((1_i64 << 60) + user);
+            arms.push(if is_new { "new" } else { "control" });
+            days.push(20_000 + i32::try_from(user % 7).unwrap());
+            at.push((20_000 + user % 7 + day) * 86_400_000_000);
+            values.push(draw.normal() + if is_new { 0.3 } else { 0.0 });
+        }
+    }
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("user", std::sync::Arc::new(Int64Array::from(ids))),
+        ("arm", std::sync::Arc::new(StringArray::from(arms))),
+        ("first", std::sync::Arc::new(Date32Array::from(days))),
+        ("at", std::sync::Arc::new(TimestampMicrosecondArray::from(at))),
+        ("value", std::sync::Arc::new(Float64Array::from(values))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let file = std::fs::File::create(folder.path().join("rows.parquet")).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let asked = ["experiment", "--data", "rows.parquet", "--assignment", "arm", "--metric", "value", "--unit", "user"];
+    let found =
+        ok(folder.path(), &[&asked[..], &["--exposed", "first", "--happened", "at", "--follow-days", "2", "--date", "first"]].concat());
+    assert!(metric(&found, "value")["n"] == 2000 && found["exposure"]["in_several_arms"] == 0, "{found}");
+    assert_eq!(found["over_time"][0][1][0]["date"], "2024-10-04");
+    assert_eq!(found["since_exposure"][0][1]["days"].as_array().unwrap().len(), 2);
+    let forgotten = ok(folder.path(), &asked[..asked.len() - 2]);
+    assert!(
+        forgotten["warnings"][0]["message"].as_str().unwrap().contains("4000 rows of 2000 assigned units"),
+        "{}",
+        forgotten["warnings"]
+    );
 }
 
 /// An effect that wears off by .8 a day is told, and not shipped as if it lasted.
@@ -433,6 +530,11 @@ fn revenue_is_taken_apart() {
         assert!((effect - (new - control)).abs() < 1e-9, "{name}: {effect} {}", new - control);
     }
     assert!(found["arms"][0]["decision"]["verdict"] == "ship", "{}", found["arms"][0]["decision"]);
+    // Refunds are no part of what those above 0 have.
+    std::fs::write(folder.path().join("few.csv"), "arm,x\ncontrol,-5\ncontrol,4\ncontrol,6\nnew,-1\nnew,8\nnew,9\n").unwrap();
+    let few = ok(folder.path(), &["experiment", "--data", "few.csv", "--assignment", "arm", "--metric", "x,parts"]);
+    let much = metric(&few, "x of those above 0 (not causal: other people in each arm)");
+    assert!((number(&much["effect"]) - 3.5).abs() < 1e-12, "{much}");
 }
 
 /// What may be looked at every day says so everywhere.
@@ -492,8 +594,18 @@ fn an_experiment_is_planned_by_what_was_before() {
         (&["--metric", "revenue"], "give two of"),
         (&["--metric", "revenue", "--effect", "1", "--sd", "1"], "cannot be used with"),
         (&["--metric", "revenue", "--effect", "1", "--per-day", "0"], "above 0"),
+        (&["--metric", "revenue,parts", "--effect", "1"], "plan with COLUMN"),
+        (&["--metric", "revenue", "--effect", "nan"], "other than 0"),
+        (&["--metric", "revenue", "--units", "inf"], "--units"),
+        (&["--metric", "revenue", "--effect", "1", "--sequential", "--tuning", "0"], "--tuning"),
     ] {
         let (code, _, said) = evaluate(folder.path(), &[&["power", "--data", "rows.csv"], more].concat());
         assert!(code == 2 && said.contains(why), "{more:?}: {said}");
     }
+    // What units find, units are needed for; and a rate stays below 1.
+    let units = number(&ok(folder.path(), &["power", "--rate", "0.03", "--effect", "0.006"])["units"]);
+    let back = number(&ok(folder.path(), &["power", "--rate", "0.03", "--units", &units.to_string()])["effect"]);
+    assert!((back - 0.006).abs() < 1e-6, "{back}");
+    let (code, _, said) = evaluate(folder.path(), &["power", "--rate", "0.9", "--units", "10"]);
+    assert!(code == 2 && said.contains("the rate would be above 1"), "{said}");
 }

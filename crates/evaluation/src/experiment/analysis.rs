@@ -78,8 +78,8 @@ pub struct AnalysisPlan {
     pub control: usize,
     /// The metrics.
     pub metrics: Vec<MetricPlan>,
-    /// Columns known before the experiment, with names, for the check of balance.
-    pub covariates: Vec<(usize, String)>,
+    /// What was known before the experiment, with names, for the check of balance.
+    pub covariates: Vec<(Metric, String)>,
     /// Absolute or relative.
     pub scale: Scale,
     /// How effects are judged.
@@ -133,6 +133,8 @@ pub struct MetricResult {
     pub level: f64,
     /// Unit of effect, low and high.
     pub unit: String,
+    /// Unit of the arms' own values.
+    pub value_unit: String,
     /// Units of both arms.
     pub n: u64,
     /// Standard error, or the posterior's standard deviation.
@@ -214,8 +216,8 @@ pub fn from_moments(metric: Metric, covariates: &[Metric], control: &Moments, tr
 }
 
 /// Analyses an experiment. `estimate` gives the contrast of a metric (its place in the plan) in an arm (its place)
-/// against control; `warnings` are those of checks that needed rows. A metric of which nothing can be said is among
-/// the arm's problems and fails nothing else.
+/// against control; `warnings` are those of checks that needed rows, of all arms or of the one that is named. A metric
+/// of which nothing can be said is among the arm's problems and fails nothing else.
 ///
 /// # Errors
 /// Where arms, weights and statistics don't fit each other, or settings are out of range.
@@ -223,7 +225,7 @@ pub fn analyse(
     plan: &AnalysisPlan,
     arms: &[Moments],
     estimate: impl Fn(usize, usize) -> Result<Estimated, ExperimentError>,
-    warnings: Vec<Warning>,
+    warnings: Vec<(Option<String>, Warning)>,
 ) -> Result<Analysis, ExperimentError> {
     check(plan, arms)?;
     let units: Vec<u64> = arms.iter().map(Moments::units).collect();
@@ -233,18 +235,33 @@ pub fn analyse(
     };
     let mut warnings = warnings;
     // Rows of one draw come together: counted as draws of their own, arms' sizes would raise an alarm for nothing.
-    let is_finer = warnings.iter().any(|warning| warning.code == super::cluster::FINER);
-    warnings.extend(sample_ratio.warning(ALARM).filter(|_| !is_finer));
+    let is_finer = warnings.iter().any(|(_, warning)| warning.code == super::cluster::FINER);
+    warnings.extend(sample_ratio.warning(ALARM).filter(|_| !is_finer).map(|warning| (None, warning)));
     let treatments: Vec<usize> = (0..arms.len()).filter(|&arm| arm != plan.control).collect();
     let mut judged: Vec<Judged> =
         treatments.iter().map(|&arm| judge(plan, arm, [&arms[plan.control], &arms[arm]], |metric| estimate(metric, arm))).collect();
     adjust_goals(plan, &mut judged);
     for judged in &judged {
-        warnings.extend(judged.balance.as_ref().and_then(|balance| balance.warning(ALARM)));
+        let found = judged.balance.as_ref().and_then(|balance| balance.warning(ALARM));
+        warnings.extend(found.map(|warning| (Some(judged.arm.clone()), warning)));
     }
     let all: u64 = units.iter().sum();
-    let results = judged.into_iter().map(|judged| judged.decided(plan, all, &warnings)).collect();
-    Ok(Analysis { arms: results, sample_ratio, warnings })
+    let of_arm = |arm: &str| {
+        let found = warnings.iter().filter(|(of, _)| of.as_deref().is_none_or(|of| of == arm));
+        found.map(|(_, warning)| warning.clone()).collect::<Vec<Warning>>()
+    };
+    let results = judged
+        .into_iter()
+        .map(|judged| {
+            let warnings = of_arm(&judged.arm);
+            judged.decided(plan, all, &warnings)
+        })
+        .collect();
+    let named = |(arm, warning): (Option<String>, Warning)| match arm {
+        Some(arm) => Warning { message: format!("{arm}: {}", warning.message), ..warning },
+        None => warning,
+    };
+    Ok(Analysis { arms: results, sample_ratio, warnings: warnings.into_iter().map(named).collect() })
 }
 
 fn check(plan: &AnalysisPlan, arms: &[Moments]) -> Result<(), ExperimentError> {
@@ -263,16 +280,33 @@ fn check(plan: &AnalysisPlan, arms: &[Moments]) -> Result<(), ExperimentError> {
             consequence,
         });
     }
-    let most = plan.covariates.iter().map(|covariate| covariate.0 + 1).max().unwrap_or(0);
-    arms.iter().find(|moments| moments.columns() < most).map_or(Ok(()), |moments| {
-        Err(ExperimentError::Length { column: "statistics".to_owned(), found: moments.columns(), expected: most })
+    plan.planned.map_or(Ok(()), |planned| {
+        if planned.effect.is_finite() && planned.effect != 0.0 {
+            return Ok(());
+        }
+        let consequence = "no number of units finds an effect of 0, and any finds an endless one";
+        Err(ExperimentError::Setting {
+            name: "planned effect",
+            value: planned.effect,
+            needed: "a number other than 0 is needed",
+            consequence,
+        })
     })
+}
+
+/// A metric before it is decided on.
+struct OfMetric {
+    result: MetricResult,
+    better: Better,
+    /// Of one look.
+    effect: Option<super::Effect>,
+    contrast: Contrast,
 }
 
 /// An arm before it is decided on.
 struct Judged {
     arm: String,
-    metrics: Vec<(MetricResult, Better, Option<super::Effect>)>,
+    metrics: Vec<OfMetric>,
     problems: Vec<String>,
     balance: Option<Balance>,
     power: Option<f64>,
@@ -292,13 +326,13 @@ fn judge(
                     let power = power_of(plan, planned, &estimated.contrast);
                     judged.power = judged.power.into_iter().chain(power).reduce(f64::min);
                 }
-                judged.metrics.push((result, metric.better, effect));
+                judged.metrics.push(OfMetric { result, better: metric.better, effect, contrast: estimated.contrast });
             }
             Err(error) => judged.problems.push(format!("{}: {error}", metric.name)),
         }
     }
     if !plan.covariates.is_empty() {
-        let named: Vec<(usize, &str)> = plan.covariates.iter().map(|(column, name)| (*column, name.as_str())).collect();
+        let named: Vec<(Metric, &str)> = plan.covariates.iter().map(|(metric, name)| (*metric, name.as_str())).collect();
         match balance(&named, control, treatment) {
             Ok(balance) => judged.balance = Some(balance),
             Err(error) => judged.problems.push(format!("balance: {error}")),
@@ -329,6 +363,7 @@ fn judge_metric(
     estimated: &Estimated,
 ) -> Result<(MetricResult, Option<super::Effect>), ExperimentError> {
     let contrast = &estimated.contrast;
+    plan.scale.check(contrast)?;
     let unit = match plan.scale {
         Scale::Absolute => metric.unit.clone(),
         Scale::Relative => "share of control".to_owned(),
@@ -343,6 +378,7 @@ fn judge_metric(
         high: 0.0,
         level: plan.level,
         unit,
+        value_unit: metric.unit.clone(),
         n: contrast.units(),
         std_error: 0.0,
         p_value: None,
@@ -388,27 +424,34 @@ fn fill(
     }
 }
 
-/// Goals of all arms are one family; guardrails, each of which alone can stop a rollout, aren't adjusted.
+/// Goals of all arms are one family; guardrails, each of which alone can stop a rollout, aren't adjusted. Sequences are
+/// all at the level divided by their number (Bonferroni), so that they hold together whenever they are looked at.
 fn adjust_goals(plan: &AnalysisPlan, judged: &mut [Judged]) {
-    let mut goals: Vec<&mut (MetricResult, Better, Option<super::Effect>)> =
-        judged.iter_mut().flat_map(|judged| judged.metrics.iter_mut()).filter(|metric| metric.0.role == Role::Goal).collect();
-    let p_values: Vec<f64> = goals.iter().filter_map(|goal| goal.0.p_value).collect();
-    if p_values.len() < goals.len() {
+    let mut goals: Vec<&mut OfMetric> =
+        judged.iter_mut().flat_map(|judged| judged.metrics.iter_mut()).filter(|metric| metric.result.role == Role::Goal).collect();
+    let p_values: Vec<f64> = goals.iter().filter_map(|goal| goal.result.p_value).collect();
+    if p_values.is_empty() || p_values.len() < goals.len() {
+        return;
+    }
+    let count = p_values.len() as f64;
+    let share = (1.0 - plan.level) / count;
+    if let Engine::Sequential { tuning } = plan.engine {
+        for goal in goals {
+            let together = confidence_sequence(&goal.contrast, plan.scale, Sequential { level: 1.0 - share, tuning });
+            if let (Ok(look), Some(p)) = (together, goal.result.p_value) {
+                (goal.result.low, goal.result.high) = (look.low, look.high);
+                goal.result.adjusted_p = Some((count * p).min(1.0));
+            }
+        }
         return;
     }
     for (goal, adjusted) in goals.iter_mut().zip(adjust(&p_values, plan.adjust)) {
-        goal.0.adjusted_p = Some(adjusted);
-        if let Some(effect) = goal.2 {
-            (goal.0.low, goal.0.high) = widened(&effect, adjusted);
-            if !goal.0.low.is_finite() {
-                // As far from being told from 0 as can be: the interval of a test at a share of the level.
-                let alpha = (1.0 - effect.level) / p_values.len().max(1) as f64;
-                let half = effect.std_error * super::special::t_upper_quantile(alpha / 2.0, effect.df);
-                (goal.0.low, goal.0.high) = (effect.value - half, effect.value + half);
-            }
-        } else if adjusted >= 1.0 - plan.level && goal.0.p_value.is_some_and(|p| p < 1.0 - plan.level) {
-            // A sequence's interval that says more than the family allows: it reaches to 0.
-            (goal.0.low, goal.0.high) = (goal.0.low.min(0.0), goal.0.high.max(0.0));
+        goal.result.adjusted_p = Some(adjusted);
+        if let Some(effect) = goal.effect {
+            let (low, high) = widened(&effect, adjusted);
+            // Nothing has to be wider than an interval at a share of the level; far from being told from 0, what goes with p would be endless.
+            let half = effect.std_error * super::special::t_upper_quantile(share / 2.0, effect.df);
+            (goal.result.low, goal.result.high) = (low.max(effect.value - half), high.min(effect.value + half));
         }
     }
 }
@@ -416,7 +459,7 @@ fn adjust_goals(plan: &AnalysisPlan, judged: &mut [Judged]) {
 impl Judged {
     fn decided(self, plan: &AnalysisPlan, units: u64, warnings: &[Warning]) -> ArmResult {
         let (mut goals, mut rails, mut metrics) = (vec![], vec![], vec![]);
-        for (mut result, better, _) in self.metrics {
+        for OfMetric { mut result, better, .. } in self.metrics {
             let interval = Interval { value: result.effect, low: result.low, high: result.high, n: result.n };
             match result.role {
                 Role::Goal => goals.push(GoalResult { metric: result.metric.clone(), interval, better }),
@@ -435,7 +478,10 @@ impl Judged {
         rails.extend(silent.map(|metric| GuardrailResult { metric: metric.name.clone(), guarded: Guarded::NotYetKnown }));
         let sequential = matches!(plan.engine, Engine::Sequential { .. });
         let progress = Progress { sequential, units, planned: plan.planned.map(|planned| planned.units), power: self.power };
-        let decision = decide(&goals, &rails, warnings, progress);
+        let mut decision = decide(&goals, &rails, warnings, progress);
+        let silent = plan.metrics.iter().filter(|metric| metric.role == Role::Goal);
+        let silent = silent.filter(|metric| !metrics.iter().any(|result| result.metric == metric.name));
+        decision.reasons.extend(silent.map(|metric| format!("{}: no figure", metric.name)));
         ArmResult { arm: self.arm, metrics, problems: self.problems, balance: self.balance, power: self.power, decision }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::solve::{dot, inverse, product};
 use super::special::chi2_sf;
-use super::{ExperimentError, Moments, Warning};
+use super::{ExperimentError, Metric, Moments, Warning};
 
 /// One covariate's difference.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,29 +38,34 @@ pub struct Balance {
     pub n: u64,
 }
 
-/// Compares covariates: (column, name) of each.
+/// Compares covariates: what each is (a column's mean, or of clusters a mean per row), and its name.
 ///
 /// # Errors
-/// Where an arm has fewer than 2 units, or covariates are linearly dependent.
-pub fn balance(covariates: &[(usize, &str)], control: &Moments, treatment: &Moments) -> Result<Balance, ExperimentError> {
+/// Where an arm has fewer than 2 units, a denominator is 0, or covariates are linearly dependent.
+pub fn balance<M: Copy + Into<Metric>>(
+    covariates: &[(M, &str)],
+    control: &Moments,
+    treatment: &Moments,
+) -> Result<Balance, ExperimentError> {
+    let covariates: Vec<(Metric, &str)> = covariates.iter().map(|&(metric, name)| (metric.into(), name)).collect();
     for (moments, arm) in [(control, "control"), (treatment, "treatment")] {
         if moments.units() < 2 {
             return Err(ExperimentError::TooFewUnits { arm: arm.to_owned(), units: moments.units() });
         }
-        moments.check_columns(covariates.iter().map(|covariate| covariate.0))?;
+        moments.check_columns(covariates.iter().flat_map(|(metric, _)| metric.columns()))?;
     }
     let (n, m) = (control.units() as f64, treatment.units() as f64);
-    let apart = |column: usize| treatment.mean(column) - control.mean(column);
-    let each = covariates.iter().map(|&(column, name)| {
-        let spread = f64::midpoint(control.variance(column), treatment.variance(column)).sqrt();
-        let standardised = if spread > 0.0 { apart(column) / spread } else { 0.0 };
+    let apart = |metric: Metric| metric.value(treatment) - metric.value(control);
+    let each = covariates.iter().map(|&(metric, name)| {
+        let spread = f64::midpoint(metric.covariance(metric, control), metric.covariance(metric, treatment)).sqrt();
+        let standardised = if spread > 0.0 { apart(metric) / spread } else { 0.0 };
         // Hedges and Olkin (1985).
         let half = 1.959_963_984_540_054 * (1.0 / n + 1.0 / m + standardised * standardised / (2.0 * (n + m))).sqrt();
         CovariateBalance { covariate: name.to_owned(), standardised, low: standardised - half, high: standardised + half }
     });
-    let covariance = |one: usize, two: usize| control.covariance(one, two) / n + treatment.covariance(one, two) / m;
-    let varying: Vec<usize> = covariates.iter().map(|&(column, _)| column).filter(|&column| covariance(column, column) > 0.0).collect();
-    let difference: Vec<f64> = varying.iter().map(|&column| apart(column)).collect();
+    let covariance = |one: Metric, two: Metric| one.covariance(two, control) / n + one.covariance(two, treatment) / m;
+    let varying: Vec<Metric> = covariates.iter().map(|&(metric, _)| metric).filter(|&metric| covariance(metric, metric) > 0.0).collect();
+    let difference: Vec<f64> = varying.iter().map(|&metric| apart(metric)).collect();
     let matrix: Vec<Vec<f64>> = varying.iter().map(|&one| varying.iter().map(|&two| covariance(one, two)).collect()).collect();
     let statistic = dot(&difference, &product(&inverse(&matrix)?, &difference));
     let p_value = if varying.is_empty() { 1.0 } else { chi2_sf(statistic, varying.len() as f64) };

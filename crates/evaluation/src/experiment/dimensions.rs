@@ -51,6 +51,7 @@ impl Judge {
     /// # Errors
     /// As [`frequentist`] and [`confidence_sequence`].
     pub fn effect(self, contrast: &Contrast, scale: Scale) -> Result<Effect, ExperimentError> {
+        scale.check(contrast)?;
         match self {
             Self::Fixed(settings) => frequentist(contrast, scale, settings),
             Self::Always(settings) => confidence_sequence(contrast, scale, settings).map(Effect::from),

@@ -102,6 +102,16 @@ pub enum ExperimentError {
         /// What they give.
         variance: f64,
     },
+    /// Sums in which the spread is lost.
+    #[error(
+        "{what}: its spread is {share:.1e} of its sum of squares, and lost in rounding: standard errors would be off, or 0. Subtract a constant near its mean before summing, or give rows"
+    )]
+    LostDigits {
+        /// Which column.
+        what: String,
+        /// How much of it there is.
+        share: f64,
+    },
     /// Covariates that say the same.
     #[error(
         "covariates are linearly dependent (pivot {pivot}): their coefficients aren't identified. Remove a covariate that is a sum or multiple of others, or is constant"

@@ -24,6 +24,20 @@ pub enum Scale {
     Relative,
 }
 
+impl Scale {
+    /// Refuses shares of a control below 0: a change for the better would have the sign of one for the worse.
+    ///
+    /// # Errors
+    /// Where effects are to be relative and control's metric isn't above 0.
+    pub fn check(self, contrast: &Contrast) -> Result<(), ExperimentError> {
+        let mean = contrast.control.raw;
+        if self == Self::Relative && mean <= 0.0 {
+            return Err(ExperimentError::NoBaseline { mean, needed: "above 0 (better would look like worse): take effects as they are" });
+        }
+        Ok(())
+    }
+}
+
 /// Which effects count as evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -16,6 +16,13 @@ pub struct Metric {
     pub denominator: Option<usize>,
 }
 
+impl From<usize> for Metric {
+    /// The column's mean.
+    fn from(column: usize) -> Self {
+        Self::mean(column)
+    }
+}
+
 impl Metric {
     /// A mean per unit: revenue per customer, orders per customer, the share of customers who order.
     pub const fn mean(column: usize) -> Self {
@@ -158,8 +165,10 @@ impl Contrast {
 
     /// Degrees of freedom by Satterthwaite (1946) and Welch (1947).
     pub fn df(&self) -> f64 {
-        let (control, treatment) = (self.control.variance, self.treatment.variance);
-        (control + treatment).powi(2) / (control.powi(2) / self.control.df + treatment.powi(2) / self.treatment.df)
+        // As shares: squares of very large or very small variances would be out of range.
+        let whole = self.control.variance + self.treatment.variance;
+        let (control, treatment) = (self.control.variance / whole, self.treatment.variance / whole);
+        1.0 / (control.powi(2) / self.control.df + treatment.powi(2) / self.treatment.df)
     }
 }
 

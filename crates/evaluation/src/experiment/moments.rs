@@ -23,6 +23,9 @@ const fn place(one: usize, two: usize) -> usize {
     row * (row + 1) / 2 + column
 }
 
+/// Share of a sum of squares below which what is left of it, after the mean, is known to fewer than some four digits.
+const LOST: f64 = 1e-12;
+
 impl Moments {
     /// No units yet, of so many columns.
     pub fn empty(columns: usize) -> Self {
@@ -54,6 +57,8 @@ impl Moments {
             // What is left of a constant column is rounding.
             if *rest <= 4.0 * f64::EPSILON * square.abs() {
                 *rest = 0.0;
+            } else if *rest < LOST * square.abs() {
+                return Err(ExperimentError::LostDigits { what: format!("column {row}"), share: *rest / square.abs() });
             }
         }
         Ok(Self { n, means, products: centred })

@@ -85,7 +85,8 @@ impl PowerPlan {
             return (pooled / control + pooled / treatment, df);
         }
         let (one, two) = (one / control, two / treatment);
-        (one + two, (one + two).powi(2) / (one * one / (control - 1.0) + two * two / (treatment - 1.0)))
+        let whole = one + two;
+        (whole, 1.0 / ((one / whole).powi(2) / (control - 1.0) + (two / whole).powi(2) / (treatment - 1.0)))
     }
 
     fn check(&self) -> Result<(), ExperimentError> {

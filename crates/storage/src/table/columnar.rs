@@ -31,13 +31,13 @@ pub(super) fn names(path: &Path, file: &File) -> Result<Vec<String>, StoreError>
 }
 
 /// Reads the columns of a Parquet file.
-pub(super) fn read(path: &Path, file: File, columns: Option<&[String]>) -> Result<Vec<Column>, StoreError> {
+pub(super) fn read(path: &Path, file: File, columns: Option<&[String]>, texts: &[&str]) -> Result<Vec<Column>, StoreError> {
     let metadata = without_panic(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))
         .map_err(|what| damaged(path, 0, &what))?
         .map_err(StoreError::parquet(path))?;
     let present: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
     let wanted = choose(path, &present, columns)?;
-    let kinds = wanted.iter().map(|name| kind(path, &metadata, name)).collect::<Result<Vec<Kind>, StoreError>>()?;
+    let kinds = wanted.iter().map(|name| kind(path, &metadata, name, texts)).collect::<Result<Vec<Kind>, StoreError>>()?;
     let read: Result<Vec<Column>, StoreError> =
         wanted.par_iter().zip(kinds).map(|(name, kind)| read_column(path, &metadata, name, kind)).collect();
     let read = read?;
@@ -57,7 +57,8 @@ enum Kind {
     Text,
 }
 
-fn kind(path: &Path, metadata: &ArrowReaderMetadata, name: &str) -> Result<Kind, StoreError> {
+/// Whole numbers and times are texts where those are asked for: an identifier of 64 bits is no double, nor is it known what a time's unit is.
+fn kind(path: &Path, metadata: &ArrowReaderMetadata, name: &str, texts: &[&str]) -> Result<Kind, StoreError> {
     let data_type = metadata.schema().field_with_name(name).map_or(DataType::Null, |field| field.data_type().clone());
     let of_cells = match &data_type {
         DataType::Dictionary(_, values) => values.as_ref(),
@@ -65,6 +66,11 @@ fn kind(path: &Path, metadata: &ArrowReaderMetadata, name: &str) -> Result<Kind,
     };
     match of_cells {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Ok(Kind::Text),
+        kind if texts.contains(&name)
+            && (kind.is_integer() || matches!(kind, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))) =>
+        {
+            Ok(Kind::Text)
+        }
         kind if kind.is_numeric() || kind.is_temporal() || matches!(kind, DataType::Boolean | DataType::Null) => Ok(Kind::Number),
         other => {
             let other = printable(&other.to_string());
@@ -102,6 +108,7 @@ pub(super) fn read_in_blocks<E: From<StoreError>>(
     path: &Path,
     file: &File,
     columns: &[String],
+    texts: &[&str],
     mut each: impl FnMut(Vec<Column>, usize) -> Result<(), E>,
 ) -> Result<(), E> {
     let metadata = without_panic(|| ArrowReaderMetadata::load(file, ArrowReaderOptions::new()))
@@ -109,7 +116,7 @@ pub(super) fn read_in_blocks<E: From<StoreError>>(
         .map_err(StoreError::parquet(path))?;
     let present: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
     let wanted = choose(path, &present, Some(columns))?;
-    let kinds = wanted.iter().map(|name| kind(path, &metadata, name)).collect::<Result<Vec<Kind>, StoreError>>()?;
+    let kinds = wanted.iter().map(|name| kind(path, &metadata, name, texts)).collect::<Result<Vec<Kind>, StoreError>>()?;
     let open = |name: &String| {
         let own = File::open(path).map_err(StoreError::io(path))?;
         let place = metadata.schema().index_of(name).unwrap_or_default();

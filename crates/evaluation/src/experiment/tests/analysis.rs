@@ -22,7 +22,7 @@ fn plan(engine: Engine, scale: Scale) -> AnalysisPlan {
             metric("refunds", Better::Lower, Role::Guardrail { margin: 0.1 }),
             metric("refund share", Better::Lower, Role::Secondary),
         ],
-        covariates: vec![(2, "revenue before".into())],
+        covariates: vec![(Metric::mean(2), "revenue before".into())],
         scale,
         engine,
         level: 0.95,
@@ -98,7 +98,7 @@ fn plans_that_do_not_fit_the_data_are_refused() {
     assert!(but(&|plan| plan.control = 3).is_err());
     assert!(but(&|plan| plan.weights = vec![1.0]).is_err());
     assert!(but(&|plan| plan.level = 0.0).is_err());
-    assert!(but(&|plan| plan.covariates = vec![(9, "nothing".into())]).is_err());
+    assert!(but(&|plan| plan.planned = Some(Planned { units: 1, effect: f64::NAN })).is_err());
     assert!(analyse(&plan, &arms[..2], estimate(&arms), vec![]).is_err());
 }
 

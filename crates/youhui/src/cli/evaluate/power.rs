@@ -64,7 +64,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHARE", requires = "cluster_size")]
     icc: Option<f64>,
     /// Coefficient of variation of clusters' sizes.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0.0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.0, requires = "cluster_size")]
     cluster_cv: f64,
     /// It will be looked at whenever somebody likes (confidence sequence).
     #[arg(long)]
@@ -102,12 +102,35 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     }
 }
 
+/// Numbers with which there is something to plan.
+fn check(args: &Args) -> Result<(), CliError> {
+    let is_size = |number: f64| number.is_finite() && number != 0.0 && (1e-60..1e60).contains(&number.abs());
+    for (flag, number) in [("--sd", args.sd), ("--effect", args.effect), ("--relative-effect", args.relative_effect)] {
+        if let Some(number) = number.filter(|number| !is_size(*number)) {
+            return Err(CliError::usage(format!("{flag} {number}: give a number other than 0, of a size that can be told from it")));
+        }
+    }
+    if let Some(units) = args.units.filter(|units| !(*units >= 4.0 && *units <= 1e15)) {
+        return Err(CliError::usage(format!("--units {units}: give from 4 units to 1e15")));
+    }
+    match args.tuning.filter(|tuning| !(*tuning > 0.0 && tuning.is_finite())) {
+        Some(tuning) => Err(CliError::usage(format!("--tuning {tuning}: give the number of units at which you expect to decide"))),
+        None => Ok(()),
+    }
+}
+
 fn plan(args: &Args) -> Result<Plan, CliError> {
+    check(args)?;
     let spread = match (&args.data, &args.metric) {
         (Some(data), Some(metric)) => Some(Spread::read(data, metric, args.unit.as_deref())?),
         _ => None,
     };
     let mean = args.rate.or(spread.as_ref().map(|spread| spread.mean));
+    if let (Some(_), Some(mean)) = (args.relative_effect, mean.filter(|mean| *mean <= 0.0)) {
+        return Err(CliError::usage(format!(
+            "--relative-effect: the mean is {mean}: a share of it would have the wrong sign: give --effect"
+        )));
+    }
     let effect = args.effect.or_else(|| Some(args.relative_effect? * mean?));
     let mut of = varying(args, spread.as_ref(), effect)?;
     of = PowerPlan { ratio: args.ratio, alpha: args.alpha / f64::from(args.comparisons), tail: Tail::TwoSided, ..of };
@@ -150,7 +173,7 @@ fn plan(args: &Args) -> Result<Plan, CliError> {
         }
         (None, Some(units), _) => {
             of.sequential = sequential(units);
-            ("effect", units, detectable(&of, units, wanted)?, wanted)
+            ("effect", units, found_by(args, of, units, wanted)?, wanted)
         }
         (Some(effect), Some(units), None) => {
             of.sequential = sequential(units);
@@ -177,6 +200,27 @@ fn plan(args: &Args) -> Result<Plan, CliError> {
         variance: of.variance,
         design,
     })
+}
+
+/// The effect that so many units find. Of a rate, the treated vary by their own, which the effect makes.
+fn found_by(args: &Args, mut of: PowerPlan, units: f64, wanted: f64) -> Result<f64, CliError> {
+    let mut effect = detectable(&of, units, wanted)?;
+    let Some(rate) = args.rate else { return Ok(effect) };
+    // What CUPED and clusters make of a variance.
+    let factor = of.variance / (rate * (1.0 - rate));
+    for _ in 0..100 {
+        let other = rate + effect;
+        if other >= 1.0 {
+            return Err(CliError::usage(format!("--units {units}: so few find no effect: the rate would be above 1")));
+        }
+        of.treatment_variance = Some(factor * other * (1.0 - other));
+        let next = detectable(&of, units, wanted)?;
+        if (next - effect).abs() < 1e-12 * effect {
+            break;
+        }
+        effect = next;
+    }
+    Ok(effect)
 }
 
 /// What varies among units.

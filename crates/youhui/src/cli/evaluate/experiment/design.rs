@@ -61,6 +61,9 @@ impl DesignArgs {
     pub(super) fn design(&self) -> Result<Design, CliError> {
         if let (Some(period), Some(time)) = (&self.switchback, &self.time) {
             let (period, burn_in) = (length("--switchback", period)?, length("--burn-in", &self.burn_in)?);
+            if matches!(period, Length::Number(number) if number <= 0) {
+                return Err(CliError::usage("--switchback: give a length of time above 0"));
+            }
             return Ok(Design::Switchback { time: time.clone(), place: self.place.clone(), period, burn_in, start: self.start.clone() });
         }
         Ok(match (&self.cluster, &self.unit) {

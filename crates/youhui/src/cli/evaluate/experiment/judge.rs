@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 use youhui_evaluation::experiment::{
-    Adjustment, Analysis, AnalysisPlan, Breakdown, DesignEffect, Engine, Estimated, ExperimentError, Exposure, Frequentist, Judge, Moments,
-    Novelty, Planned, Role, Rows, Scale, Sequential, analyse, breakdown, confidence_sequence, frequentist, from_moments, post_stratified,
-    regression, regression_from_moments, unadjusted,
+    Adjustment, Analysis, AnalysisPlan, Breakdown, DesignEffect, Engine, Estimated, ExperimentError, Exposure, Frequentist, Judge, Metric,
+    Moments, Novelty, Planned, Role, Rows, Scale, Sequential, analyse, breakdown, confidence_sequence, frequentist, from_moments,
+    post_stratified, regression, regression_from_moments, unadjusted,
 };
 
 use super::super::super::CliError;
 use super::metrics::Spec;
 use super::read::{DATE, Gathered, STRATUM, Switches, VALUE, places};
-use super::{AdjustmentName, Args, EngineName, ScaleName};
+use super::{AdjustmentName, Args, EngineName, ScaleName, VarianceName};
 
 /// What is printed.
 #[derive(Debug, Serialize)]
@@ -77,8 +77,10 @@ struct Valid {
     breakdowns: &'static str,
     over_time: &'static str,
     since_exposure: &'static str,
+    checks: &'static str,
 }
 
+const BY_SUMS: &str = "by lot, as you say, and sums of units, each in one arm: whoever was in two is not found";
 const ONCE: &str = "one look, chosen beforehand";
 const EVER: &str = "whenever looked at";
 
@@ -94,7 +96,13 @@ impl Valid {
             _ => ONCE,
         };
         let over_time = "low and high whenever looked at, for all goals and arms together; fixed_low and fixed_high at one date";
-        Self { metrics, breakdowns, over_time, since_exposure: ONCE }
+        let checks = match engine {
+            Engine::Sequential { .. } => {
+                "sizes of arms whenever looked at; balance and change since exposure at one look, with an alarm at .001"
+            }
+            _ => "one look, with an alarm at .001",
+        };
+        Self { metrics, breakdowns, over_time, since_exposure: ONCE, checks }
     }
 }
 
@@ -119,7 +127,7 @@ pub(super) fn judge(args: &Args, specs: &[Spec], columns: &[&str], mut gathered:
         weights: weights(args, &gathered.arms)?,
         control,
         metrics: specs.iter().map(Spec::plan).collect(),
-        covariates: args.covariates.iter().map(|name| (places[name.as_str()], name.clone())).collect(),
+        covariates: args.covariates.iter().map(|name| (mean(places[name.as_str()], gathered.per), name.clone())).collect(),
         scale: args.scale.of(),
         engine: args.judging()?,
         level: args.level,
@@ -127,6 +135,7 @@ pub(super) fn judge(args: &Args, specs: &[Spec], columns: &[&str], mut gathered:
         planned: args.planned_units.zip(args.planned_effect).map(|(units, effect)| Planned { units, effect }),
         arms: gathered.arms.clone(),
     };
+    gathered.warn(args.other_estimators(specs));
     let warnings = std::mem::take(&mut gathered.warnings);
     let estimates = Estimates { args, specs, columns, gathered: &gathered, control };
     let analysis = analyse(&plan, &gathered.moments, |metric, arm| estimates.of(metric, arm), warnings)?;
@@ -144,7 +153,7 @@ pub(super) fn judge(args: &Args, specs: &[Spec], columns: &[&str], mut gathered:
         control: args.control.clone(),
         first_goal: Goal::of(&plan),
         arm_names: plan.arms,
-        assignment: args.design.design()?.basis(),
+        assignment: if args.aggregates { BY_SUMS } else { args.design.design()?.basis() },
         draws: if args.aggregates { "units" } else { args.design.design()?.draws() },
         exposure: gathered.exposure,
         design_effects: gathered.design_effects.into_iter().map(|(metric, effect)| Design { metric, effect }).collect(),
@@ -155,6 +164,14 @@ pub(super) fn judge(args: &Args, specs: &[Spec], columns: &[&str], mut gathered:
         since_exposure: gathered.novelty,
         valid: Valid::of(plan.engine),
     })
+}
+
+/// A column's mean: of draws that are of several rows, a row's.
+const fn mean(column: usize, per: Option<usize>) -> Metric {
+    match per {
+        Some(per) => Metric::ratio(column, per),
+        None => Metric::mean(column),
+    }
 }
 
 fn control(args: &Args, arms: &[String]) -> Result<usize, CliError> {
@@ -216,7 +233,7 @@ impl Estimates<'_> {
         let group: Vec<u32> = rows.iter().map(|&row| u32::from(arms[row] as usize == arm)).collect();
         let columns: Vec<Vec<f64>> = used.iter().map(|&column| rows.iter().map(|&row| values[column][row]).collect()).collect();
         let borrowed: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        regression(Rows { columns: &borrowed, names: &[], group: &group }, adjustment, self.args.variance.of())
+        regression(Rows { columns: &borrowed, names: &[], group: &group }, adjustment, self.args.variance.unwrap_or(VarianceName::Hc2).of())
     }
 
     /// Strata have names here.
@@ -291,15 +308,21 @@ fn weights(args: &Args, arms: &[String]) -> Result<Vec<f64>, CliError> {
     if args.weights.is_empty() {
         return Ok(vec![1.0; arms.len()]);
     }
-    let mut weights = vec![0.0; arms.len()];
+    let mut weights: Vec<Option<f64>> = vec![None; arms.len()];
     for text in &args.weights {
         let wrong = |why: &str| CliError::usage(format!("--weights {text}: {why}: write ARM=SHARE for each of {}", arms.join(", ")));
         let (arm, share) = text.rsplit_once('=').ok_or_else(|| wrong("no share"))?;
         let place = arms.iter().position(|name| name == arm).ok_or_else(|| wrong("no such arm"))?;
         let share: f64 = share.parse().map_err(|_| wrong("not a number"))?;
-        weights[place] = Some(share).filter(|share| share.is_finite() && *share >= 0.0).ok_or_else(|| wrong("not a share"))?;
+        let share = Some(share).filter(|share| share.is_finite() && *share >= 0.0).ok_or_else(|| wrong("not a share"))?;
+        if weights[place].replace(share).is_some() {
+            return Err(wrong("that arm has a share already"));
+        }
     }
-    Ok(weights)
+    let all = arms.iter().zip(weights).map(|(arm, share)| {
+        share.ok_or_else(|| CliError::usage(format!("--weights: arm {arm} has none: give each arm its share, 0 where nobody should be")))
+    });
+    all.collect()
 }
 
 impl AdjustmentName {

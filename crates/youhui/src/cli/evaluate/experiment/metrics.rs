@@ -32,6 +32,8 @@ pub(super) struct Spec {
 
 /// After a column: 1 for whoever has more than 0 of it.
 const ANY: &str = ">0";
+/// After a column: how much whoever has more than 0 has of it, 0 for others.
+const MUCH: &str = ">0, how much";
 
 const SHAPE: &str = "write COLUMN, COLUMN/COLUMN, COLUMN>0 or p90(COLUMN), then, each after a comma, cuped=COLUMN (several: a+b), lower, cap=0.99, \
                      parts, unit=TEXT, name=TEXT, and of a guardrail margin=NUMBER";
@@ -92,6 +94,7 @@ impl Spec {
             return vec![self];
         }
         let any = format!("{numerator}{ANY}");
+        let positive = format!("{numerator}{MUCH}");
         let part = |name: String, unit: String, numerator: &str, denominator: Option<String>, cap: Option<f64>| Self {
             name: format!("{} {name}", self.name),
             unit,
@@ -106,21 +109,25 @@ impl Spec {
         let much = part(
             "of those above 0 (not causal: other people in each arm)".to_owned(),
             format!("{numerator} per unit with any"),
-            numerator,
+            &positive,
             Some(any.clone()),
-            self.cap,
+            None,
         );
         vec![self, who, much]
     }
 
-    /// Columns it needs.
+    /// Columns of what is measured.
+    pub(super) fn measured(&self) -> Vec<&str> {
+        match &self.kind {
+            Kind::Moments { numerator, denominator } => std::iter::once(numerator).chain(denominator).map(String::as_str).collect(),
+            Kind::Quantile { column, .. } => vec![column],
+        }
+    }
+
+    /// All columns it needs.
     pub(super) fn columns(&self) -> Vec<&str> {
-        let own = match &self.kind {
-            Kind::Moments { numerator, denominator } => vec![Some(numerator), denominator.as_ref()],
-            Kind::Quantile { column, .. } => vec![Some(column)],
-        };
         let covariates = self.covariates.iter().flat_map(|(numerator, denominator)| [Some(numerator), denominator.as_ref()]);
-        own.into_iter().chain(covariates).flatten().map(String::as_str).collect()
+        self.measured().into_iter().chain(covariates.flatten().map(String::as_str)).collect()
     }
 
     /// As the analysis wants it.
@@ -140,6 +147,11 @@ impl Spec {
         Some((metric(numerator, denominator.as_deref()), covariates.collect()))
     }
 
+    /// Whether its parts are wanted.
+    pub(super) const fn has_parts(&self) -> bool {
+        self.parts
+    }
+
     /// The column of which it is a plain mean.
     pub(super) fn mean_of(&self) -> Option<&str> {
         match &self.kind {
@@ -149,9 +161,17 @@ impl Spec {
     }
 }
 
-/// The column that a column of who has any is made of.
+/// The column that another is made of: of who has any, or of how much those have.
 pub(super) fn source(column: &str) -> Option<&str> {
-    column.strip_suffix(ANY).filter(|source| !source.is_empty())
+    column.strip_suffix(ANY).or_else(|| column.strip_suffix(MUCH)).filter(|source| !source.is_empty())
+}
+
+/// A column that is made of its source's cells.
+pub(super) fn made(column: &str, cells: &[f64]) -> Vec<f64> {
+    if column.ends_with(ANY) {
+        return cells.iter().map(|cell| f64::from(u8::from(*cell > 0.0))).collect();
+    }
+    cells.iter().map(|cell| cell.max(0.0)).collect()
 }
 
 fn kind(expression: &str) -> Option<Kind> {
@@ -161,7 +181,8 @@ fn kind(expression: &str) -> Option<Kind> {
         return (percent > 0.0 && percent < 100.0 && !column.is_empty()).then_some(Kind::Quantile { column, nu: percent / 100.0 });
     }
     let (numerator, denominator) = ratio(expression);
-    let is_named = !numerator.is_empty() && denominator.as_ref().is_none_or(|name| !name.is_empty());
+    let is_named = |name: &str| !name.is_empty() && source(name).is_none_or(|source| source.find(ANY).is_none());
+    let is_named = is_named(&numerator) && denominator.as_deref().is_none_or(is_named);
     is_named.then_some(Kind::Moments { numerator, denominator })
 }
 
@@ -201,14 +222,16 @@ mod tests {
         assert_eq!(Spec::parse("p90(x)", "metric", "unit").unwrap().role, Role::Goal);
         let parts = Spec::parse("revenue,cap=0.9,parts", "metric", "unit").unwrap().with_parts();
         let columns: Vec<Vec<&str>> = parts.iter().map(Spec::columns).collect();
-        assert_eq!(columns, [vec!["revenue"], vec!["revenue>0"], vec!["revenue", "revenue>0"]]);
-        assert_eq!((parts[1].cap, parts[2].cap, source("revenue>0"), source(">0")), (None, Some(0.9), Some("revenue"), None));
+        assert_eq!(columns, [vec!["revenue"], vec!["revenue>0"], vec!["revenue>0, how much", "revenue>0"]]);
+        assert_eq!((parts[1].cap, parts[2].cap, source("revenue>0"), source(">0")), (None, None, Some("revenue"), None));
+        assert_eq!((made("x>0", &[-1.0, 2.0]), made("x>0, how much", &[-1.0, 2.0])), (vec![0.0, 1.0], vec![0.0, 2.0]));
         for (text, flag, why) in [
             ("", "metric", "no column"),
             ("a/", "metric", "not a metric"),
             ("p0(x)", "secondary", "not a metric"),
             ("a/b,parts", "metric", "parts are of a column's mean"),
             ("a>0,parts", "metric", "parts are of a column's mean"),
+            ("a>0>0", "metric", "not a metric"),
             ("p90(x),cap=0.9", "secondary", "no cap"),
             ("a,cap=2", "metric", "between 0 and 1"),
             ("a,margin=1", "metric", "only a guardrail"),

@@ -14,7 +14,8 @@ use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use youhui_evaluation::experiment::{Adjust, Engine, Prior, Robust, Scale};
+use youhui_evaluation::experiment::{Adjust, Engine, Prior, Robust, Scale, Warning};
+use youhui_storage::columns_of;
 
 use super::super::{CliError, Console};
 use super::kept::{Kept, Snapshot, of_metrics};
@@ -60,9 +61,9 @@ pub(crate) struct Args {
     /// How a metric's cuped= columns adjust it: CUPED, one slope for both arms, or a line in each arm (Lin).
     #[arg(long, value_enum, default_value = "cuped")]
     adjustment: AdjustmentName,
-    /// The variance of ancova and interacted: equal spread, or robust (HC2, HC3).
-    #[arg(long, value_enum, default_value = "hc2")]
-    variance: VarianceName,
+    /// The variance of ancova and interacted: equal spread, or robust (HC2, the default, or HC3).
+    #[arg(long, value_enum)]
+    variance: Option<VarianceName>,
     /// Columns fixed before the experiment: effects within their values, weighed by how many units each has (post-stratification).
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     strata: Vec<String>,
@@ -148,6 +149,7 @@ enum VarianceName {
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
     let specs = specs(args)?;
+    check(args, &specs)?;
     let columns = columns(args, &specs);
     let bar = console.bar("reading");
     let gathered = gather(args, &specs, &columns)?;
@@ -196,8 +198,8 @@ fn check_estimator(args: &Args, spec: &Spec) -> Result<(), &'static str> {
         Kind::Moments { denominator, .. } => (false, denominator.is_some()),
     };
     let is_grouped = args.design.design().is_ok_and(|design| design.is_of_groups());
-    if args.aggregates && (spec.cap.is_some() || is_quantile) {
-        return Err("a cap or a quantile needs rows: leave out --aggregates");
+    if args.aggregates && (spec.cap.is_some() || is_quantile || spec.measured().iter().any(|name| source(name).is_some())) {
+        return Err("a cap, a quantile, parts and COLUMN>0 need rows: leave out --aggregates");
     }
     if is_quantile && matches!(args.design.design(), Ok(Design::Switchback { .. })) {
         return Err("a quantile can't be had of a switchback: take a mean, or the share above a value");
@@ -233,9 +235,39 @@ fn columns<'a>(args: &'a Args, specs: &'a [Spec]) -> Vec<&'a str> {
     columns
 }
 
+/// What would be ignored, or mean something else than it seems to.
+fn check(args: &Args, specs: &[Spec]) -> Result<(), CliError> {
+    let wrong = |why: String| Err(CliError::usage(why));
+    if args.adjustment != AdjustmentName::Cuped && specs.iter().all(|spec| spec.covariates.is_empty()) {
+        return wrong("--adjustment: no metric has columns to adjust by: put cuped=COLUMN after one".to_owned());
+    }
+    if args.variance.is_some() && args.adjustment == AdjustmentName::Cuped {
+        return wrong("--variance: it is of --adjustment ancova and interacted: leave it out, or take one of them".to_owned());
+    }
+    let is_quantile = specs.first().is_some_and(|goal| matches!(goal.kind, Kind::Quantile { .. }));
+    if is_quantile && (args.dimension.is_some() || args.date.is_some()) {
+        return wrong(
+            "--dimension and --date are of the first goal, and a quantile has no sums by value or date: name a mean or a ratio first"
+                .to_owned(),
+        );
+    }
+    let others = [("--dimension", args.dimension.as_slice()), ("--date", args.date.as_slice()), ("--strata", args.strata.as_slice())];
+    if let Some((flag, _)) = others.iter().find(|(_, names)| names.contains(&args.assignment)) {
+        return wrong(format!("{flag} {}: that is the column of arms: each value would hold one arm alone", args.assignment));
+    }
+    if !(args.tuning > 0.0 && args.tuning.is_finite()) {
+        return wrong(format!("--tuning {}: give the number of units at which you expect to decide", args.tuning));
+    }
+    let present = columns_of(&args.data)?;
+    let taken = specs.iter().flat_map(Spec::measured).find(|name| source(name).is_some() && present.iter().any(|column| column == name));
+    taken.map_or(Ok(()), |name| {
+        wrong(format!("{}: it has a column {name}, and {name} is who has any: rename the column", args.data.display()))
+    })
+}
+
 fn gather(args: &Args, specs: &[Spec], columns: &[&str]) -> Result<Gathered, CliError> {
     let design = args.design.design()?;
-    let is_regressed = args.adjustment != AdjustmentName::Cuped && specs.iter().any(|spec| !spec.covariates.is_empty());
+    let is_regressed = args.adjustment != AdjustmentName::Cuped;
     let wanted = Wanted {
         path: &args.data,
         assignment: &args.assignment,
@@ -244,7 +276,7 @@ fn gather(args: &Args, specs: &[Spec], columns: &[&str]) -> Result<Gathered, Cli
         specs,
         columns,
         by: [args.dimension.as_slice(), args.date.as_slice(), &args.strata].map(|names| names.iter().map(String::as_str).collect()),
-        keeps_rows: is_regressed && args.variance != VarianceName::Classical,
+        keeps_rows: is_regressed && args.variance != Some(VarianceName::Classical),
         novelty: &args.novelty,
     };
     if !args.aggregates {
@@ -260,6 +292,20 @@ fn gather(args: &Args, specs: &[Spec], columns: &[&str]) -> Result<Gathered, Cli
 }
 
 impl Args {
+    /// Where figures of one report are not of one estimator.
+    fn other_estimators(&self, specs: &[Spec]) -> Option<Warning> {
+        let message = if !self.strata.is_empty() {
+            let quantiles = specs.iter().any(|spec| matches!(spec.kind, Kind::Quantile { .. }));
+            let has_others = quantiles || self.dimension.is_some() || self.date.is_some();
+            has_others.then_some("--strata: effects by value and over time, and quantiles, are not adjusted by strata: they differ a little from the first goal's")
+        } else {
+            let has_others = self.adjustment != AdjustmentName::Cuped && (self.dimension.is_some() || self.date.is_some());
+            has_others
+                .then_some("--adjustment: effects by value and over time are adjusted by CUPED: they differ a little from the first goal's")
+        };
+        message.map(|message| Warning { code: "other_estimator", message: message.to_owned() })
+    }
+
     /// The engine with its settings.
     fn judging(&self) -> Result<Engine, CliError> {
         let prior = match self.prior.as_slice() {

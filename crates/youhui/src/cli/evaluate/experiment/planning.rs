@@ -7,6 +7,7 @@ use youhui_evaluation::experiment::{Moments, Rows, accumulate, cluster_sums, fro
 use youhui_storage::read_table_as;
 
 use super::super::super::CliError;
+use super::super::units::{firsts, same_by_unit, whose};
 use super::metrics::{Kind, Spec, source};
 
 /// How a metric varies among units.
@@ -27,14 +28,15 @@ impl Spread {
     pub(in super::super) fn read(path: &Path, metric: &str, unit: Option<&str>) -> Result<Self, CliError> {
         let spec = Spec::parse(metric, "metric", "unit")?;
         let wrong = |why: String| CliError::usage(format!("{}: {why}", path.display()));
-        if matches!(spec.kind, Kind::Quantile { .. }) || spec.cap.is_some() || spec.columns().iter().any(|name| source(name).is_some()) {
+        let is_plain = spec.cap.is_none() && !spec.has_parts() && !spec.columns().iter().any(|name| source(name).is_some());
+        if matches!(spec.kind, Kind::Quantile { .. }) || !is_plain {
             return Err(CliError::usage(format!("--metric {metric}: plan with COLUMN or COLUMN/COLUMN, and cuped=COLUMN")));
         }
         let mut columns: Vec<&str> = vec![];
         spec.columns().into_iter().for_each(|name| columns.extend((!columns.contains(&name)).then_some(name)));
         let mut asked: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
         asked.extend(unit.filter(|unit| !columns.contains(unit)).map(str::to_owned));
-        let table = read_table_as(path, Some(&asked), &[])?;
+        let table = read_table_as(path, Some(&asked), unit.as_slice())?;
         let of = |name: &&str| {
             let texts = || wrong(format!("column {name} holds texts: a metric needs numbers"));
             let cells = table.column(name)?.values.numbers().ok_or_else(texts)?;
@@ -50,8 +52,16 @@ impl Spread {
         let cells = columns.iter().map(of).collect::<Result<Vec<&[f64]>, CliError>>()?;
         let moments = match unit {
             Some(unit) => {
-                let units: Vec<u64> = table.column(unit)?.values.clone().categories().0.into_iter().map(u64::from).collect();
-                cluster_sums(&cells, &units, &vec![0; units.len()])?.moments(1)?
+                let (units, _) = whose(path, table.column(unit)?.values.clone(), unit, 0)?;
+                let units: Vec<u64> = units.into_iter().map(u64::from).collect();
+                let mut sums = cluster_sums(&cells, &units, &vec![0; units.len()])?;
+                let first = firsts(&units, &sums.cluster);
+                // What was known before belongs to the unit.
+                for (place, name) in columns.iter().enumerate().filter(|(_, name)| !spec.measured().contains(name)) {
+                    same_by_unit(path, name, "unit", &units, cells[place])?;
+                    sums.columns[place] = first.iter().map(|&row| cells[place][row]).collect();
+                }
+                sums.moments(1)?
             }
             None => accumulate(Rows { columns: &cells, names: &columns, group: &vec![0; table.rows()] }, 1)?,
         };

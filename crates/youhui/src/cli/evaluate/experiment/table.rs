@@ -54,6 +54,20 @@ pub(super) fn table(report: &Report) -> String {
             });
         }
     }
+    for (arm, looks) in &report.over_time {
+        let told = looks.iter().find(|look| look.low > 0.0 || look.high < 0.0);
+        let since = told.map_or_else(|| "not told from 0 at any".to_owned(), |look| format!("told from 0 first at {}", look.date));
+        lines.extend(looks.last().map(|last| {
+            format!(
+                "{arm}, over {} dates up to {}: {:.5} [{:.5}, {:.5}] whenever looked at; {since}",
+                looks.len(),
+                last.date,
+                last.effect,
+                last.low,
+                last.high
+            )
+        }));
+    }
     for (arm, found) in &report.since_exposure {
         let (first, last) = (found.days.first(), found.days.last());
         let ends = first

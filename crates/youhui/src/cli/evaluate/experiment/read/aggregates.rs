@@ -51,7 +51,7 @@ pub(in super::super) fn aggregates(wanted: &Wanted<'_>) -> Result<Gathered, CliE
         }
         rows += units;
     }
-    in_order(&mut by[DATE]);
+    in_order(wanted, &mut by[DATE])?;
     Ok(Gathered { hash: table.hash.clone(), rows, moments: all, by, arms: orders.arms.names, ..Gathered::default() })
 }
 

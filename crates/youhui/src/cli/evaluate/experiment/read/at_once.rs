@@ -2,18 +2,18 @@
 
 use rustc_hash::FxHashMap;
 use youhui_evaluation::experiment::{
-    ClusterSums, DesignEffect, ExperimentError, Moments, QuantileStats, Rows, Skewness, SwitchbackDesign, SwitchbackRows, Warning,
-    accumulate, cluster_sums, design_effect, exposure, finer_than_assignment, switchback, winsorised,
+    ClusterSums, DesignEffect, ExperimentError, Exposure, Moments, QuantileStats, Rows, Skewness, SwitchbackDesign, SwitchbackRows,
+    Warning, accumulate, cluster_sums, design_effect, exposure, finer_than_assignment, switchback, winsorised,
 };
 use youhui_storage::{Table, read_table_as};
 
 use super::super::super::super::CliError;
 use super::super::super::units::{firsts, same_by_unit, whose};
 use super::super::design::{Design, Length};
-use super::super::metrics::{Kind, source};
+use super::super::metrics::{Kind, made, source};
 use super::streamed::{means, skewed};
 use super::times::{self, ByDay, Days, ExposedRows, Times};
-use super::{BY, Cells, Gathered, Keys, Orders, Quantiles, Switches, Wanted, any, named, numbers};
+use super::{BY, Cells, Gathered, Keys, Orders, Quantiles, Switches, Wanted, named, numbers};
 
 /// Rows, units, clusters or periods, one after the other.
 struct Sample {
@@ -41,13 +41,13 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<Gathered, CliError> {
     found.quantiles = quantiles(wanted, &sample, arms);
     let repeated = found.exposure.as_ref().is_some_and(|seen| seen.repeated > 0);
     match (&wanted.design, &sample.unit) {
-        (Design::Unit { per_row: true, .. }, Some(unit)) => found.warnings.extend(finer_than_assignment(unit)),
+        (Design::Unit { per_row: true, .. }, Some(unit)) => found.warn(rows_as_draws(unit, found.exposure.as_ref())),
         (_, Some(_)) if repeated => sample = sample.summed_by_unit(wanted)?,
         _ => {}
     }
+    found.warn(cap(wanted, &mut sample.values)?);
     sample.values = derived(wanted, sample.values);
-    found.warnings.extend(cap(wanted, &mut sample.values)?);
-    found.warnings.extend(skewness(wanted, &sample, arms));
+    found.warn(skewness(wanted, &sample, arms));
     if wanted.design.is_of_groups() {
         sample = grouped(wanted, &sample, when, &mut found)?;
     }
@@ -59,8 +59,8 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<Gathered, CliError> {
             cells[place].add(block, arms, codes, orders.by[place].names.len())?;
         }
     }
-    found.moments = accumulate(block, arms)?;
-    found.by = named(cells, orders.by, arms);
+    found.moments = accumulate(block, arms).map_err(|error| wanted.of_row(error, 0))?;
+    found.by = named(wanted, cells, orders.by, arms)?;
     found.kept = wanted.keeps_rows.then_some((sample.values, sample.keys.arm));
     Ok(found)
 }
@@ -69,7 +69,9 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<Gathered, CliError> {
 fn exposed(wanted: &Wanted<'_>, sample: Sample, days: Option<Days>, found: &mut Gathered) -> Result<Sample, CliError> {
     let Some(unit) = &sample.unit else { return Ok(sample) };
     let seen = exposure(unit, &sample.keys.arm)?;
-    found.warnings.extend(seen.warning());
+    if !matches!(wanted.design, Design::Unit { per_row: true, .. }) {
+        found.warn(seen.warning());
+    }
     if let Some(days) = days {
         let value = goal_by_day(wanted, &sample)?;
         let control = found.arms.iter().position(|arm| arm == wanted.control).unwrap_or(0);
@@ -78,9 +80,26 @@ fn exposed(wanted: &Wanted<'_>, sample: Sample, days: Option<Days>, found: &mut 
         found.novelty = arms;
         found.warnings.extend(warnings);
     }
-    let kept = sample.kept(&seen.kept);
+    // Rows that were drawn on their own may be of one unit and of several arms.
+    let is_per_row = matches!(wanted.design, Design::Unit { per_row: true, .. });
+    let kept = if is_per_row { sample } else { sample.kept(&seen.kept) };
     found.exposure = Some(seen);
     Ok(kept)
+}
+
+/// Rows that are taken for draws of their own: a fault where units were drawn, which shows in that none was in several arms.
+fn rows_as_draws(unit: &[u64], seen: Option<&Exposure>) -> Option<Warning> {
+    let finer = finer_than_assignment(unit)?;
+    let in_several = seen.map_or(0, |seen| seen.in_several_arms);
+    if in_several == 0 {
+        return Some(finer);
+    }
+    Some(Warning {
+        code: "rows_as_draws",
+        message: format!(
+            "each row counts as a draw of its own, and {in_several} units were in several arms: right if rows were drawn by lot and what a unit got in one does not work on another; else effects are pulled towards 0 and intervals too narrow"
+        ),
+    })
 }
 
 /// One row a cluster, or a place's period.
@@ -100,7 +119,7 @@ fn grouped(wanted: &Wanted<'_>, sample: &Sample, when: Option<When>, found: &mut
     let sums = Sample { keys, values: groups.columns, unit: None, cluster: None };
     found.per = Some(wanted.columns.len());
     let of_groups = moments(wanted, &sums, arms)?;
-    found.warnings.extend(few(wanted, &found.arms, &of_groups));
+    found.warn(few(wanted, &found.arms, &of_groups));
     found.design_effects = design_effects(wanted, &rows, &of_groups);
     Ok(sums)
 }
@@ -151,8 +170,25 @@ impl Sample {
         let mut values = sums.columns;
         // The number of rows isn't asked for.
         values.pop();
+        for ((column, summed), rows) in wanted.sources().iter().zip(&mut values).zip(&self.values) {
+            if wanted.is_of_before(column) {
+                once_a_unit(wanted, column, unit, rows)?;
+                *summed = first.iter().map(|&row| rows[row]).collect();
+            }
+        }
         let cluster = self.cluster.as_ref().map(|cluster| first.iter().map(|&row| cluster[row]).collect());
         Ok(Self { keys: self.keys.kept(&first), values, unit: Some(sums.cluster), cluster })
+    }
+}
+
+/// What was known before belongs to the unit: summed over its rows it would depend on how many came, which the arm may change.
+fn once_a_unit(wanted: &Wanted<'_>, column: &str, unit: &[u64], rows: &[f64]) -> Result<(), CliError> {
+    let mut known: FxHashMap<u64, f64> = FxHashMap::default();
+    match unit.iter().zip(rows).position(|(unit, cell)| known.insert(*unit, *cell).is_some_and(|before| before != *cell)) {
+        Some(_) => Err(wanted.wrong(&format!(
+            "column {column} differs among rows of one unit: what is known from before belongs to the unit, and a sum over its rows depends on how many came, which the arm may change: give each row the unit's own value"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -259,16 +295,20 @@ fn goal_by_day<'a>(wanted: &Wanted<'_>, sample: &'a Sample) -> Result<&'a [f64],
 /// All columns, in order: those of the file, and those made of them after rows were summed.
 fn derived(wanted: &Wanted<'_>, values: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let mut of_file: FxHashMap<&str, Vec<f64>> = wanted.sources().into_iter().zip(values).collect();
-    let made: Vec<Option<Vec<f64>>> =
-        wanted.columns.iter().map(|column| source(column).and_then(|source| of_file.get(source)).map(|cells| any(cells))).collect();
-    wanted.columns.iter().zip(made).map(|(column, made)| made.or_else(|| of_file.remove(column)).unwrap_or_default()).collect()
+    let others: Vec<Option<Vec<f64>>> = wanted
+        .columns
+        .iter()
+        .map(|column| source(column).and_then(|source| of_file.get(source)).map(|cells| made(column, cells)))
+        .collect();
+    wanted.columns.iter().zip(others).map(|(column, other)| other.or_else(|| of_file.remove(column)).unwrap_or_default()).collect()
 }
 
+/// Before columns are made of others.
 fn cap(wanted: &Wanted<'_>, values: &mut [Vec<f64>]) -> Result<Vec<Warning>, CliError> {
     let (mut warnings, mut done) = (vec![], vec![]);
     for spec in wanted.specs {
         let (Some(share), Kind::Moments { numerator, .. }) = (spec.cap, &spec.kind) else { continue };
-        let Some(place) = wanted.columns.iter().position(|column| column == numerator) else { continue };
+        let Some(place) = wanted.sources().iter().position(|column| column == numerator) else { continue };
         if done.contains(&place) {
             continue;
         }
@@ -296,9 +336,9 @@ fn skewness(wanted: &Wanted<'_>, sample: &Sample, arms: usize) -> Vec<Warning> {
     skewed(wanted, &means, &means.iter().map(of).collect::<Vec<_>>())
 }
 
-fn moments(wanted: &Wanted<'_>, sample: &Sample, arms: usize) -> Result<Vec<Moments>, ExperimentError> {
+fn moments(wanted: &Wanted<'_>, sample: &Sample, arms: usize) -> Result<Vec<Moments>, CliError> {
     let borrowed: Vec<&[f64]> = sample.values.iter().map(Vec::as_slice).collect();
-    accumulate(Rows { columns: &borrowed, names: wanted.columns, group: &sample.keys.arm }, arms)
+    accumulate(Rows { columns: &borrowed, names: wanted.columns, group: &sample.keys.arm }, arms).map_err(|error| wanted.of_row(error, 0))
 }
 
 /// Clusters of an arm below which intervals are too narrow where their sizes differ.

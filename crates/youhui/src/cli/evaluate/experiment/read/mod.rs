@@ -18,7 +18,7 @@ use youhui_storage::{Table, Values};
 use super::super::super::CliError;
 use super::super::units::{MOST_ARMS, MOST_VALUES, Order, codes, shifted};
 use super::design::Design;
-use super::metrics::{Kind, Spec, source};
+use super::metrics::{Kind, Spec, made, source};
 
 pub(super) use times::NoveltyArgs;
 
@@ -67,7 +67,15 @@ pub(super) struct Gathered {
     pub(super) switches: Option<Switches>,
     /// Arm by arm: the first goal by day since first exposure.
     pub(super) novelty: Vec<(String, Novelty)>,
-    pub(super) warnings: Vec<Warning>,
+    /// Of all arms, or of the one that is named.
+    pub(super) warnings: Vec<(Option<String>, Warning)>,
+}
+
+impl Gathered {
+    /// Adds warnings of all arms.
+    pub(super) fn warn(&mut self, warnings: impl IntoIterator<Item = Warning>) {
+        self.warnings.extend(warnings.into_iter().map(|warning| (None, warning)));
+    }
 }
 
 /// How often arms changed, and which rows were left out for it.
@@ -107,7 +115,7 @@ pub(super) fn rows(wanted: &Wanted<'_>) -> Result<Gathered, CliError> {
         || wanted.specs.iter().any(|spec| spec.cap.is_some() || matches!(spec.kind, Kind::Quantile { .. }));
     let mut gathered = if needs_all { at_once::read(wanted)? } else { streamed::read(wanted)? };
     if *wanted.design == Design::Rows {
-        gathered.warnings.extend(streamed::repeated_customers(wanted)?);
+        gathered.warn(streamed::repeated_customers(wanted)?);
     }
     Ok(gathered)
 }
@@ -132,9 +140,17 @@ impl Wanted<'_> {
         all
     }
 
-    /// Columns that are read as texts.
+    /// Columns that are read as texts: who, where and when, unless they are measured too.
     fn texts(&self) -> Vec<&str> {
-        self.by[DATE].iter().copied().chain(self.design.unit()).collect()
+        let sources = self.sources();
+        let all = self.by.iter().flatten().copied().chain(self.design.columns()).chain(self.novelty.columns());
+        all.filter(|column| !sources.contains(column)).collect()
+    }
+
+    /// Whether a column of the file is only known from before: of a unit, and not of each of its rows.
+    fn is_of_before(&self, column: &str) -> bool {
+        let measures = |spec: &Spec| spec.measured().iter().any(|name| *name == column || source(name) == Some(column));
+        !self.specs.iter().any(measures)
     }
 
     fn wrong(&self, message: &str) -> CliError {
@@ -220,14 +236,9 @@ fn numbers<'a>(wanted: &Wanted<'_>, table: &'a Table, column: &str) -> Result<Co
         Values::Text { .. } => Err(wanted.wrong(&format!("column {column} holds texts: a metric needs numbers"))),
     };
     match source(column) {
-        Some(source) => found(source).map(|cells| Cow::Owned(any(cells))),
+        Some(source) => found(source).map(|cells| Cow::Owned(made(column, cells))),
         None => found(column).map(Cow::Borrowed),
     }
-}
-
-/// 1 for whoever has more than 0.
-fn any(cells: &[f64]) -> Vec<f64> {
-    cells.iter().map(|cell| f64::from(u8::from(*cell > 0.0))).collect()
 }
 
 /// Cells of arms and values: as many as come.
@@ -265,20 +276,35 @@ impl Cells {
 }
 
 /// Cells of all three kinds, with names; dates in order.
-fn named(cells: [Cells; 3], orders: [Order; 3], arms: usize) -> [Vec<(String, Vec<Moments>)>; 3] {
+fn named(wanted: &Wanted<'_>, cells: [Cells; 3], orders: [Order; 3], arms: usize) -> Result<[Vec<(String, Vec<Moments>)>; 3], CliError> {
     let mut orders = orders.into_iter();
     let mut found = cells.map(|cells| cells.named(orders.next().unwrap_or_default().names, arms));
-    in_order(&mut found[DATE]);
-    found
+    in_order(wanted, &mut found[DATE])?;
+    Ok(found)
 }
 
-/// Dates sort as texts do, and numbers as numbers.
-fn in_order(dates: &mut [(String, Vec<Moments>)]) {
-    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
-    if dates.iter().all(|(date, _)| number(date).is_some()) {
-        dates.sort_by(|(one, _), (two, _)| number(one).unwrap_or(0.0).total_cmp(&number(two).unwrap_or(0.0)));
-    } else {
-        dates.sort_by(|(one, _), (two, _)| one.cmp(two));
+/// Dates sort by time, numbers as numbers; the order decides what was known when.
+fn in_order(wanted: &Wanted<'_>, dates: &mut [(String, Vec<Moments>)]) -> Result<(), CliError> {
+    let are_numbers = dates.iter().all(|(date, _)| date.parse::<f64>().is_ok_and(f64::is_finite));
+    if are_numbers {
+        dates.sort_by(|(one, _), (two, _)| one.parse().unwrap_or(0.0_f64).total_cmp(&two.parse().unwrap_or(0.0)));
+        return Ok(());
+    }
+    if dates.iter().all(|(date, _)| times::instant(date, true).is_some()) {
+        dates.sort_by_key(|(date, _)| times::instant(date, true));
+        return Ok(());
+    }
+    // 2026-W05 and 2026-11 sort as texts; 1/9/2026 doesn't.
+    let is_by_year = |date: &str| date.len() == dates[0].0.len() && date.chars().take(4).filter(char::is_ascii_digit).count() == 4;
+    match dates.iter().find(|(date, _)| !is_by_year(date)) {
+        Some((date, _)) => Err(wanted.wrong(&format!(
+            "column {}: what came before {date} can't be told: write dates as 2026-01-09, weeks as 2026-W02, or number them",
+            wanted.by[DATE].join(", ")
+        ))),
+        None => {
+            dates.sort_by(|(one, _), (two, _)| one.cmp(two));
+            Ok(())
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Rows a block at a time: memory doesn't grow with their number.
 
-use rustc_hash::FxHashSet;
 use youhui_evaluation::experiment::{Accumulator, Moments, Rows, Skewness, Warning, finer_than_assignment};
-use youhui_storage::{StoreError, columns_of, hash_of, read_table_in_blocks};
+use youhui_storage::{MISSING, StoreError, columns_of, hash_of, read_table_in_blocks};
 
 use super::super::super::super::CliError;
 use super::{Cells, Gathered, Orders, Wanted, named, numbers};
@@ -26,7 +25,7 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<Gathered, CliError> {
         all.iter_mut().zip(accumulator.groups()).for_each(|(all, block)| all.merge(block));
         for (place, codes) in keys.by.iter().enumerate() {
             if let Some(codes) = codes {
-                cells[place].add(block, arms, codes, orders.by[place].names.len())?;
+                cells[place].add(block, arms, codes, orders.by[place].names.len()).map_err(|error| wanted.of_row(error, rows))?;
             }
         }
         for (found, &column) in skewness.iter_mut().zip(&means) {
@@ -42,8 +41,8 @@ pub(super) fn read(wanted: &Wanted<'_>) -> Result<Gathered, CliError> {
         rows,
         arms: orders.arms.names,
         moments: all,
-        by: named(cells, orders.by, count),
-        warnings: skewed(wanted, &means, &skewness),
+        by: named(wanted, cells, orders.by, count)?,
+        warnings: skewed(wanted, &means, &skewness).into_iter().map(|warning| (None, warning)).collect(),
         ..Gathered::default()
     })
 }
@@ -63,65 +62,79 @@ pub(super) fn skewed(wanted: &Wanted<'_>, means: &[usize], found: &[Vec<Skewness
     means.iter().zip(found).filter_map(of).collect()
 }
 
-/// What columns of whom a row is about are usually called.
-const CUSTOMERS: [&str; 18] = [
-    "customer",
-    "customer_id",
-    "customerid",
-    "user",
-    "user_id",
-    "userid",
-    "visitor",
-    "visitor_id",
-    "client_id",
-    "account_id",
-    "buyer_id",
-    "member_id",
-    "shopper_id",
-    "household",
-    "household_id",
-    "household_key",
-    "uid",
-    "uuid",
+/// What columns of whom a row is about are usually called, letters and digits alone: people before households before what may be a row's own.
+const WHOSE: [&[&str]; 3] = [
+    &[
+        "customer",
+        "customerid",
+        "customerno",
+        "cust",
+        "custid",
+        "user",
+        "userid",
+        "visitor",
+        "visitorid",
+        "client",
+        "clientid",
+        "account",
+        "accountid",
+        "buyer",
+        "buyerid",
+        "member",
+        "memberid",
+        "shopper",
+        "shopperid",
+        "person",
+        "personid",
+        "email",
+    ],
+    &["household", "householdid", "householdkey"],
+    &["id", "uid", "uuid"],
 ];
+
+/// Columns that look like whose a row is, of the first kind that is there.
+fn whose<'a>(present: &'a [String], used: &[String]) -> Vec<&'a String> {
+    let plain = |name: &str| name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+    let of = |kind: &&[&str]| {
+        present.iter().filter(|name| kind.contains(&plain(name).as_str()) && !used.contains(name)).collect::<Vec<&String>>()
+    };
+    WHOSE.iter().map(of).find(|found| !found.is_empty()).unwrap_or_default()
+}
 
 /// Why reading stops.
 enum Stop {
     Enough,
-    Failed(StoreError),
+    Failed,
 }
 
 impl From<StoreError> for Stop {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
+    fn from(_: StoreError) -> Self {
+        Self::Failed
     }
 }
 
-/// A warning where rows are taken for draws of the lot, and a column that looks like whose they are has one several times in the first block.
+/// A warning where rows are taken for draws of the lot, and a column that looks like whose they are has one several times among the first
+/// rows: a block of Parquet, all of a text file. One that stands there once everywhere says that rows are of one person each.
 pub(super) fn repeated_customers(wanted: &Wanted<'_>) -> Result<Option<Warning>, CliError> {
     let present = columns_of(wanted.path)?;
-    let is_used = |name: &String| wanted.of_file().contains(name);
-    let Some(column) = present.iter().find(|name| CUSTOMERS.contains(&name.to_lowercase().as_str()) && !is_used(name)) else {
-        return Ok(None);
-    };
-    let mut codes = vec![];
-    let read = read_table_in_blocks(wanted.path, std::slice::from_ref(column), &[column], |mut table| -> Result<(), Stop> {
-        codes = table.take(column)?.values.categories().0;
-        Err(Stop::Enough)
-    });
-    if let Err(Stop::Failed(error)) = read {
-        return Err(error.into());
-    }
-    let different: FxHashSet<u32> = codes.iter().copied().collect();
-    if different.len() == codes.len() {
-        return Ok(None);
-    }
-    let assigned: Vec<u64> = codes.into_iter().map(u64::from).collect();
-    Ok(finer_than_assignment(&assigned).map(|warning| Warning {
-        message: format!(
+    let mut found = None;
+    for column in whose(&present, &wanted.of_file()) {
+        let mut assigned: Vec<u64> = vec![];
+        let read = read_table_in_blocks(wanted.path, std::slice::from_ref(column), &[column], |mut table| -> Result<(), Stop> {
+            // Who has no name is somebody else each time.
+            assigned = table.take(column)?.values.categories().0.into_iter().filter(|code| *code != MISSING).map(u64::from).collect();
+            Err(Stop::Enough)
+        });
+        // A column that nobody asked for may hold what can't be read.
+        if matches!(read, Err(Stop::Failed)) || assigned.is_empty() {
+            continue;
+        }
+        let Some(warning) = finer_than_assignment(&assigned) else { return Ok(None) };
+        let message = format!(
             "column {column} looks like whom a row is about: {}: --unit {column}. If rows were drawn by lot on their own, say so: --unit {column} --per-row",
             warning.message
-        ),
-        ..warning
-    }))
+        );
+        found = found.or(Some(Warning { message, ..warning }));
+    }
+    Ok(found)
 }

@@ -22,7 +22,7 @@ pub(in super::super) struct NoveltyArgs {
     #[arg(long, value_name = "COLUMN", requires = "exposed")]
     happened: Option<String>,
     /// Days since first exposure that are looked at; units followed for less are left out of this.
-    #[arg(long, value_name = "DAYS", default_value_t = 14)]
+    #[arg(long, value_name = "DAYS", default_value_t = 14, requires = "exposed")]
     follow_days: u16,
 }
 
@@ -138,7 +138,7 @@ impl Days {
             let (moments, left_out) = self.moments(rows, &first, other)?;
             match novelty(&moments[0], &moments[1], left_out) {
                 Ok(effects) => {
-                    found.warnings.extend(effects.warning(ALARM));
+                    found.warnings.extend(effects.warning(ALARM).map(|warning| (Some(name.clone()), warning)));
                     found.arms.push((name.clone(), effects));
                 }
                 Err(error) => {
@@ -146,7 +146,7 @@ impl Days {
                     let message = format!(
                         "{name}: no effect by day since exposure: {error} ({left_out} units were followed for less than {days} days)"
                     );
-                    found.warnings.push(Warning { code: "no_effect_by_day", message });
+                    found.warnings.push((Some(name.clone()), Warning { code: "no_effect_by_day", message }));
                 }
             }
         }
@@ -208,7 +208,7 @@ pub(super) struct ExposedRows<'a> {
 #[derive(Default)]
 pub(super) struct ByDay {
     pub(super) arms: Vec<(String, Novelty)>,
-    pub(super) warnings: Vec<Warning>,
+    pub(super) warnings: Vec<(Option<String>, Warning)>,
 }
 
 #[cfg(test)]
