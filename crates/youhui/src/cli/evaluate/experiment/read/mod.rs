@@ -45,6 +45,9 @@ pub(super) const STRATUM: usize = 2;
 /// What people call them.
 const BY: [&str; 3] = ["--dimension", "--date", "--strata"];
 
+/// By value of the dimension, by date in order, by stratum: names, and statistics by arm.
+type ByName = [Vec<(String, Vec<Moments>)>; 3];
+
 /// An experiment, read.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -53,8 +56,7 @@ pub(super) struct Gathered {
     pub(super) arms: Vec<String>,
     /// Arm by arm: of draws of the lot.
     pub(super) moments: Vec<Moments>,
-    /// By value of the dimension, by date in order, by stratum; then by arm.
-    pub(super) by: [Vec<(String, Vec<Moments>)>; 3],
+    pub(super) by: ByName,
     pub(super) quantiles: Vec<Quantiles>,
     /// Columns and arms of draws, where rows are looked at again.
     pub(super) kept: Option<(Vec<Vec<f64>>, Vec<u32>)>,
@@ -276,7 +278,7 @@ impl Cells {
 }
 
 /// Cells of all three kinds, with names; dates in order.
-fn named(wanted: &Wanted<'_>, cells: [Cells; 3], orders: [Order; 3], arms: usize) -> Result<[Vec<(String, Vec<Moments>)>; 3], CliError> {
+fn named(wanted: &Wanted<'_>, cells: [Cells; 3], orders: [Order; 3], arms: usize) -> Result<ByName, CliError> {
     let mut orders = orders.into_iter();
     let mut found = cells.map(|cells| cells.named(orders.next().unwrap_or_default().names, arms));
     in_order(wanted, &mut found[DATE])?;
