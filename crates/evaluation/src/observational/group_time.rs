@@ -140,14 +140,13 @@ fn check_panel(panel: &Panel, controls: Controls) -> Result<(), ObservationalErr
     if controls == Controls::NeverTreated && never < 2 {
         return Err(ObservationalError::NoControls { controls: never, needed: 2 });
     }
-    match panel.cluster_count() {
-        0..4 => return Err(ObservationalError::TooFewClusters { which: "treated and untreated", clusters: panel.cluster_count() }),
-        _ => {}
+    let treated = panel.clusters_of(|unit| panel.starts()[unit].is_some());
+    for (which, clusters, needed) in [("treated and untreated", panel.cluster_count(), 4), ("treated", treated, 2)] {
+        if clusters < needed {
+            return Err(ObservationalError::TooFewClusters { which, clusters });
+        }
     }
-    match panel.clusters_of(|unit| panel.starts()[unit].is_some()) {
-        clusters @ 0..2 => Err(ObservationalError::TooFewClusters { which: "treated", clusters }),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 fn design(panel: &Panel, covariates: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ObservationalError> {

@@ -65,8 +65,13 @@ impl TimeSeries {
     pub(super) fn part(&self, until: usize, start: usize) -> Option<Self> {
         let columns: Vec<Vec<f64>> = self.columns.iter().map(|column| column[..until].to_vec()).collect();
         let enough = start >= columns.len() + 4 && start < until;
-        let (times, outcome) = (self.times[..until].to_vec(), self.outcome[..until].to_vec());
-        enough.then(|| Self { times, outcome, start, season: self.season, columns })
+        enough.then(|| Self {
+            times: self.times[..until].to_vec(),
+            outcome: self.outcome[..until].to_vec(),
+            start,
+            season: self.season,
+            columns,
+        })
     }
 
     /// The controls and season of a period.
