@@ -4,6 +4,8 @@
 mod evaluated;
 mod served;
 
+use std::path::Path;
+
 use evaluated::{evaluate, metric, number, ok};
 use serde_json::{Value, json};
 use served::{Server, order};
@@ -136,16 +138,79 @@ fn an_experiment_is_planned() {
     }
 }
 
+fn judged(folder: &Path, shop: &Path, arguments: &[&str]) -> (i32, Value, String) {
+    let mut youhui = served::youhui(shop);
+    let output = youhui.current_dir(folder).args(["evaluate", "campaign", "--store"]).arg(shop).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    (output.status.code().unwrap(), serde_json::from_slice::<Value>(&output.stdout).unwrap_or(Value::Null), said)
+}
+
+/// Offers of which another share is held out, in a file.
+fn held_out_by(folder: &Path, share: f64) -> String {
+    let mut offers: Value = serde_json::from_slice(&std::fs::read(served::OFFERS).unwrap()).unwrap();
+    offers["holdout_share"] = json!(share);
+    let file = folder.join("offers.json");
+    std::fs::write(&file, offers.to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+/// Few customers came under one share and many under another: each is expected in the arms by the share under which they came.
+#[test]
+fn a_share_that_was_changed_is_no_mismatch_and_a_page_spares_the_shop() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = folder.path().join("shop");
+    let customers: Vec<String> = (0..600).map(|number| format!("customer-{number}")).collect();
+    let mut arms: [Vec<bool>; 2] = [vec![], vec![]];
+    for (which, (share, count)) in [(0.1, 60), (0.5, 600)].into_iter().enumerate() {
+        let server = Server::start(&shop, &["--consent-default", "granted", "--offers", &held_out_by(folder.path(), share)]);
+        let batch: Vec<Value> = customers[..count].iter().map(|customer| order(&format!("{which}-{customer}"), customer)).collect();
+        assert_eq!(server.post("/v1/batch", &json!({"batch": batch})).status, 200);
+        arms[which].extend(customers[..count].iter().map(|customer| server.decide(customer)["placements"][0]["mode"] == "holdout"));
+        assert!(server.stop());
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let in_both = arms[0].iter().zip(&arms[1]).filter(|(first, second)| first != second).count();
+    let all = ["autumn", "--window-days", "0.000003", "--report", "campaign.html", "--format", "json"];
+    let (code, report, said) = judged(folder.path(), &shop, &all);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(report["customers"], 600 - in_both, "{report}");
+    let expected = number(&report["sample_ratio"]["expected"][0]);
+    let by_hand = (60 - in_both) as f64 * 0.1 / (0.1 + 0.5) + 540.0 * 0.5;
+    assert!((expected - by_hand).abs() < 1e-6, "{expected} {by_hand}");
+    assert!(!report["warnings"].to_string().contains("sample_ratio") && number(&report["sample_ratio"]["p_value"]) > 0.01, "{report}");
+    assert!(in_both > 0 && report["money"]["currency"] == "EUR", "{report}");
+    // Decisions of whoever was in both are left out too; who came again was still shown the same, which is no decision of its own.
+    let offered = arms[1].iter().filter(|is_held_out| !**is_held_out).count();
+    let decisions = report["promotions"].as_array().unwrap().iter().filter_map(|one| one["decisions"].as_u64()).max();
+    assert_eq!(decisions, Some(offered as u64), "{report}");
+    let page = std::fs::read_to_string(folder.path().join("campaign.html")).unwrap();
+    for what in ["at one time and not at another", "the share held out was changed"] {
+        assert!(page.contains(what), "{what}: {page}");
+    }
+    // A page is not worth a shop.
+    let before = std::fs::read(shop.join("live.db")).ok();
+    std::fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    for report in ["shop/live.db", "shop/live.db-wal", "shop/page.html", "shop/new/page.html", "elsewhere/../shop/page.html"] {
+        let (code, _, said) = judged(folder.path(), &shop, &["autumn", "--window-days", "0.000003", "--report", report]);
+        assert!(code == 2 && said.contains("give the page another name"), "{report}: {said}");
+    }
+    if let Some(before) = before {
+        assert!(before == std::fs::read(shop.join("live.db")).unwrap(), "the shop is as it was");
+        std::fs::copy(shop.join("live.db"), folder.path().join("copy.db")).unwrap();
+        let elsewhere = ["autumn", "--database", "sqlite:copy.db", "--window-days", "0.000003", "--report"];
+        for report in ["copy.db", "./copy.db-wal"] {
+            let (code, _, said) = judged(folder.path(), &folder.path().join("none"), &[&elsewhere[..], &[report]].concat());
+            assert!(code == 2 && said.contains("that is what was read"), "{report}: {said}");
+        }
+    }
+}
+
 /// A shop whose offered customers all buy at once and whose held-out ones don't.
 #[test]
 fn a_campaign_of_a_served_shop_is_judged_by_its_holdout() {
     let folder = tempfile::tempdir().unwrap();
-    let mut offers: Value = serde_json::from_slice(&std::fs::read(served::OFFERS).unwrap()).unwrap();
-    offers["holdout_share"] = json!(0.3);
-    let file = folder.path().join("offers.json");
-    std::fs::write(&file, offers.to_string()).unwrap();
     let shop = folder.path().join("shop");
-    let server = Server::start(&shop, &["--consent-default", "granted", "--offers", file.to_str().unwrap()]);
+    let server = Server::start(&shop, &["--consent-default", "granted", "--offers", &held_out_by(folder.path(), 0.3)]);
     let customers: Vec<String> = (0..400).map(|number| format!("customer-{number}")).collect();
     let old = |(number, customer): (usize, &String)| {
         let mut order = order(&format!("old-{customer}"), customer);
@@ -178,19 +243,9 @@ fn a_campaign_of_a_served_shop_is_judged_by_its_holdout() {
     std::thread::sleep(std::time::Duration::from_millis(4300));
     assert_eq!(server.post("/v1/batch", &json!({"batch": later})).status, 200);
     assert!(server.stop());
-    let ask = |arguments: &[&str]| {
-        let output = served::youhui(&shop)
-            .current_dir(folder.path())
-            .args(["evaluate", "campaign", "--store"])
-            .arg(&shop)
-            .args(arguments)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-        (output.status.code().unwrap(), serde_json::from_slice::<Value>(&output.stdout).unwrap_or(Value::Null), said)
-    };
+    let ask = |arguments: &[&str]| judged(folder.path(), &shop, arguments);
     // 3.9 seconds.
-    let all = ["autumn", "--window-days", "0.000045", "--after-days", "0.0000025", "--currency", "EUR", "--report", "campaign.html"];
+    let all = ["autumn", "--window-days", "0.000045", "--after-days", "0.0000025", "--report", "campaign.html"];
     let (code, report, said) = ask(&[&all[..], &["--format", "json"]].concat());
     assert_eq!(code, 0, "{said}");
     assert_eq!((report["customers"].as_u64(), report["held_out"].as_u64()), (Some(400), Some(held_out as u64)), "{report}");
@@ -227,7 +282,12 @@ fn a_campaign_of_a_served_shop_is_judged_by_its_holdout() {
     let returned = named(&other["money"]["returns"], "return on promotion spend");
     assert!((number(&returned["value"]) - 0.5 * 17.5 / 4.5).abs() < 0.6, "{returned}");
     let page = std::fs::read_to_string(folder.path().join("campaign.html")).unwrap();
-    assert!(page.contains("return on promotion spend") && page.contains("Before, during and after"), "the page has money");
+    for what in ["return on promotion spend", "Before, during and after", "With what came after", "orders per customer", "discounts given"]
+    {
+        assert!(page.contains(what), "the page has {what}");
+    }
+    let discount = &other["discount"];
+    assert!(number(&discount["value"]) > 0.0 && discount["n"] == 400 - held_out && discount["unit"] == "minor units", "{discount}");
     let (code, _, said) = ask(&all);
     assert!(code == 0 && said.contains("cost per incremental order") && said.contains("effect on revenue after the campaign"), "{said}");
     let diff = served::youhui(&shop)
@@ -243,7 +303,10 @@ fn a_campaign_of_a_served_shop_is_judged_by_its_holdout() {
     for (arguments, why) in [
         (&["winter"][..], "is that its name?"),
         (&["autumn", "--currency", "EUR", "--after-days", "0"], "--after-days: give a number of days above 0"),
-        (&["autumn", "--after-days", "1"], "--currency"),
+        (&["autumn", "--currency", "JPY", "--window-days", "0.000045"], "this shop is served in EUR"),
+        (&["autumn", "--tuning", "0"], "--tuning 0: give the number of units"),
+        (&["autumn", "--tuning", "nan"], "--tuning NaN: give the number of units"),
+        (&["autumn", "--tuning", "inf"], "--tuning inf: give the number of units"),
         (&["autumn", "--currency", "euros"], "--currency"),
         (&["autumn"], "wait, or give fewer --window-days"),
         (&["autumn", "--window-days", "0"], "above 0"),

@@ -189,7 +189,9 @@ fn what_was_run_without_a_holdout_is_told_as_observational() {
     let synthetic = found_by(&report, "synthetic control");
     let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
     assert!(gaps.len() == 12 && (mean - number(&synthetic["effect"]["value"])).abs() < 1e-9, "{synthetic}");
-    assert_eq!(report["around_start"][0][1].as_array().unwrap().len(), 20, "each period, the reference too");
+    let around = report["around_start"][0][1].as_array().unwrap();
+    assert_eq!(around.len(), 20, "each period, the reference too");
+    assert!(around.iter().all(|one| one["n"] == 200 && one["unit"].is_string()), "{around:?}");
     let found = report["found"].as_array().unwrap();
     assert_eq!(found.len(), 6, "{}", report["problems"]);
     for one in found {
@@ -198,6 +200,7 @@ fn what_was_run_without_a_holdout_is_told_as_observational() {
     }
     assert!(found[0]["checks"].as_array().unwrap().len() >= 3, "{}", found[0]);
     let of_series = ["observational", "--data", "series.csv", "--time", "week", "--outcome", "spent", "--starts", "9", "--runs", "runs"];
+    let found = found.clone();
     let report = ok(folder.path(), &[&of_series[..], &["--controls", "weather", "--report", "series.html"]].concat());
     let drawn = page(folder.path(), "series.html");
     assert!(drawn.contains("structural time series: the series") && drawn.contains("segmented regression): the series"), "{drawn}");
@@ -208,6 +211,46 @@ fn what_was_run_without_a_holdout_is_told_as_observational() {
     let (code, _, said) = evaluate(folder.path(), &of_panel);
     assert!(code == 0 && said.contains("assumes:") && said.contains("(observational)"), "{said}");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    // A unit that was treated all along says nothing of before: it is left out and named, and the others have their figures.
+    let all_along: String = (1..=20).map(|week| format!("early,{week},9.5,1\n")).collect();
+    write("early.csv", &(std::fs::read_to_string(folder.path().join("panel.csv")).unwrap() + &all_along));
+    let early: Vec<&str> = of_panel.iter().map(|word| if *word == "panel.csv" { "early.csv" } else { word }).collect();
+    let early = ok(folder.path(), &early);
+    assert!(early["notes"].to_string().contains("1 unit(s) treated from the first period on (early)"), "{}", early["notes"]);
+    assert_eq!((early["found"].as_array().unwrap().len(), &early["found"][0]["effect"]), (6, &found[0]["effect"]), "as without it");
+    assert!(page(folder.path(), "panel.html").contains("from the first period on (early)"));
+    // A series by the calendar: what is said of its periods is said in their own numbers.
+    let series = std::fs::read_to_string(folder.path().join("series.csv")).unwrap();
+    let dated = |skip: usize, empty: usize| -> String {
+        let rows = series.lines().enumerate().filter(|(row, _)| *row != skip).map(|(row, line)| {
+            let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+            if row > 0 {
+                cells[0] = (202_600 + row).to_string();
+            }
+            if row == empty {
+                cells[2].clear();
+            }
+            cells.join(",") + "\n"
+        });
+        rows.collect()
+    };
+    write("dated.csv", &dated(99, 99));
+    write("gap.csv", &dated(5, 99));
+    write("hole.csv", &dated(99, 4));
+    let dated = ["observational", "--time", "week", "--outcome", "spent", "--starts", "202609", "--runs", "runs", "--data"];
+    let told = ok(folder.path(), &[&dated[..], &["dated.csv"]].concat());
+    for one in told["found"].as_array().unwrap() {
+        assert!(one["checks"].to_string().contains("start at period 2026"), "{}", one["checks"]);
+    }
+    for (more, why) in [
+        (&["gap.csv"][..], "gap.csv: row 5: there is no row for week 202605 before it"),
+        (&["hole.csv", "--controls", "weather"], "hole.csv: row 4: column weather is empty"),
+        (&["dated.csv", "--controls", "weather,spent"], "it is the outcome too"),
+        (&["dated.csv", "--season", "9999999999999999999"], "8 period(s) before the start"),
+    ] {
+        let (code, _, said) = evaluate(folder.path(), &[&dated[..], more].concat());
+        assert!(code == 2 && said.contains(why) && !said.contains("unit 0"), "{more:?}: {code} {said}");
+    }
     write("back.csv", "household,week,spent,start\na,2,1,\na,1,1,\nb,1,1,2\nb,2,1,2\n");
     write("gone.csv", "household,week,spent,start\na,1,1,\na,2,1,\nb,1,1,2\n");
     write("all.csv", "household,week,spent,start\na,1,1,2\na,2,1,2\nb,1,1,2\nb,2,1,2\n");
@@ -218,7 +261,8 @@ fn what_was_run_without_a_holdout_is_told_as_observational() {
         ("all.csv", &[], "untreated"),
         ("panel.csv", &["--method", "segmented"], "not of a panel"),
         ("panel.csv", &["--season", "4"], "--season: it is of a single series"),
-        ("panel.csv", &["--controls", "spent"], "leave out --unit"),
+        ("panel.csv", &["--controls", "start"], "leave out --unit"),
+        ("panel.csv", &["--controls", "spent"], "it is the outcome too"),
     ] {
         let ask = ["observational", "--data", data, "--unit", "household", "--time", "week", "--outcome", "spent", "--start", "start"];
         let (code, _, said) = evaluate(folder.path(), &[&ask[..], more].concat());

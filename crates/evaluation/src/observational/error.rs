@@ -55,6 +55,16 @@ pub enum ObservationalError {
         /// The missing time.
         time: i64,
     },
+    /// A single series without some period.
+    #[error(
+        "row {row}: no row for time {time} before it; a line and a season count periods, and effects after the gap would be those of other periods. Add the row (0 where nothing was bought)"
+    )]
+    Gap {
+        /// Place of the row after the gap, from 0.
+        row: usize,
+        /// The first missing time.
+        time: i64,
+    },
     /// A unit whose facts change.
     #[error(
         "row {row}: {what} of unit {unit} differs from its earlier rows; before and after, or whose errors go together, would be undefined. Treatment starts once and stays; give each unit one start and one cluster"
@@ -138,6 +148,14 @@ pub enum ObservationalError {
     Constant {
         /// What is constant.
         what: String,
+    },
+    /// An outcome that is computed from what is to explain it.
+    #[error(
+        "{what} fit the outcome but for rounding: a control that is the outcome, or is computed from it, moved with the campaign and takes its effect away. Leave that control out"
+    )]
+    PerfectFit {
+        /// What fits.
+        what: &'static str,
     },
     /// Covariates that tell treated from untreated for certain.
     #[error(

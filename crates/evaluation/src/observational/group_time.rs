@@ -140,10 +140,13 @@ fn check_panel(panel: &Panel, controls: Controls) -> Result<(), ObservationalErr
     if controls == Controls::NeverTreated && never < 2 {
         return Err(ObservationalError::NoControls { controls: never, needed: 2 });
     }
-    match panel.cluster_count() {
-        0..4 => Err(ObservationalError::TooFewClusters { which: "treated and untreated", clusters: panel.cluster_count() }),
-        _ => Ok(()),
+    let treated = panel.clusters_of(|unit| panel.starts()[unit].is_some());
+    for (which, clusters, needed) in [("treated and untreated", panel.cluster_count(), 4), ("treated", treated, 2)] {
+        if clusters < needed {
+            return Err(ObservationalError::TooFewClusters { which, clusters });
+        }
     }
+    Ok(())
 }
 
 fn design(panel: &Panel, covariates: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, ObservationalError> {
@@ -183,7 +186,8 @@ fn cell(
     let treated: Vec<bool> = chosen.iter().map(|&unit| panel.starts()[unit] == Some(group)).collect();
     let many = treated.iter().filter(|treated| **treated).count();
     let others = chosen.len() - many;
-    if others < 2 {
+    // Those of one cluster have no variance between them.
+    if panel.clusters_of(|unit| is_control(panel.starts()[unit])) < 2 {
         return Ok(None);
     }
     let changes: Vec<f64> = chosen.iter().map(|&unit| panel.series(unit)[time] - panel.series(unit)[base]).collect();
@@ -203,13 +207,13 @@ fn warnings(panel: &Panel, groups: &[usize], without: usize, largest_chance: f64
     if single > 0 {
         warnings.push(warning(
             "single_unit_group",
-            format!("{single} start(s) with one unit each: their effects have no variance of their own, and intervals they enter are too narrow. Merge neighbouring starts"),
+            format!("{single} start(s) with one unit each: their effects have no variance of their own and no interval, and intervals of averages they enter are too narrow. Merge neighbouring starts"),
         ));
     }
     if without > 0 {
         warnings.push(warning(
             "no_controls_left",
-            format!("{without} group-time effects have fewer than 2 controls left and are no part of any average: it is about earlier periods or other groups than asked for. Keep units that are never treated"),
+            format!("{without} group-time effects have fewer than 2 clusters of controls left and are no part of any average: it is about earlier periods or other groups than asked for. Keep units that are never treated"),
         ));
     }
     if largest_chance > 0.995 {
@@ -234,7 +238,7 @@ impl GroupTime<'_> {
         let each = self.cells.iter().map(|cell| GroupTimeEffect {
             group: times[cell.group],
             time: times[cell.time],
-            effect: self.judged(cell.value, &cell.influence, cell.counts),
+            effect: self.judged(cell.value, &cell.influence, cell.counts, &[cell.group]),
         });
         each.collect()
     }
@@ -258,10 +262,18 @@ impl GroupTime<'_> {
         let effects: Vec<PartEffect> = parts
             .iter()
             .zip(&averages)
-            .map(|(part, (value, influence))| PartEffect { part: part.part, effect: self.judged(*value, influence, counts) })
+            .map(|(part, (value, influence))| PartEffect {
+                part: part.part,
+                effect: self.judged(*value, influence, counts, &self.groups(&part.cells)),
+            })
             .collect();
         let (value, influence) = self.overall(aggregation, &parts, &averages);
-        let effect = self.judged(value, &influence, counts);
+        let after: Vec<usize> = (0..self.cells.len()).filter(|&at| self.cells[at].time >= self.cells[at].group).collect();
+        let groups = self.groups(&after);
+        if self.is_one_cluster(&groups) {
+            return Err(ObservationalError::TooFewClusters { which: "treated", clusters: 1 });
+        }
+        let effect = self.judged(value, &influence, counts, &groups);
         if effect.std_error.is_nan() || effect.std_error <= 1e-12 * effect.value.abs() {
             return Err(ObservationalError::Constant { what: "the change since the last period before the start".to_owned() });
         }
@@ -346,7 +358,7 @@ impl GroupTime<'_> {
             }
         }
         let (value, influence) = self.weighted(&before);
-        let effect = self.judged(value, &influence, self.counts());
+        let effect = self.judged(value, &influence, self.counts(), &self.groups(&before));
         if effect.std_error > 0.0 {
             let reads = format!(
                 "mean of all changes before a start, against the same controls (standard error {:.4}); should be 0 if trends are parallel",
@@ -371,12 +383,33 @@ impl GroupTime<'_> {
         Counts { treated, untreated: self.panel.units() - treated, clusters: self.panel.cluster_count() }
     }
 
-    fn judged(&self, value: f64, influence: &[f64], counts: Counts) -> ObservedEffect {
+    /// The groups that cells are of.
+    fn groups(&self, cells: &[usize]) -> Vec<usize> {
+        let mut groups: Vec<usize> = cells.iter().map(|&at| self.cells[at].group).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
+    }
+
+    /// Whether all units of groups are in one cluster.
+    fn is_one_cluster(&self, groups: &[usize]) -> bool {
+        let units = self.panel.starts().iter().zip(self.panel.clusters());
+        let mut clusters = units.filter(|(start, _)| start.is_some_and(|start| groups.contains(&start))).map(|(_, cluster)| cluster);
+        let first = clusters.next();
+        clusters.all(|cluster| Some(cluster) == first)
+    }
+
+    /// The effect on groups. That on a single cluster has no variance, and so no interval: its influence is about its own mean, which is itself.
+    fn judged(&self, value: f64, influence: &[f64], counts: Counts, groups: &[usize]) -> ObservedEffect {
         let mut sums = vec![0.0; self.panel.cluster_count()];
         self.panel.clusters().iter().zip(influence).for_each(|(&cluster, own)| sums[cluster] += own);
         let std_error = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt() / influence.len() as f64;
         let df = satterthwaite(&sums, &self.treated_clusters);
-        ObservedEffect::student(value, std_error, df, self.level, counts)
+        let effect = ObservedEffect::student(value, std_error, df, self.level, counts);
+        if self.is_one_cluster(groups) {
+            return ObservedEffect { low: f64::NEG_INFINITY, high: f64::INFINITY, std_error: f64::NAN, p_value: f64::NAN, ..effect };
+        }
+        effect
     }
 }
 

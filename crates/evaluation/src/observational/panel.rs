@@ -136,6 +136,17 @@ impl Panel {
         self.starts.iter().flatten().count()
     }
 
+    /// Without units that were treated in every period, which say nothing of before (Callaway and Sant'Anna 2021 drop them), and the places of these. Where
+    /// no other is treated all stay.
+    pub fn without_treated_throughout(self) -> (Self, Vec<usize>) {
+        let (gone, kept): (Vec<usize>, Vec<usize>) = (0..self.units()).partition(|&unit| self.starts[unit] == Some(0));
+        if gone.is_empty() || gone.len() == self.treated() {
+            return (self, vec![]);
+        }
+        let starts = kept.iter().map(|&unit| self.starts[unit]).collect();
+        (self.part(0..self.periods(), &kept, starts), gone)
+    }
+
     /// The one start of all treated units.
     ///
     /// # Errors

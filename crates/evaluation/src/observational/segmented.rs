@@ -21,6 +21,8 @@ use super::{ObservationalError, TimeSeries};
 use crate::experiment::solve::{dot, quadratic};
 use crate::experiment::special::{t_two_sided, t_upper_quantile};
 
+const FITTED: &str = "line, season and controls";
+
 /// Settings of a segmented regression.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SegmentedSettings {
@@ -71,7 +73,7 @@ pub fn segmented_regression(series: &TimeSeries, settings: SegmentedSettings) ->
     {
         let reads = format!(
             "mean effect of a start at period {} that never was (standard error {:.4}); one that differs from 0 says that the series doesn't follow a line",
-            before.start, fake.observed.effect.std_error
+            before.times[before.start], fake.observed.effect.std_error
         );
         let effect = fake.observed.effect;
         found.observed.checks.push(Check::new(CheckKind::PlaceboInTime, effect.value, effect.p_value, reads));
@@ -90,7 +92,13 @@ fn estimate(series: &TimeSeries, settings: SegmentedSettings) -> Result<Segmente
         line.into_iter().chain(slope.then_some(since)).chain(series.row(period)).collect()
     };
     let design: Vec<Vec<f64>> = (0..periods).map(row).collect();
-    let fit = fit(&design, &series.outcome, "line, season and controls")?;
+    let fit = fit(&design, &series.outcome, FITTED)?;
+    let squares = dot(&fit.residuals, &fit.residuals);
+    let center = series.outcome.iter().sum::<f64>() / periods as f64;
+    // Of the equations' own rounding.
+    if squares <= 1e-16 * series.outcome.iter().map(|value| (value - center).powi(2)).sum::<f64>() {
+        return Err(ObservationalError::PerfectFit { what: FITTED });
+    }
     let lags = settings.lags.unwrap_or_else(|| default_lags(periods));
     let covariance = fit.newey_west(&design, lags);
     let df = (periods - design[0].len()) as f64;
@@ -111,7 +119,6 @@ fn estimate(series: &TimeSeries, settings: SegmentedSettings) -> Result<Segmente
     if average.std_error <= 1e-12 * average.value.abs() {
         return Err(ObservationalError::Constant { what: "the outcome less its line and seasons".to_owned() });
     }
-    let squares = dot(&fit.residuals, &fit.residuals);
     let autocorrelation = fit.residuals.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / squares;
     let mut warnings = vec![];
     if autocorrelation > 0.5 {

@@ -58,8 +58,8 @@ pub fn structural_time_series(series: &TimeSeries, level: f64) -> Result<Structu
     if let Some(before) = series.part(series.start, fake) {
         let effect = Posterior::new(&before)?.mean_effect(&before).effect(&before, 0.95);
         let reads = format!(
-            "mean effect of a start at period {fake} that never was (interval {:.4} to {:.4}); one that differs from 0 says that the series isn't carried on well",
-            effect.low, effect.high
+            "mean effect of a start at period {} that never was (interval {:.4} to {:.4}); one that differs from 0 says that the series isn't carried on well",
+            series.times[fake], effect.low, effect.high
         );
         found.observed.checks.push(Check::new(CheckKind::PlaceboInTime, effect.value, effect.p_value, reads));
     }
@@ -180,7 +180,7 @@ impl Filtered {
         let df = (series.start - width) as f64;
         let rest = squares - dot(&with, &coefficients);
         if rest.is_nan() || rest <= 1e-14 * squares {
-            return Err(ObservationalError::Constant { what: "the outcome less its controls and seasons before the start".to_owned() });
+            return Err(ObservationalError::PerfectFit { what: "controls and season before the start" });
         }
         let log_likelihood = -0.5 * (logs + log_determinant(&gram) + df * rest.ln());
         Ok(Self { outcome, columns, level_variance, noise, step, coefficients, bread, variance: rest / df, df, log_likelihood })

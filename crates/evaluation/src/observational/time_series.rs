@@ -5,6 +5,7 @@ use super::ObservationalError;
 /// An outcome over time, the place of the first period with treatment, and what else may explain it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeSeries {
+    pub(super) times: Vec<i64>,
     pub(super) outcome: Vec<f64>,
     pub(super) start: usize,
     pub(super) season: usize,
@@ -34,19 +35,20 @@ impl TimeSeries {
         if start >= times.len() {
             return Err(ObservationalError::NoPostPeriod);
         }
+        // Before columns are made: a season may be as long as anybody can write.
+        let needed = controls.len().saturating_add(season.saturating_sub(1)).saturating_add(4);
+        if start < needed {
+            return Err(ObservationalError::NoPrePeriod { periods: start, needed });
+        }
         let mut columns = controls.to_vec();
         // The first season is the reference.
         for one in 1..season {
             columns.push((0..times.len()).map(|period| f64::from(u8::from(period % season == one))).collect());
         }
-        let needed = columns.len() + 4;
-        if start < needed {
-            return Err(ObservationalError::NoPrePeriod { periods: start, needed });
-        }
         if outcome[1..start].iter().all(|&value| value == outcome[0]) {
             return Err(ObservationalError::Constant { what: "the outcome before the start".to_owned() });
         }
-        Ok(Self { outcome: outcome.to_vec(), start, season, columns })
+        Ok(Self { times: times.to_vec(), outcome: outcome.to_vec(), start, season, columns })
     }
 
     /// Place of the first period with treatment.
@@ -63,7 +65,13 @@ impl TimeSeries {
     pub(super) fn part(&self, until: usize, start: usize) -> Option<Self> {
         let columns: Vec<Vec<f64>> = self.columns.iter().map(|column| column[..until].to_vec()).collect();
         let enough = start >= columns.len() + 4 && start < until;
-        enough.then(|| Self { outcome: self.outcome[..until].to_vec(), start, season: self.season, columns })
+        enough.then(|| Self {
+            times: self.times[..until].to_vec(),
+            outcome: self.outcome[..until].to_vec(),
+            start,
+            season: self.season,
+            columns,
+        })
     }
 
     /// The controls and season of a period.
@@ -76,9 +84,9 @@ fn check_times(times: &[i64]) -> Result<(), ObservationalError> {
     if let Some(at) = times.windows(2).position(|pair| pair[1] <= pair[0]) {
         return Err(ObservationalError::TimeBackwards { row: at + 1, unit: 0, from: times[at], to: times[at + 1] });
     }
-    let step = times.get(1).map_or(1, |second| second - times[0]);
-    match times.windows(2).find(|pair| pair[1] - pair[0] != step) {
-        Some(pair) => Err(ObservationalError::Unbalanced { unit: 0, time: pair[0] + step }),
+    let step = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).min().unwrap_or(1);
+    match times.windows(2).position(|pair| pair[1].saturating_sub(pair[0]) != step) {
+        Some(at) => Err(ObservationalError::Gap { row: at + 1, time: times[at] + step }),
         None => Ok(()),
     }
 }

@@ -16,6 +16,7 @@ mod others;
 mod slices;
 mod stream;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -136,6 +137,20 @@ impl Live {
         let live = Self { pool, origin: i64::from_le_bytes(origin), stream: None };
         live.migrate().await?;
         Ok(live)
+    }
+
+    /// The files of a database at `sqlite:PATH`: its own, and those that SQLite keeps beside it. None of a server's.
+    pub fn files(url: &str) -> Vec<PathBuf> {
+        if !url.starts_with("sqlite:") {
+            return vec![];
+        }
+        let Ok(options) = SqliteConnectOptions::from_str(url) else { return vec![] };
+        let beside = |ending: &str| {
+            let mut name = options.get_filename().as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        ["", "-wal", "-shm"].map(beside).to_vec()
     }
 
     /// SQLite takes the right to write at once: waiting for it later would fail instead of wait.

@@ -41,6 +41,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 use tower_http::decompression::RequestDecompressionLayer;
+use youhui_commerce::Currency;
 use youhui_privacy::{ConsentLedger, IdentityKeys, IdentityRow, IdentityVault};
 use youhui_storage::{DecisionLog, EventLog, Live as Database, LiveError, Others};
 
@@ -153,6 +154,7 @@ impl Server {
             base: base.campaign_id.clone(),
         };
         let shop = Shop::new(parts);
+        keep_currency(&shop.database, shop.currency).await?;
         let changed = shop.database.changed().await?;
         offer(&shop, &mut learning, &base, console).await?;
         let (entries, brought_back, last) = shop.recover().await?;
@@ -210,6 +212,26 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// The setting that says in which currencies the shop was served, one after the other.
+const CURRENCIES: &str = "currencies";
+
+/// Orders are kept without a currency: whoever reads them later has to know in which they were.
+async fn keep_currency(database: &youhui_storage::Live, currency: Currency) -> Result<(), LiveError> {
+    let mut known = currencies(database).await?;
+    if known.contains(&currency) {
+        return Ok(());
+    }
+    known.push(currency);
+    let codes: Vec<&str> = known.iter().map(Currency::code).collect();
+    database.keep_setting(CURRENCIES, &codes.join(" ")).await
+}
+
+/// In which currencies the shop was served; none, if only before that was kept.
+async fn currencies(database: &youhui_storage::Live) -> Result<Vec<Currency>, LiveError> {
+    let kept = database.setting(CURRENCIES).await?.unwrap_or_default();
+    Ok(kept.split(' ').filter_map(|code| code.parse().ok()).collect())
 }
 
 fn router(shop: Arc<Shop>) -> Router {

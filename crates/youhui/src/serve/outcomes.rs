@@ -1,7 +1,7 @@
 //! What came of a campaign's decisions, read from the logs: who was shown it, who was held out by lot, and what each bought after and before.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use youhui_commerce::{EventKind, Micros, SubjectId};
+use youhui_commerce::{Currency, EventKind, Micros, SubjectId};
 use youhui_decision::{Filled, Mode, decide};
 use youhui_storage::{Live as Database, LiveError};
 
@@ -17,9 +17,19 @@ pub(crate) struct Bought {
 }
 
 impl Bought {
-    /// What the shop keeps, where profit is this share of list prices.
+    /// At list prices.
+    pub(crate) fn list(&self) -> f64 {
+        self.revenue + self.discount
+    }
+
+    /// What goods cost, where profit is this share of list prices: whole minor units, as money's ledger has it.
+    pub(crate) fn goods(&self, margin: f64) -> f64 {
+        ((1.0 - margin) * self.list()).round()
+    }
+
+    /// What the shop keeps.
     pub(crate) fn profit(&self, margin: f64) -> f64 {
-        self.revenue - (1.0 - margin) * (self.revenue + self.discount)
+        self.revenue - self.goods(margin)
     }
 }
 
@@ -28,6 +38,8 @@ impl Bought {
 pub(crate) struct Unit {
     pub(crate) subject: SubjectId,
     pub(crate) held_out: bool,
+    /// How likely that was, for a customer who was in one arm throughout.
+    pub(crate) chance: f64,
     /// When first.
     pub(crate) exposed: Micros,
     /// Within the window before that, and after.
@@ -72,6 +84,8 @@ pub(crate) struct Outcomes {
     pub(crate) promotions: Vec<String>,
     pub(crate) units: Vec<Unit>,
     pub(crate) rounds: Vec<Round>,
+    /// In which currencies the shop was served; none, if that wasn't kept.
+    pub(crate) currencies: Vec<Currency>,
     /// Shares of the lot that were held out, as snapshots have it: more than one, where it was changed.
     pub(crate) holdout_shares: Vec<f64>,
     /// Customers whose window is not over yet.
@@ -88,9 +102,11 @@ pub(crate) async fn outcomes(database: &Database, campaign: &str, windows: Windo
     let Windows { window, later } = windows;
     let bought = Purchases::read(database).await?;
     let mut found = decisions(database, campaign, &bought.named).await?;
+    found.currencies = super::currencies(database).await?;
     // Whoever was held out at one time and not at another is in neither arm.
     let in_both = std::mem::take(&mut found.in_both);
     found.units.retain(|unit| !in_both.contains(&unit.subject));
+    found.rounds.retain(|round| !in_both.contains(&round.subject));
     found.in_both = in_both;
     let is_over = |time: Micros| time + window <= now;
     let everybody = found.units.len();
@@ -110,16 +126,28 @@ pub(crate) async fn outcomes(database: &Database, campaign: &str, windows: Windo
 }
 
 async fn decisions(database: &Database, campaign: &str, named: &FxHashMap<SubjectId, SubjectId>) -> Result<Outcomes, LiveError> {
-    let mut found =
-        Outcomes { promotions: vec![], units: vec![], rounds: vec![], holdout_shares: vec![], waiting: 0, in_both: FxHashSet::default() };
+    let mut found = Outcomes {
+        promotions: vec![],
+        units: vec![],
+        rounds: vec![],
+        currencies: vec![],
+        holdout_shares: vec![],
+        waiting: 0,
+        in_both: FxHashSet::default(),
+    };
     let (mut known, mut snapshots, mut after) = (FxHashMap::<SubjectId, bool>::default(), Snapshots::new(database), 0);
+    let mut lots = FxHashMap::<SubjectId, Vec<Lot>>::default();
     loop {
         let batches = database.decisions_after(after).await?;
-        let Some((last, _)) = batches.last() else { return Ok(found) };
+        let Some((last, _)) = batches.last() else {
+            found.units.iter_mut().for_each(|unit| unit.chance = lots.get(&unit.subject).map_or(f64::NAN, |lots| chance(lots)));
+            return Ok(found);
+        };
         after = *last;
         let records = batches.iter().flat_map(|(_, records)| records);
         for record in records.filter_map(|bytes| postcard::from_bytes::<Record>(bytes).ok()) {
-            let Some(subject) = record.facts.subject().map(|subject| by_name(named, subject)) else { continue };
+            let Some(drawn) = record.facts.subject() else { continue };
+            let subject = by_name(named, drawn);
             let snapshot = snapshots.of(record.facts.snapshot).await?;
             let own = |offer: u32| snapshot.offers.get(offer as usize).filter(|offer| offer.campaign_id == campaign);
             if !record.facts.places.iter().flat_map(|place| &place.candidates).any(|candidate| own(candidate.offer).is_some()) {
@@ -135,11 +163,13 @@ async fn decisions(database: &Database, campaign: &str, named: &FxHashMap<Subjec
                 if !found.holdout_shares.contains(&snapshot.holdout_share) {
                     found.holdout_shares.push(snapshot.holdout_share);
                 }
+                Lot::add(lots.entry(subject).or_default(), drawn, snapshot.holdout_share);
                 let held_out = filled.mode == Mode::Holdout;
                 let time = record.facts.time;
                 let first = *known.entry(subject).or_insert_with(|| {
                     let nothing = Bought::default();
-                    found.units.push(Unit { subject, held_out, exposed: time, before: nothing, after: nothing, later: None });
+                    let chance = f64::NAN;
+                    found.units.push(Unit { subject, held_out, chance, exposed: time, before: nothing, after: nothing, later: None });
                     held_out
                 });
                 if first != held_out {
@@ -161,6 +191,30 @@ async fn decisions(database: &Database, campaign: &str, named: &FxHashMap<Subjec
             }
         }
     }
+}
+
+/// A number in [0, 1) that was drawn for a customer, or for a device of theirs, and the shares below which it was held out.
+struct Lot {
+    drawn: SubjectId,
+    least: f64,
+    greatest: f64,
+}
+
+impl Lot {
+    fn add(lots: &mut Vec<Self>, drawn: SubjectId, share: f64) {
+        match lots.iter_mut().find(|lot| lot.drawn == drawn) {
+            Some(lot) => (lot.least, lot.greatest) = (lot.least.min(share), lot.greatest.max(share)),
+            None => lots.push(Self { drawn, least: share, greatest: share }),
+        }
+    }
+}
+
+/// How likely a customer was held out, given that they were in one arm throughout: all their lots below every share that they met, against all
+/// above. Whoever came under 10 % and under 30 % was held out with 0.1 / (0.1 + 0.7), for those in between are in neither arm.
+fn chance(lots: &[Lot]) -> f64 {
+    let below: f64 = lots.iter().map(|lot| lot.least).product();
+    let above: f64 = lots.iter().map(|lot| 1.0 - lot.greatest).product();
+    below / (below + above)
 }
 
 fn place_of(names: &mut Vec<String>, name: &str) -> usize {
@@ -250,4 +304,48 @@ fn by_name(named: &FxHashMap<SubjectId, SubjectId>, subject: SubjectId) -> Subje
         }
     }
     by_name
+}
+
+#[cfg(test)]
+mod tests {
+    use youhui_commerce::Draw;
+
+    use super::*;
+
+    /// Goods are whole minor units in money's ledger, and so in the profit that is judged.
+    #[test]
+    fn goods_are_whole_minor_units() {
+        let bought = Bought { orders: 1.0, revenue: 899.0, discount: 100.0 };
+        assert!((bought.goods(0.3) - 699.0).abs() < 1e-9 && (bought.profit(0.3) - 200.0).abs() < 1e-9, "{}", bought.profit(0.3));
+    }
+
+    /// Customers who met several shares, or came with a device too: of those in one arm throughout, as many are held out as their chances say.
+    #[test]
+    fn chances_of_being_held_out_are_those_of_the_lot() {
+        let mut draw = Draw::seeded(1);
+        let id = |number: u8| SubjectId::from_bytes([number; 16]);
+        for met in [
+            &[(0, 0.1)][..],
+            &[(0, 0.1), (0, 0.3)],
+            &[(0, 0.3), (0, 0.5), (0, 0.1)],
+            &[(0, 0.4), (1, 0.4)],
+            &[(0, 0.2), (1, 0.5), (1, 0.3)],
+        ] {
+            let mut lots = vec![];
+            met.iter().for_each(|(of, share)| Lot::add(&mut lots, id(*of), *share));
+            let (mut held_out, mut all) = (0.0, 0.0);
+            for _ in 0..100_000 {
+                let drawn = [draw.uniform(), draw.uniform()];
+                let arms: Vec<bool> = met.iter().map(|(of, share)| drawn[usize::from(*of)] < *share).collect();
+                if arms.iter().all(|arm| *arm == arms[0]) {
+                    all += 1.0;
+                    held_out += f64::from(u8::from(arms[0]));
+                }
+            }
+            let found: f64 = held_out / all;
+            // Four standard errors.
+            let slack = 4.0 * (found * (1.0 - found) / all).sqrt();
+            assert!((chance(&lots) - found).abs() < slack, "{met:?}: {} {found}", chance(&lots));
+        }
+    }
 }

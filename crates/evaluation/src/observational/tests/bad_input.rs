@@ -79,6 +79,36 @@ fn panels_without_what_an_estimator_needs() {
     says(event_study(&flat, None, 0.95), "infinitely significant");
 }
 
+/// One treated cluster has no variance of its own: an interval from it would cover a fifth of the time.
+#[test]
+fn no_interval_rests_on_one_treated_cluster() {
+    let one = table(&[None, None, None, None, None, Some(2)], &[0, 1, 2, 3, 4, 5]);
+    says(group_time_effects(&one, Controls::NotYetTreated, &[], 0.95).map(|_| ()), "no interval or p-value exists");
+    let household = table(&[None, None, None, None, Some(2), Some(2)], &[0, 1, 2, 3, 4, 4]);
+    says(group_time_effects(&household, Controls::NotYetTreated, &[], 0.95).map(|_| ()), "1 treated cluster");
+    // A group of one unit among others: no interval of its own.
+    let panel = table(&[None, None, None, Some(1), Some(2), Some(2), Some(2)], &[0, 1, 2, 3, 4, 5, 6]);
+    let effects = group_time_effects(&panel, Controls::NotYetTreated, &[], 0.95).unwrap();
+    for one in effects.effects() {
+        assert_eq!(one.effect.high.is_finite(), one.group == 2, "{one:?}");
+    }
+    let (observed, parts) = effects.aggregate(Aggregation::Dynamic).unwrap();
+    assert!(observed.effect.high.is_finite() && parts.last().unwrap().effect.high.is_infinite(), "{parts:?}");
+    let beside = table(&[None, None, Some(2), Some(2), Some(2)], &[0, 0, 1, 2, 3]);
+    says(group_time_effects(&beside, Controls::NotYetTreated, &[], 0.95).map(|_| ()), "season and trend");
+}
+
+#[test]
+fn units_treated_throughout_are_left_out_where_others_are_treated() {
+    let starts = [None, Some(0), None, Some(2), Some(2)];
+    let (panel, gone) = table(&starts, &[0, 1, 2, 3, 4]).without_treated_throughout();
+    assert_eq!((panel.starts(), gone), (&[None, None, Some(2), Some(2)][..], vec![1]));
+    assert_eq!(panel.series(1), table(&starts, &[0, 1, 2, 3, 4]).series(2));
+    difference_in_differences(&panel, SETTINGS).unwrap();
+    let (all, gone) = table(&[None, Some(0)], &[0, 1]).without_treated_throughout();
+    assert!(gone.is_empty() && all.units() == 2);
+}
+
 #[test]
 fn covariates_that_cannot_be_used() {
     let panel = table(&[None, None, None, Some(2), Some(2), Some(2)], &[0, 1, 2, 3, 4, 5]);
@@ -103,6 +133,11 @@ fn series_that_cannot_be_used() {
     says(of(&wrong, &outcome, 12), "before and after would be mixed up");
     wrong = times.iter().map(|&time| if time > 7 { time + 1 } else { time }).collect();
     says(of(&wrong, &outcome, 12), "no row for time 8");
+    // A gap at the first step is no other step of all.
+    wrong = times.iter().map(|&time| if time > 0 { time + 1 } else { time }).collect();
+    says(of(&wrong, &outcome, 12), "row 1: no row for time 1 ");
+    // No season is so long that it can't be refused.
+    says(TimeSeries::new(&times, &outcome, 12, usize::MAX, &[]), "no trend or placebo can be checked");
     says(of(&times, &outcome, 0), "is theirs, not the campaign's");
     says(of(&times, &outcome, 20), "nothing was observed that the campaign could have changed");
     says(of(&times, &outcome[..19], 12), "other periods or units");
@@ -113,6 +148,12 @@ fn series_that_cannot_be_used() {
     let same = TimeSeries::new(&times, &outcome, 12, 0, &[vec![5.0; 20]]).unwrap();
     says(structural_time_series(&same, 0.95), "aren't identified");
     says(segmented_regression(&same, SegmentedSettings::default()), "aren't identified");
+    for factor in [1.0, -0.3] {
+        let multiple: Vec<f64> = outcome.iter().map(|value| 1000.0 + factor * value).collect();
+        let itself = TimeSeries::new(&times, &outcome, 12, 0, &[multiple]).unwrap();
+        says(segmented_regression(&itself, SegmentedSettings::default()), "takes its effect away");
+        says(structural_time_series(&itself, 0.95), "takes its effect away");
+    }
     says(structural_time_series(&of(&times, &outcome, 12).unwrap(), 0.0), "empty or endless");
 }
 

@@ -37,10 +37,25 @@ pub(super) struct Snapshot<'a> {
 }
 
 impl Kept {
+    /// Refuses a page in place of what is read, or in a folder of it: that would be lost. Also for before something is read that takes long.
+    pub(super) fn spare(&self, files: &[&Path], folder: Option<&Path>) -> Result<(), CliError> {
+        let Some(report) = &self.report else { return Ok(()) };
+        let page = whereabouts(report);
+        let refuse = |why: &str| Err(CliError::usage(format!("--report {}: {why}: give the page another name", report.display())));
+        if files.iter().any(|file| whereabouts(file) == page) {
+            return refuse("that is what was read, and would be lost");
+        }
+        if folder.is_some_and(|folder| page.starts_with(whereabouts(folder))) {
+            return refuse("that is in the folder that is read, and what the shop has there would be lost");
+        }
+        Ok(())
+    }
+
     /// Writes the page, where one is wanted, and keeps a snapshot; its name.
     pub(super) fn keep(&self, snapshot: Snapshot<'_>, started: Timestamp, page: impl FnOnce() -> String) -> Result<String, CliError> {
         let Snapshot { command, configuration, data: (path, hash), files, figures } = snapshot;
-        let artefacts = write_page(self.report.as_deref(), files, page)?;
+        self.spare(files, None)?;
+        let artefacts = write_page(self.report.as_deref(), page)?;
         let run = Run {
             schema_version: VERSION,
             id: String::new(),
@@ -66,16 +81,21 @@ impl Kept {
     }
 }
 
-/// Writes a page, where one is wanted: not over what was read.
-fn write_page(path: Option<&Path>, read: &[&Path], page: impl FnOnce() -> String) -> Result<Vec<Artefact>, CliError> {
-    let Some(path) = path else { return Ok(vec![]) };
-    let is_same = |other: &&Path| other.canonicalize().is_ok_and(|other| path.canonicalize().is_ok_and(|path| path == other));
-    if read.iter().any(is_same) {
-        return Err(CliError::usage(format!(
-            "--report {}: that is what was read, and would be lost: give the page another name",
-            path.display()
-        )));
+/// Where a path leads, links followed; of one that isn't there yet, as far as it is.
+fn whereabouts(path: &Path) -> PathBuf {
+    if let Ok(found) = path.canonicalize() {
+        return found;
     }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => whereabouts(Path::new(".")).join(name),
+        (Some(parent), Some(name)) => whereabouts(parent).join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// Writes a page, where one is wanted.
+fn write_page(path: Option<&Path>, page: impl FnOnce() -> String) -> Result<Vec<Artefact>, CliError> {
+    let Some(path) = path else { return Ok(vec![]) };
     let page = page();
     youhui_storage::write_atomic(path, page.as_bytes())?;
     Ok(vec![Artefact::of(path, page.as_bytes())])

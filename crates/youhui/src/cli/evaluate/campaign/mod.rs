@@ -16,10 +16,11 @@ use youhui_evaluation::experiment::{
 use youhui_evaluation::off_policy::{Comparison, Estimator, Expected, Interval, Log, Options, Shape, Target, estimators, weigh};
 
 use super::super::{CliError, Console, now};
-use super::figures::entries;
+use super::experiment::check_tuning;
+use super::figures::{dot, entries};
 use super::kept::{Kept, Snapshot, of_metrics};
-use super::page::{charts, whole};
-use crate::serve::{Bought, Outcomes, Shown, Windows, database_of, outcomes};
+use super::page::{by_unit, charts, footer, forest, said, whole};
+use crate::serve::{Bought, Outcomes, Shown, Unit, Windows, database_of, outcomes};
 use money::Money;
 
 /// Say what a campaign of a served shop caused: by the customers who were held out by lot, and each promotion against showing nothing, by the
@@ -44,11 +45,12 @@ pub(crate) struct Args {
     /// Profit as a share of list prices: then the goal is profit, otherwise revenue.
     #[arg(long, value_name = "SHARE")]
     margin: Option<f64>,
-    /// Currency of the shop: then money's figures are told too, with --margin contribution profit and the return on promotion spend.
+    /// Currency of the shop, where it was served before it kept that: money's figures are told in it, with --margin contribution profit and the
+    /// return on promotion spend.
     #[arg(long, value_name = "CODE")]
     currency: Option<Currency>,
     /// Days after the window in which what was bought ahead would be missing; as many as the window, if absent.
-    #[arg(long, value_name = "DAYS", requires = "currency")]
+    #[arg(long, value_name = "DAYS")]
     after_days: Option<f64>,
     /// Customers at which the interval is tightest: where you mean to decide. To be fixed beforehand.
     #[arg(long, value_name = "N", default_value_t = 5000.0)]
@@ -82,8 +84,8 @@ struct Report {
     analysis: Analysis,
     /// The effect on all who were not held out together, in minor units.
     total: Option<Total>,
-    /// Given away to those who were not held out, in minor units.
-    discount: f64,
+    /// Given away to those who were not held out.
+    discount: Given,
     promotions: Vec<Promotion>,
     money: Option<Money>,
     notes: Vec<String>,
@@ -95,6 +97,14 @@ struct Total {
     value: f64,
     low: f64,
     high: f64,
+    n: usize,
+    unit: &'static str,
+}
+
+/// What was counted, and not estimated: it has no interval.
+#[derive(Debug, Serialize)]
+struct Given {
+    value: f64,
     n: usize,
     unit: &'static str,
 }
@@ -113,6 +123,8 @@ struct Promotion {
     problem: Option<String>,
 }
 
+const PER_DECISION: &str = "minor units per decision";
+
 const BASIS: &str = "randomised: customers held out by lot see no promotion at all, so this is what the shop's promotions together caused among customers \
                      who came where this campaign could be shown; these intervals hold whenever they are looked at, those of single promotions for one look and one \
                      promotion";
@@ -130,19 +142,24 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     if args.margin.is_some_and(|margin| !(margin > 0.0 && margin <= 1.0)) {
         return Err(CliError::usage("--margin: give a share above 0, up to 1"));
     }
+    check_tuning(args.tuning)?;
     #[allow(clippy::cast_possible_truncation, reason = "ten years at most")]
     let [window, later] = [args.window_days, args.after_days()].map(|days| (days * TimeWindow::DAY as f64) as i64);
     let url = args.database.clone().unwrap_or_else(|| database_of(&args.store));
+    // Before it is read, which may take long: a page over the database would be the end of the shop.
+    let read = youhui_storage::Live::files(&url);
+    args.kept.spare(&read.iter().map(PathBuf::as_path).collect::<Vec<_>>(), Some(&args.store))?;
     let found = super::super::serve::runtime()?.block_on(async {
         let database = youhui_storage::Live::open(&url).await?.with_events(args.events.as_deref(), None).await?;
         outcomes(&database, &args.campaign, Windows { window, later }, now()).await
     })?;
-    let mut report = judge(args, &found)?;
+    let currency = currency(args, &found)?;
+    let mut report = judge(args, &found, currency)?;
     let snapshot = Snapshot {
         command: "evaluate campaign",
         configuration: json!({
             "campaign": args.campaign, "window_days": args.window_days, "margin": args.margin,
-            "currency": args.currency.map(|currency| currency.code().to_owned()), "after_days": args.after_days, "tuning": args.tuning, "level": args.level,
+            "currency": currency.map(|currency| currency.code().to_owned()), "after_days": args.after_days, "tuning": args.tuning, "level": args.level,
         }),
         data: (args.store.display().to_string(), hash_of(&found)),
         figures: figures(&report),
@@ -152,7 +169,29 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     args.kept.print(console, &report, table)
 }
 
-fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
+/// The shop's own; what was given, where that isn't known.
+fn currency(args: &Args, found: &Outcomes) -> Result<Option<Currency>, CliError> {
+    let codes = || found.currencies.iter().map(Currency::code).collect::<Vec<&str>>().join(" and ");
+    match (args.currency, found.currencies.as_slice()) {
+        (Some(given), known) if !known.is_empty() && !known.contains(&given) => {
+            Err(CliError::usage(format!("--currency {}: this shop is served in {}: leave it out", given.code(), codes())))
+        }
+        (_, [_, _, ..]) => Err(CliError::usage(format!(
+            "{}: this shop was served in {}, and two currencies don't add: serve each from a folder of its own",
+            args.store.display(),
+            codes()
+        ))),
+        (given, known) => {
+            let currency = known.first().copied().or(given);
+            if currency.is_none() && args.after_days.is_some() {
+                return Err(CliError::usage("--after-days: they are money's, and the shop's currency isn't known: give --currency"));
+            }
+            Ok(currency)
+        }
+    }
+}
+
+fn judge(args: &Args, found: &Outcomes, currency: Option<Currency>) -> Result<Report, CliError> {
     let held_out = found.units.iter().filter(|unit| unit.held_out).count();
     if found.units.is_empty() {
         let why = if found.waiting > 0 {
@@ -173,7 +212,7 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
     }
     let value = |bought: &Bought| args.margin.map_or(bought.revenue, |margin| bought.profit(margin));
     let goal = if args.margin.is_some() { "profit" } else { "revenue" };
-    let column = |of: &dyn Fn(&crate::serve::Unit) -> f64| found.units.iter().map(of).collect::<Vec<f64>>();
+    let column = |of: &dyn Fn(&Unit) -> f64| found.units.iter().map(of).collect::<Vec<f64>>();
     let columns = [
         column(&|unit| value(&unit.after)),
         column(&|unit| value(&unit.before)),
@@ -189,7 +228,7 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
     let covariates = |place: usize| if varies(borrowed[place + 1]) { vec![Metric::mean(place + 1)] } else { vec![] };
     let metric =
         |name: &str, role: Role, unit: &str| MetricPlan { name: name.to_owned(), unit: unit.to_owned(), better: Better::Higher, role };
-    let share = found.holdout_shares.iter().sum::<f64>() / found.holdout_shares.len().max(1) as f64;
+    let share = expected_share(&found.units);
     let plan = AnalysisPlan {
         arms: vec!["held out".to_owned(), "offered".to_owned()],
         weights: vec![share, 1.0 - share],
@@ -239,11 +278,22 @@ fn judge(args: &Args, found: &Outcomes) -> Result<Report, CliError> {
         waiting: found.waiting,
         analysis,
         total,
-        discount: found.units.iter().filter(|unit| !unit.held_out).map(|unit| unit.after.discount).sum(),
+        discount: Given {
+            value: found.units.iter().filter(|unit| !unit.held_out).map(|unit| unit.after.discount).sum(),
+            n: offered,
+            unit: "minor units",
+        },
         promotions: (0..found.promotions.len()).map(|place| promotion(args, found, place, &value)).collect(),
-        money: Money::of(args, found, share),
+        money: currency.map(|currency| Money::of(args, currency, found)),
         notes,
     })
+}
+
+/// The share of these customers that the lots would have held out: each came under a share of their own. Sizes that vary less than those of one share, which the check of
+/// sample ratios takes, raise no alarm for it.
+fn expected_share<'a>(units: impl IntoIterator<Item = &'a Unit>) -> f64 {
+    let (sum, count) = units.into_iter().fold((0.0, 0.0), |(sum, count), unit| (sum + unit.chance, count + 1.0));
+    sum / count
 }
 
 /// Self-normalised inverse propensity weighting, by customer: what the promotion earns more than nothing would have, where both had a chance.
@@ -258,7 +308,7 @@ fn promotion(args: &Args, found: &Outcomes, place: usize, value: &dyn Fn(&Bought
         estimator: String::new(),
         effect: None,
         interval: None,
-        unit: "minor units per decision",
+        unit: PER_DECISION,
         problem: None,
     };
     let action: Vec<u32> = rounds
@@ -354,18 +404,16 @@ fn table(report: &Report) -> String {
     if let Some(total) = &report.total {
         lines.push(format!(
             "  in all: {} {:.0} [{:.0}, {:.0}] {}; discounts given {:.0}",
-            total.metric, total.value, total.low, total.high, total.unit, report.discount
+            total.metric, total.value, total.low, total.high, total.unit, report.discount.value
         ));
     }
     for one in &report.promotions {
-        let figure = one.effect.zip(one.interval).map_or_else(
-            || format!("no figure: {}", one.problem.as_deref().unwrap_or_default()),
-            |(effect, interval)| format!("{effect:.4} [{:.4}, {:.4}] {}", interval.low, interval.high, one.unit),
-        );
+        let Some((effect, interval)) = one.effect.zip(one.interval) else { continue };
+        let figure = format!("{effect:.4} [{:.4}, {:.4}] {}", interval.low, interval.high, one.unit);
         lines.push(format!("  {} against nothing ({} shown, {} not): {figure}", one.promotion_id, one.shown, one.nothing));
     }
     lines.extend(report.money.iter().flat_map(Money::lines));
-    lines.extend(arm.problems.iter().map(|problem| format!("  no figure: {problem}")));
+    lines.extend(without_figure(report).iter().map(|problem| format!("  no figure: {problem}")));
     lines.extend(report.analysis.warnings.iter().map(|warning| format!("warning: {}", warning.message)));
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
     lines.push(format!("basis: {}", report.basis));
@@ -375,41 +423,44 @@ fn table(report: &Report) -> String {
     lines.join("\n")
 }
 
+/// Metrics and promotions of which nothing could be said.
+fn without_figure(report: &Report) -> Vec<String> {
+    let promotions = report.promotions.iter().filter_map(|one| {
+        let problem = one.problem.as_ref()?;
+        Some(format!("{} against nothing ({} shown, {} not): {problem}", one.promotion_id, one.shown, one.nothing))
+    });
+    report.analysis.arms[0].problems.iter().cloned().chain(promotions).collect()
+}
+
 fn page(report: &Report) -> String {
     let arm = &report.analysis.arms[0];
-    let row = |label: &str, value: f64, low: f64, high: f64| charts::Interval {
-        label: label.to_owned(),
-        value,
-        low,
-        high,
-        strong: low > 0.0 || high < 0.0,
-    };
-    let goals: Vec<charts::Interval> = arm
-        .metrics
-        .iter()
-        .filter(|metric| metric.role == Role::Goal)
-        .map(|metric| row(&metric.metric, metric.effect, metric.low, metric.high))
-        .collect();
+    let metrics = arm.metrics.iter().map(|metric| (metric.unit.clone(), dot(&metric.metric, metric.effect, metric.low, metric.high)));
     let promotions: Vec<charts::Interval> = report
         .promotions
         .iter()
         .filter_map(|one| {
-            one.effect.zip(one.interval).map(|(effect, interval)| row(&one.promotion_id, effect, interval.low, interval.high))
+            one.effect.zip(one.interval).map(|(effect, interval)| dot(&one.promotion_id, effect, interval.low, interval.high))
         })
         .collect();
     let body = html! {
         h1 { "What " (report.campaign) " caused" }
-        p class="source" { (report.customers) " customers, " (report.held_out) " of them held out by lot; " (report.window_days) " days after each came first. " (report.basis) "." }
+        p class="source" { (report.customers) " customers, " (report.held_out) " of them held out by lot, " (report.waiting) " more whose days are not over; " (report.window_days) " days after each came first. " (report.basis) "." }
         p class=(if arm.decision.verdict == Verdict::Ship { "lead" } else { "lead fallback" }) { b { (words(arm.decision.verdict)) ". " } (arm.decision.reasons.join(" ")) }
-        @for warning in &report.analysis.warnings { p { span class="tag" { (warning.code) } " " (warning.message) } }
+        @for warning in &report.analysis.warnings { (said(warning.code, [&warning.message])) }
         h2 { "Against the holdout" }
-        figure { (charts::intervals("Effect a customer", &goals, "minor units per customer")) figcaption { "With the interval that holds whenever it is looked at." } }
+        @for (unit, dots) in by_unit(metrics) { (forest("Effect a customer", &dots, &unit, "With the interval that holds whenever it is looked at.")) }
+        @if let Some(total) = &report.total {
+            p { "In all " (total.n) " who were not held out: " (total.metric) " " (format!("{:.0} [{:.0}, {:.0}] {}", total.value, total.low, total.high, total.unit))
+                "; discounts given to them " (format!("{:.0} {}", report.discount.value, report.discount.unit)) "." }
+        }
         @if !promotions.is_empty() {
             h2 { "Each promotion against nothing" }
-            figure { (charts::intervals("Effect a decision", &promotions, "minor units per decision")) figcaption { "By the chances with which each was shown (self-normalised inverse propensity weighting, by customer); each interval is for one look." } }
+            (forest("Effect a decision", &promotions, PER_DECISION, "By the chances with which each was shown (self-normalised inverse propensity weighting, by customer); each interval is for one look."))
         }
         @if let Some(money) = &report.money { (money.page()) }
-        footer { p { "Written by Youhui " (env!("CARGO_PKG_VERSION")) "." } }
+        (said("no figure", without_figure(report).iter()))
+        (said("note", &report.notes))
+        (footer())
     };
     whole("What a campaign caused", &body)
 }

@@ -11,7 +11,8 @@ use youhui_evaluation::money::{
 
 use super::super::customers::minor;
 use super::super::figures::{dip, drawn, figure_entries, line, per_customer, ratio_entries, ratio_line, ratios, returned, totals};
-use super::Args;
+use super::super::page::said;
+use super::{Args, expected_share};
 use crate::serve::{Bought, Outcomes, Unit};
 
 /// What is printed.
@@ -46,9 +47,7 @@ const BASIS: &str = "revenue is list prices, promotion cost the discounts given;
                      look, unlike those above";
 
 impl Money {
-    /// `None` where no currency is given.
-    pub(super) fn of(args: &Args, found: &Outcomes, share: f64) -> Option<Self> {
-        let currency = args.currency?;
+    pub(super) fn of(args: &Args, currency: Currency, found: &Outcomes) -> Self {
         let mut money = Self { currency, basis: BASIS, during: None, after: None, notes: vec![] };
         if args.margin.is_none() {
             money.notes.push(
@@ -56,7 +55,7 @@ impl Money {
             );
         }
         let everybody: Vec<&Unit> = found.units.iter().collect();
-        match ledger(args, currency, share, &everybody).and_then(|ledger| brought(args, &ledger, Horizon::During)) {
+        match ledger(args, currency, &everybody).and_then(|ledger| brought(args, &ledger, Horizon::During)) {
             Ok(during) => money.during = Some(during),
             Err(error) => money.notes.push(format!("no figure of money: {error}")),
         }
@@ -70,12 +69,12 @@ impl Money {
             ));
         }
         if !over.is_empty() {
-            match ledger(args, currency, share, &over).and_then(|ledger| after(args, &ledger, over.len())) {
+            match ledger(args, currency, &over).and_then(|ledger| after(args, &ledger, over.len())) {
                 Ok(after) => money.after = Some(after),
                 Err(error) => money.notes.push(format!("no figure of the days after: {error}")),
             }
         }
-        Some(money)
+        money
     }
 
     pub(super) fn entries(&self) -> Map<String, Value> {
@@ -122,8 +121,10 @@ impl Money {
                 h2 { "Before, during and after" }
                 p class="source" { "Of " (after.customers) " customers whose " (after.days) " days after are over." }
                 (dip(&after.pull_forward))
+                (drawn("With what came after", after.net.figures.iter().filter(|figure| is_per_customer(figure))))
+                (returned(&after.net.returns))
             }
-            @for note in &self.notes { p { (note) } }
+            (said("note", &self.notes))
         }
     }
 }
@@ -132,14 +133,13 @@ fn is_per_customer(figure: &Figure) -> bool {
     figure.unit.ends_with("per customer")
 }
 
-fn ledger(args: &Args, currency: Currency, share: f64, units: &[&Unit]) -> Result<Ledger, MoneyError> {
+fn ledger(args: &Args, currency: Currency, units: &[&Unit]) -> Result<Ledger, MoneyError> {
     let amounts = |bought: &Bought| {
-        let list = bought.revenue + bought.discount;
         // Without a margin goods aren't known, and no figure that takes them is told.
-        let goods = args.margin.map_or(0.0, |margin| ((1.0 - margin) * list).round());
+        let goods = args.margin.map_or(0.0, |margin| bought.goods(margin));
         let promotion = minor(bought.discount);
         Amounts {
-            revenue: minor(list),
+            revenue: minor(bought.list()),
             goods: minor(goods),
             promotion,
             contact: 0,
@@ -157,7 +157,7 @@ fn ledger(args: &Args, currency: Currency, share: f64, units: &[&Unit]) -> Resul
             redeemed: 0,
         })
         .collect();
-    let mut ledger = Ledger::new(currency, 1.0 - share, vec![])?;
+    let mut ledger = Ledger::new(currency, 1.0 - expected_share(units.iter().copied()), vec![])?;
     ledger.add(&customers, &[])?;
     Ok(ledger)
 }

@@ -148,6 +148,7 @@ enum VarianceName {
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
+    check_tuning(args.tuning)?;
     let specs = specs(args)?;
     check(args, &specs)?;
     let columns = columns(args, &specs);
@@ -165,6 +166,14 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     };
     report.run = Some(args.kept.keep(snapshot, started, || page::html(&report))?);
     args.kept.print(console, &report, table::table)
+}
+
+/// A sequence that is tightest nowhere is endless: said before anything is read.
+pub(super) fn check_tuning(tuning: f64) -> Result<(), CliError> {
+    if tuning > 0.0 && tuning.is_finite() {
+        return Ok(());
+    }
+    Err(CliError::usage(format!("--tuning {tuning}: give the number of units at which you mean to decide, above 0")))
 }
 
 fn specs(args: &Args) -> Result<Vec<Spec>, CliError> {

@@ -96,6 +96,8 @@ struct Report {
     level: f64,
     outcome: String,
     found: Vec<Observed>,
+    /// What was left out.
+    notes: Vec<String>,
     /// Estimators that don't fit the data, and why.
     problems: Vec<String>,
     #[serde(flatten)]
@@ -113,13 +115,17 @@ struct Pictures {
     placebos: Option<Placebos>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 struct Around {
     /// Periods since the start.
     relative: i64,
     value: f64,
+    /// Endless, where the effect rests on one treated cluster; both ends are 0 of the period that the others are less of.
     low: f64,
     high: f64,
+    /// Units.
+    n: usize,
+    unit: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -159,9 +165,10 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     }
     let texts: Vec<&str> = [&args.unit, &args.cluster].into_iter().flatten().map(String::as_str).collect();
     let mut table = read_table_as(&args.data, Some(&wanted), &texts)?;
-    let Found { found, problems, pictures } = if args.unit.is_some() { of_panel(args, &mut table)? } else { of_series(args, &table)? };
+    let Found { found, notes, problems, pictures } =
+        if args.unit.is_some() { of_panel(args, &mut table)? } else { of_series(args, &table)? };
     if found.is_empty() {
-        return Err(CliError::usage(problems.join("\n")));
+        return Err(CliError::usage(notes.into_iter().chain(problems).collect::<Vec<_>>().join("\n")));
     }
     let mut report = Report {
         data: args.data.display().to_string(),
@@ -171,6 +178,7 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
         level: args.level,
         outcome: args.outcome.clone(),
         found,
+        notes,
         problems,
         pictures,
     };
@@ -191,6 +199,12 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
 
 /// Flags of a panel are not of a single series, nor the other way round: ignored, they would seem to have been heeded.
 fn check_flags(args: &Args) -> Result<(), CliError> {
+    if args.controls.contains(&args.outcome) {
+        return Err(CliError::usage(format!(
+            "--controls {}: it is the outcome too, and would take the whole effect away: give series that the campaign can't have moved",
+            args.outcome
+        )));
+    }
     let of_series = [("--controls", !args.controls.is_empty()), ("--season", args.season != 0), ("--starts", args.starts.is_some())];
     let Some((flag, _)) = of_series.into_iter().find(|(_, given)| args.unit.is_some() && *given) else { return Ok(()) };
     let remedy = match flag {
@@ -242,6 +256,7 @@ fn every(args: &Args, periods: Vec<Option<i64>>) -> Result<Vec<i64>, CliError> {
 #[derive(Default)]
 struct Found {
     found: Vec<Observed>,
+    notes: Vec<String>,
     problems: Vec<String>,
     pictures: Pictures,
 }
@@ -270,6 +285,7 @@ fn of_panel(args: &Args, table: &mut Table) -> Result<Found, CliError> {
         })
         .collect();
     let panel = Panel::from_rows(&rows).map_err(|error| located(args, &names, error))?;
+    let (panel, gone) = panel.without_treated_throughout();
     let did = DidSettings { level: args.level, ..DidSettings::default() };
     let of = |method: Method, pictures: &mut Pictures| match method {
         Method::Did => difference_in_differences(&panel, did),
@@ -277,7 +293,7 @@ fn of_panel(args: &Args, table: &mut Table) -> Result<Found, CliError> {
         Method::EventStudy => event_study(&panel, None, args.level).map(|found| {
             let mut around: Vec<Around> = found.coefficients.iter().map(|one| around(one.relative, &one.effect)).collect();
             // What the others are less of.
-            around.push(Around { relative: -1, value: 0.0, low: 0.0, high: 0.0 });
+            around.extend(around.first().map(|other| Around { relative: -1, value: 0.0, low: 0.0, high: 0.0, ..*other }));
             around.sort_by_key(|one| one.relative);
             pictures.around_start.push((found.observed.method, around));
             found.observed
@@ -307,7 +323,24 @@ fn of_panel(args: &Args, table: &mut Table) -> Result<Found, CliError> {
         // `collect` asks for methods of panels only: it is the last of them.
         _ => synthetic_did(&panel, SyntheticVariance::Jackknife, args.level).map(|found| found.observed),
     };
-    collect(args, &OF_PANEL, "a panel (--unit)", of)
+    // Units stand in the order of their names.
+    let gone: Vec<&str> = gone.iter().filter_map(|place| names.get(*place)).map(String::as_str).collect();
+    Ok(Found { notes: throughout(&gone).into_iter().collect(), ..collect(args, &OF_PANEL, "a panel (--unit)", of)? })
+}
+
+/// Units named in a message.
+const MOST_NAMED: usize = 5;
+
+fn throughout(gone: &[&str]) -> Option<String> {
+    let more = gone.len().saturating_sub(MOST_NAMED);
+    let named = gone[..gone.len() - more].join(", ");
+    let named = if more > 0 { format!("{named} and {more} more") } else { named };
+    (!gone.is_empty()).then(|| {
+        format!(
+            "{} unit(s) treated from the first period on ({named}): nothing is known of before, and they are left out (Callaway and Sant'Anna 2021); effects are on the others. Add earlier periods to have them in",
+            gone.len()
+        )
+    })
 }
 
 /// With the row of the file, from 1 as people count, and the unit's own name.
@@ -315,11 +348,23 @@ fn located(args: &Args, units: &[String], error: ObservationalError) -> CliError
     let path = args.data.display();
     let name = |unit: u64| usize::try_from(unit).ok().and_then(|place| units.get(place)).map_or("", String::as_str);
     CliError::usage(match error {
-        ObservationalError::NotFinite { row, value, .. } => format!(
-            "{path}: row {}: column {} is {}: one such row makes every mean of its period, and so every effect, undefined: give the amount that was meant (0 where nothing was bought), or remove the unit",
+        ObservationalError::NotFinite { row, value, column } => format!(
+            "{path}: row {}: column {} is {}: one such row makes every mean of its period, and so every effect, undefined: give the amount that was meant (0 where nothing was bought), or remove {}",
             row + 1,
-            args.outcome,
-            if value.is_nan() { "empty".to_owned() } else { value.to_string() }
+            // Columns of a library that knows no names.
+            column.strip_prefix("control ").and_then(|place| args.controls.get(place.parse::<usize>().ok()?)).unwrap_or(&args.outcome),
+            if value.is_nan() { "empty".to_owned() } else { value.to_string() },
+            if args.unit.is_some() { "the unit" } else { "the column, if it is a control" }
+        ),
+        ObservationalError::TimeBackwards { row, from, to, .. } if args.unit.is_none() => format!(
+            "{path}: row {}: it goes from {} {from} to {to}: before and after would be mixed up, or a period counted twice: sort rows by time, one row a period",
+            row + 1,
+            args.time
+        ),
+        ObservationalError::Gap { row, time } => format!(
+            "{path}: row {}: there is no row for {} {time} before it: a line and a season count periods, and effects after the gap would be those of other periods: add the row (0 where nothing was bought)",
+            row + 1,
+            args.time
         ),
         ObservationalError::TimeBackwards { row, unit, from, to } => format!(
             "{path}: row {}: unit {} goes from {} {from} to {to}: before and after would be mixed up, or a period counted twice: sort each unit's rows by time, one row a period",
@@ -342,7 +387,8 @@ fn located(args: &Args, units: &[String], error: ObservationalError) -> CliError
 }
 
 fn around(relative: i64, effect: &ObservedEffect) -> Around {
-    Around { relative, value: effect.value, low: effect.low, high: effect.high }
+    let ObservedEffect { value, low, high, unit, .. } = *effect;
+    Around { relative, value, low, high, n: effect.treated + effect.untreated, unit }
 }
 
 fn of_series(args: &Args, table: &Table) -> Result<Found, CliError> {
@@ -352,7 +398,7 @@ fn of_series(args: &Args, table: &Table) -> Result<Found, CliError> {
         .ok_or_else(|| CliError::usage("--starts: say in which period the campaign began (or --unit and --start, of a panel)"))?;
     let controls = args.controls.iter().map(|name| numbers(args, table, name).map(<[f64]>::to_vec)).collect::<Result<Vec<_>, _>>()?;
     let outcome = numbers(args, table, &args.outcome)?;
-    let series = TimeSeries::new(&times, outcome, start, args.season, &controls).map_err(|error| CliError::usage(error.to_string()))?;
+    let series = TimeSeries::new(&times, outcome, start, args.season, &controls).map_err(|error| located(args, &[], error))?;
     let path = |method: &'static str, without: Vec<(f64, Option<(f64, f64)>)>| {
         let point = |place: usize| {
             let expected = place.checked_sub(series.start()).and_then(|after| without.get(after).copied());
@@ -426,6 +472,7 @@ fn words(report: &Report) -> String {
         }
         lines.extend(one.warnings.iter().map(|warning| format!("  warning: {}", warning.message)));
     }
+    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
     lines.extend(report.problems.iter().map(|problem| format!("no figure: {problem}")));
     if let Some(run) = &report.run {
         lines.push(format!("kept as run {run}"));

@@ -28,6 +28,7 @@ pub(super) fn html(report: &Report) -> String {
         @if let Some(placebos) = &report.pictures.placebos { h2 { "Placebos" } (distribution(placebos)) }
         h2 { "Assumptions and checks" }
         @for one in &report.found { (checks(one)) }
+        (said("note", &report.notes))
         (said("no figure", &report.problems))
         (footer())
     };
