@@ -296,6 +296,105 @@ fn a_page_of_money_draws_what_is_unbounded_and_escapes_names() {
     assert!(said.contains("[31m") && !said.contains('\u{1b}'), "no command to a terminal: {said}");
 }
 
+/// Columns of a campaign's customers, some of whom are left out of the file.
+fn columns_of(text: &str, keep: impl Fn(&str) -> bool) -> String {
+    let head: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let kept =
+        |line: &str| line.split(',').zip(&head).filter(|(_, name)| keep(name)).map(|(cell, _)| cell).collect::<Vec<&str>>().join(",");
+    text.lines().map(|line| kept(line) + "\n").collect()
+}
+
+/// What isn't known isn't 0, and what can't be told takes nothing else away.
+#[test]
+fn what_cant_be_told_is_said_and_the_rest_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = customers(1, 2000);
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let ask = |data: &'static str| {
+        let all = ["money", "--data", data, "--assignment", "arm", "--holdout-share", "0.2", "--currency", "EUR", "--runs", "runs"];
+        [&all[..], &["--report", "money.html"]].concat()
+    };
+    let told = |data: &'static str| ok(folder.path(), &ask(data));
+    let says = |report: &Value, what: &str| assert!(report["problems"].to_string().contains(what), "{what}: {}", report["problems"]);
+    write("goods.csv", &columns_of(&whole, |name| !name.ends_with("goods")));
+    let no_goods = told("goods.csv");
+    assert!(no_goods["incremental"]["profit"].is_null() && !no_goods["incremental"]["revenue"].is_null(), "{}", no_goods["incremental"]);
+    assert!(no_goods["returns"]["return_on_investment"].is_null() && no_goods["returns"]["return_on_promotion_spend"].is_null());
+    assert!(no_goods["warnings"].to_string().contains("no column goods, after_goods"), "{}", no_goods["warnings"]);
+    says(&no_goods, "contribution profit: what goods cost during the campaign isn't known");
+    let drawn = page(folder.path(), "money.html");
+    assert!(drawn.contains("can't be told") && !drawn.contains("It earned more than it cost"), "{drawn}");
+    let (_, _, said) = evaluate(folder.path(), &ask("goods.csv"));
+    assert!(said.contains("no figure: return on investment") && !said.contains("incremental contribution profit"), "{said}");
+    write("part.csv", &columns_of(&whole, |name| name != "after_goods"));
+    let part = told("part.csv");
+    assert!(!part["incremental"]["profit"].is_null() && part["net"]["incremental"]["profit"].is_null(), "{part}");
+    assert!(part["net"]["returns"]["return_on_investment"].is_null() && part["net"]["pull_forward"]["profit"].is_null(), "{part}");
+    says(&part, "net contribution profit: what goods cost after the campaign isn't known");
+    write("orders.csv", &columns_of(&whole, |name| name != "after_orders"));
+    let no_orders = told("orders.csv");
+    says(&no_orders, "net orders: the number of orders after the campaign isn't known");
+    assert!(no_orders["net"]["incremental"]["orders"].is_null() && !no_orders["net"]["incremental"]["revenue"].is_null());
+    assert!(!no_orders["incremental"]["orders"].is_null());
+    let mut promoted = String::new();
+    for (place, line) in columns_of(&whole, |name| ["arm", "revenue", "orders"].contains(&name)).lines().enumerate() {
+        let revenue = if place == 0 { "part:tea:promoted" } else { line.split(',').nth(1).unwrap() };
+        promoted += &format!("{line},{revenue}\n");
+    }
+    write("promoted.csv", &promoted);
+    let promoted = told("promoted.csv");
+    says(&promoted, "cannibalisation: no category has promoted and other products");
+    says(&promoted, "halo: 1 categories with promoted products and 0 without");
+    assert!(!promoted["incremental"]["revenue"].is_null());
+    let once: String = whole
+        .lines()
+        .map(|line| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            if cells[0] != "arm" {
+                (cells[5], cells[8]) = ("1", "1");
+            }
+            cells.join(",") + "\n"
+        })
+        .collect();
+    write("once.csv", &once);
+    let once = told("once.csv");
+    says(&once, "orders: orders: the same value for every unit of held out");
+    says(&once, "cost per incremental order");
+    assert!(once["incremental"]["orders"].is_null() && !once["incremental"]["profit"].is_null());
+    assert!(!once["net"]["pull_forward"]["revenue"].is_null(), "{}", once["net"]);
+}
+
+/// Whom a campaign harms is said where it is read, and so is who is in no comparison.
+#[test]
+#[allow(clippy::cast_possible_truncation, reason = "small")]
+fn harmed_groups_and_groups_left_out_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut draw = Draw::seeded(9);
+    let mut text = "arm,age,revenue,orders\n".to_owned();
+    for customer in 0..2000 {
+        let (arm, treated) = if draw.uniform() < 0.5 { ("offered", 1) } else { ("held_out", 0) };
+        let (age, effect): (&str, i64) = if customer % 100 == 0 { ("unknown", 0) } else { [("young", 600), ("old", -400)][customer % 2] };
+        text.push_str(&format!("{arm},{age},{},{}\n", 2000 + 100 * (10.0 * draw.uniform()) as i64 + treated * effect, 1 + draw.below(3)));
+    }
+    std::fs::write(folder.path().join("customers.csv"), text).unwrap();
+    let all = ["money", "--data", "customers.csv", "--assignment", "arm", "--holdout-share", "0.5", "--currency", "EUR", "--group", "age"];
+    let all = [&all[..], &["--report", "money.html", "--runs", "runs"]].concat();
+    let report = ok(folder.path(), &all);
+    let warnings = report["warnings"].to_string();
+    let drawn = page(folder.path(), "money.html");
+    let (_, _, said) = evaluate(folder.path(), &all);
+    for place in [&warnings, &drawn, &said] {
+        assert!(place.contains("the campaign makes old (") && place.contains("group unknown is left out of comparisons"), "{place}");
+    }
+    assert!(said.contains("old: HARMED") && said.contains("young: not harmed") && said.contains("effect on old"), "{said}");
+    assert!(said.contains("EUR of revenue per customer") && drawn.contains("old: HARMED"), "{said}");
+    assert_eq!(report["fairness"]["left_out"][0]["group"], "unknown");
+    let old = &report["fairness"]["effects"]["breakdown"]["effects"].as_array().unwrap()[1];
+    assert!((number(&old["effect"]["value"]).abs() - 5.0).abs() < 1.5, "major units: {old}");
+    let kept = std::fs::read_dir(folder.path().join("runs")).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    assert!(kept.into_iter().any(|run| run.contains("effect on old.effect") && run.contains("\"harm to old\"")));
+}
+
 /// Customers of a programme of two campaigns of 3.00 and 2.00 a customer, of which 1.00 is lost where somebody gets both.
 fn programme(seed: u64, count: usize) -> String {
     let mut draw = Draw::seeded(seed);

@@ -206,6 +206,11 @@ impl GroupLedger {
         Ok(found)
     }
 
+    /// Groups that are too small to be judged.
+    pub fn suppressed(&self) -> Vec<Suppressed> {
+        self.kept().1
+    }
+
     /// Groups with enough customers, and the others.
     pub(super) fn kept(&self) -> (Vec<Kept<'_>>, Vec<Suppressed>) {
         let groups = self.plan.groups.len();

@@ -120,7 +120,10 @@ impl Joint {
     pub(crate) fn varying(&self, weights: &Weights, metric: &str) -> Result<Contrast, ExperimentError> {
         for (moments, arm) in [(&self.control, "held out"), (&self.treatment, "treated")] {
             if !combined(moments, std::slice::from_ref(weights))?.varies(0) {
-                return Err(ExperimentError::Constant { metric: metric.to_owned(), arm: arm.to_owned() });
+                // What the time before tells exactly varied until it was adjusted.
+                let is_told = weights.iter().any(|&(outcome, _)| self.reduction[outcome] > 0.0);
+                let metric = if is_told { format!("{metric}, adjusted by the time before,") } else { metric.to_owned() };
+                return Err(ExperimentError::Constant { metric, arm: arm.to_owned() });
             }
         }
         Ok(self.effect(weights))

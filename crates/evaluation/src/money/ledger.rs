@@ -51,6 +51,21 @@ pub struct Customer {
     pub redeemed: i64,
 }
 
+/// What may not be known of customers: zeros stand there, and whatever takes it has no figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lacking {
+    /// Revenue of a time.
+    Revenue(Window),
+    /// What goods of a time cost.
+    Goods(Window),
+    /// Orders of a time.
+    Orders(Window),
+    /// Revenue that last touch gives to the campaign.
+    LastTouched,
+    /// Revenue of orders that redeemed it.
+    Redeemed,
+}
+
 /// A part of the assortment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
@@ -105,6 +120,7 @@ pub struct Ledger {
     share_treated: f64,
     arms: [Moments; 2],
     rows: u64,
+    lacking: Vec<Lacking>,
 }
 
 impl Ledger {
@@ -123,7 +139,14 @@ impl Ledger {
             });
         }
         let arms = [Moments::empty(FIRST_PART + parts.len()), Moments::empty(FIRST_PART + parts.len())];
-        Ok(Self { currency, parts, share_treated, arms, rows: 0 })
+        Ok(Self { currency, parts, share_treated, arms, rows: 0, lacking: vec![] })
+    }
+
+    /// Says what isn't known of customers.
+    #[must_use]
+    pub fn lacking(mut self, lacking: Vec<Lacking>) -> Self {
+        self.lacking = lacking;
+        self
     }
 
     /// Adds customers; `parts` has their revenue during the campaign by part, customer by customer. The same batches in the same
@@ -180,6 +203,7 @@ impl Ledger {
             (self.currency != other.currency, "currency"),
             (self.share_treated.to_bits() != other.share_treated.to_bits(), "shares treated"),
             (self.parts != other.parts, "parts"),
+            (self.lacking != other.lacking, "columns"),
         ];
         if let Some((_, what)) = different.into_iter().find(|(differs, _)| *differs) {
             return Err(MoneyError::Mismatch { what });
@@ -219,6 +243,22 @@ impl Ledger {
             found => found?,
         };
         Ok(sizes.into_iter().chain(alike.warning(ALARM)).collect())
+    }
+
+    /// Refuses what isn't known: revenue less goods that stand there as 0 would pass for profit.
+    pub(super) fn known(&self, lacking: Lacking) -> Result<(), MoneyError> {
+        if self.lacking.contains(&lacking) { Err(MoneyError::Lacking { lacking }) } else { Ok(()) }
+    }
+
+    /// The same of all that a measure takes.
+    pub(super) fn measured(&self, windows: &[Window], measure: Measure) -> Result<(), MoneyError> {
+        let taken: &[fn(Window) -> Lacking] = match measure {
+            Measure::Revenue => &[Lacking::Revenue],
+            Measure::Profit | Measure::ProfitBeforePromotion => &[Lacking::Revenue, Lacking::Goods],
+            Measure::Orders => &[Lacking::Orders],
+            Measure::PromotionCost | Measure::Spend => &[],
+        };
+        windows.iter().flat_map(|&window| taken.iter().map(move |of| of(window))).try_for_each(|lacking| self.known(lacking))
     }
 
     /// A measure as weights of columns, in major units or orders.

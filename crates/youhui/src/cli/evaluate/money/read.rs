@@ -1,8 +1,8 @@
 //! Customers of a campaign, or several rows of each, as a ledger.
 
 use youhui_evaluation::experiment::{Exposure, cluster_sums, exposure};
-use youhui_evaluation::fairness::{GroupLedger, GroupPlan, Person};
-use youhui_evaluation::money::{Amounts, Arm, Customer, Ledger, Part};
+use youhui_evaluation::fairness::{FairnessError, GroupLedger, GroupPlan, Person};
+use youhui_evaluation::money::{Amounts, Arm, Customer, Lacking, Ledger, Part, Window};
 use youhui_storage::{Table, columns_of, read_table_in_blocks};
 
 use super::super::super::CliError;
@@ -17,11 +17,13 @@ const WINDOWS: [&str; 3] = ["before_", "", "after_"];
 /// Customers, summed.
 pub(super) struct Read {
     pub(super) ledger: Ledger,
-    pub(super) groups: Option<GroupLedger>,
+    pub(super) groups: Option<Result<GroupLedger, FairnessError>>,
     pub(super) rows: u64,
     /// Who stood there how often, where rows say whose they are.
     pub(super) exposure: Option<Exposure>,
     pub(super) has_after: bool,
+    /// Columns without which figures of the times that are there can't be told.
+    pub(super) missing: Vec<String>,
     pub(super) has_counts: bool,
     pub(super) has_parts: bool,
 }
@@ -71,6 +73,34 @@ impl Names {
             all.push(name.clone());
         }
         Ok(Self { all, amounts, counts, parts })
+    }
+
+    fn has_after(&self) -> bool {
+        self.amounts[2].iter().any(Option::is_some)
+    }
+
+    /// What no column says, with the column's name: it isn't 0. Promotion and contact may have cost nothing.
+    fn lacking(&self) -> Vec<(Lacking, String)> {
+        let windows = [Window::Before, Window::During, Window::After].into_iter().zip(WINDOWS).zip(&self.amounts);
+        let taken: [(usize, fn(Window) -> Lacking); 3] = [(0, Lacking::Revenue), (1, Lacking::Goods), (ORDERS, Lacking::Orders)];
+        let of_window = windows.flat_map(|((window, prefix), amounts)| {
+            let absent = taken.into_iter().filter(|(field, _)| amounts[*field].is_none());
+            absent.map(move |(field, lacking)| (lacking(window), format!("{prefix}{}", FIELDS[field])))
+        });
+        let counts = [(Lacking::LastTouched, "last_touched"), (Lacking::Redeemed, "redeemed")];
+        let absent = counts.into_iter().zip(self.counts).filter(|(_, place)| place.is_none());
+        of_window.chain(absent.map(|((lacking, name), _)| (lacking, name.to_owned()))).collect()
+    }
+
+    /// Columns that figures of the campaign, and of the time after it where anything is known of that, need.
+    fn missing(&self) -> Vec<String> {
+        let needed = |lacking: &Lacking| match lacking {
+            Lacking::Revenue(window) | Lacking::Goods(window) | Lacking::Orders(window) => {
+                *window == Window::During || *window == Window::After && self.has_after()
+            }
+            Lacking::LastTouched | Lacking::Redeemed => false,
+        };
+        self.lacking().into_iter().filter(|(lacking, _)| needed(lacking)).map(|(_, name)| name).collect()
     }
 
     fn wanted(&self, args: &Args) -> Vec<String> {
@@ -241,6 +271,7 @@ impl Reader<'_> {
             (0..customers.len()).flat_map(|row| parts.iter().map(move |(part, _)| minor(customers.columns[*part][row]))).collect();
         self.ledger.add(&all, &cells).map_err(|error| located(&error, &place))?;
         if let Some(group) = &customers.group {
+            let major = |minor: i64| minor as f64 / self.args.currency.minor_units() as f64;
             self.people.extend(all.iter().enumerate().map(|(row, customer)| Person {
                 group: Some(group[row]),
                 arm: customer.arm,
@@ -249,28 +280,25 @@ impl Reader<'_> {
                 discount: customer.during.promotion,
                 units: customer.during.orders,
                 cost: customer.during.promotion + customer.during.contact,
-                benefit: customer.during.revenue as f64,
-                before: customer.before.revenue as f64,
+                benefit: major(customer.during.revenue),
+                before: major(customer.before.revenue),
             }));
         }
         Ok(())
     }
 
-    fn groups(&mut self) -> Result<Option<GroupLedger>, CliError> {
-        if self.args.group.is_none() {
-            return Ok(None);
-        }
+    fn groups(&mut self) -> Result<GroupLedger, FairnessError> {
         let args = self.args;
         let plan = GroupPlan {
             currency: args.currency,
             groups: std::mem::take(&mut self.groups.names),
-            benefit_unit: format!("revenue, minor units of {}", args.currency.code()),
+            benefit_unit: format!("{} of revenue", args.currency.code()),
             share_treated: 1.0 - args.lot.holdout_share,
             minimum: args.group_minimum,
         };
         let mut ledger = GroupLedger::new(plan)?;
         ledger.add(&self.people)?;
-        Ok(Some(ledger))
+        Ok(ledger)
     }
 }
 
@@ -278,6 +306,7 @@ impl Read {
     pub(super) fn of(args: &Args) -> Result<Self, CliError> {
         let names = Names::of(args)?;
         let parts = names.parts.iter().map(|(_, part)| part.clone()).collect();
+        let lacking = names.lacking().into_iter().map(|(lacking, _)| lacking).collect();
         let wanted = names.wanted(args);
         let texts: Vec<&str> = args.unit.iter().map(String::as_str).collect();
         let mut reader = Reader {
@@ -286,7 +315,7 @@ impl Read {
             units: Order::default(),
             groups: Order::default(),
             rows: 0,
-            ledger: Ledger::new(args.currency, 1.0 - args.lot.holdout_share, parts)?,
+            ledger: Ledger::new(args.currency, 1.0 - args.lot.holdout_share, parts)?.lacking(lacking),
             people: vec![],
             names,
         };
@@ -308,9 +337,9 @@ impl Read {
             exposure = Some(found);
         }
         let names = &reader.names;
-        let has_after = names.amounts[2].iter().any(Option::is_some);
+        let (has_after, missing) = (names.has_after(), names.missing());
         let (has_counts, has_parts) = (names.counts.iter().any(Option::is_some), !names.parts.is_empty());
-        let groups = reader.groups()?;
-        Ok(Self { ledger: reader.ledger, groups, rows: reader.rows, exposure, has_after, has_counts, has_parts })
+        let groups = args.group.is_some().then(|| reader.groups());
+        Ok(Self { ledger: reader.ledger, groups, rows: reader.rows, exposure, has_after, missing, has_counts, has_parts })
     }
 }
