@@ -106,6 +106,7 @@ pub enum Measure {
 const FIELDS: usize = 5;
 const FIELD_NAMES: [&str; FIELDS] = ["revenue", "cost of goods", "promotion cost", "contact cost", "orders"];
 const WINDOWS: [(Window, &str); 3] = [(Window::Before, "before"), (Window::During, "during"), (Window::After, "after")];
+const PROMOTION: usize = 2;
 pub(super) const LAST_TOUCHED: usize = 15;
 pub(super) const REDEEMED: usize = 16;
 const FIRST_PART: usize = 17;
@@ -228,8 +229,8 @@ impl Ledger {
         self.arms[arm as usize].units()
     }
 
-    /// What is to be said of the arms: whether their sizes are those of the lot, and whether they were alike before the campaign, in
-    /// revenue and orders, at 1 in 1,000 each.
+    /// What is to be said of the arms: whether their sizes are those of the lot, whether they were alike before the campaign, in
+    /// revenue and orders, at 1 in 1,000 each, and whether the promotion cost less than nothing.
     ///
     /// # Errors
     /// As [`sample_ratio()`] and [`balance()`], where an arm has fewer than 2 customers.
@@ -242,7 +243,20 @@ impl Ledger {
             Err(ExperimentError::Dependent { .. }) => balance(&before[..1], &self.arms[0], &self.arms[1])?,
             found => found?,
         };
-        Ok(sizes.into_iter().chain(alike.warning(ALARM)).collect())
+        Ok(sizes.into_iter().chain(alike.warning(ALARM)).chain(self.negative_cost()).collect())
+    }
+
+    /// Returns may take a customer's promotion cost below 0, but not that of all.
+    fn negative_cost(&self) -> Option<Warning> {
+        let treated = &self.arms[Arm::Treated as usize];
+        let mean = treated.mean(Window::During as usize * FIELDS + PROMOTION) / self.currency.minor_units() as f64;
+        (treated.units() > 0 && mean < 0.0).then(|| {
+            let message = format!(
+                "the promotion cost treated customers {mean:.4} {} each, less than nothing: profit counts it as earned and returns have the wrong sign. Discounts seem to be written below 0: give costs as positive amounts",
+                self.currency
+            );
+            Warning { code: "negative_promotion_cost", message }
+        })
     }
 
     /// Refuses what isn't known: revenue less goods that stand there as 0 would pass for profit.
