@@ -98,8 +98,9 @@ fn what_a_campaign_brought_and_cost_is_told_with_whom_it_treats_how() {
     assert!((number(&returned["value"]) - 1.25).abs() < 0.3, "{returned}");
     let of_tea = &report["cannibalisation"][0];
     assert!(of_tea.to_string().contains("tea"), "{of_tea}");
-    let offered = &report["fairness"]["parity"][0];
-    assert!(offered["name"].as_str().unwrap().contains("offered"), "{offered}");
+    // Without --offered all who were treated count as offered something, and there is nothing to compare.
+    let parity = report["fairness"]["parity"].to_string();
+    assert!(!parity.contains("share offered") && parity.contains("EUR per order"), "{parity}");
     let effects = report["fairness"]["effects"].to_string();
     assert!(effects.contains("young") && effects.contains("old"), "{effects}");
     // A later run is compared with it, by name.
@@ -122,7 +123,7 @@ fn what_a_campaign_brought_and_cost_is_told_with_whom_it_treats_how() {
     for (data, why) in [
         ("parts.csv", "row 1: column revenue is 1.5: amounts are whole minor units"),
         ("lost.csv", "row 1: column revenue is NaN"),
-        ("one.csv", "control: 0 unit(s)"),
+        ("one.csv", "column arm: 0 customer(s) of held_out"),
         ("three.csv", "several arms"),
         ("fewer.csv", "row 2: column orders is -1"),
         ("none.csv", "there is no column revenue"),
@@ -246,6 +247,10 @@ fn rows_of_one_customer_are_summed() {
     write("ages.csv", &format!("{parts}9999,offered,young,1,1\n9999,offered,old,1,1\n"));
     write("nobody.csv", &format!("{parts},offered,young,1,1\n"));
     write("many.csv", "id,arm,revenue,orders\na,offered,1,4294967295\na,offered,1,4294967295\nb,held_out,1,1\n");
+    write("two.csv", "id,arm,revenue,orders\na,offered,1,1\na,held_out,1,1\nb,offered,1,1\nb,held_out,1,1\n");
+    write("left.csv", "id,arm,revenue,orders\na,offered,1,1\na,held_out,1,1\nb,offered,1,1\nb,held_out,1,1\nc,offered,1,1\n");
+    write("large.csv", "id,arm,revenue,orders\na,offered,1,1\nb,held_out,9000000000000000,1\n");
+    write("offers.csv", "id,arm,age,revenue,orders,given\na,offered,x,1,1,1\nb,held_out,y,1,1,2\n");
     write("cost.csv", "id,arm,revenue,orders,contact\na,offered,1,1,1\na,offered,1,1,-3\nb,held_out,1,1,0\n");
     let ask = |data: &str, more: &[&str]| {
         let all = ["money", "--data", data, "--assignment", "arm", "--holdout-share", "0.5", "--currency", "EUR", "--runs", "runs"];
@@ -263,6 +268,14 @@ fn rows_of_one_customer_are_summed() {
         ("nobody.csv", &["--unit", "id"], "row 1201: column id is empty"),
         ("cost.csv", &["--unit", "id"], "customer a, rows summed, contact cost: -2"),
         ("many.csv", &["--unit", "id"], "customer a, rows summed: column orders is 8589934590"),
+        ("two.csv", &["--unit", "id"], "all 2 customers stand in both arms by column arm"),
+        (
+            "left.csv",
+            &["--unit", "id"],
+            "0 customer(s) of held_out: an interval needs two of each arm; 2 of 3 customers stand in both arms",
+        ),
+        ("large.csv", &[], "large.csv: row 2: column revenue is 9000000000000000: it is too large"),
+        ("offers.csv", &["--group", "age", "--offered", "given"], "offers.csv: row 2: column given is 2: write 1"),
         ("cost.csv", &[], "row 2, contact cost: -3"),
         ("parts.csv", &["--unit", "arm"], "it is the column of --assignment too"),
         ("parts.csv", &["--unit", "customer"], "no column customer"),
@@ -393,6 +406,45 @@ fn harmed_groups_and_groups_left_out_are_said() {
     assert!((number(&old["effect"]["value"]).abs() - 5.0).abs() < 1.5, "major units: {old}");
     let kept = std::fs::read_dir(folder.path().join("runs")).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
     assert!(kept.into_iter().any(|run| run.contains("effect on old.effect") && run.contains("\"harm to old\"")));
+}
+
+/// Returns and gifts leave out what they would offset, and nothing else.
+#[test]
+fn returns_and_gifts_take_only_their_own_comparison_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut draw = Draw::seeded(11);
+    let mut text = "id,arm,age,revenue,orders,promotion,given,last_touched\n".to_owned();
+    for customer in 0..400 {
+        let (arm, promotion) = if draw.uniform() < 0.5 { ("offered", 20 + draw.below(80)) } else { ("held_out", 0) };
+        let revenue = if customer == 4 { "-300".to_owned() } else { (1000 + draw.below(500)).to_string() };
+        let age = ["young", "old"][customer % 2];
+        text.push_str(&format!("c{customer},{arm},{age},{revenue},{},{promotion},{},{revenue}\n", 1 + draw.below(3), customer % 2));
+    }
+    std::fs::write(folder.path().join("returns.csv"), &text).unwrap();
+    let all = ["money", "--data", "returns.csv", "--assignment", "arm", "--holdout-share", "0.5", "--currency", "EUR", "--group", "age"];
+    let all = [&all[..], &["--offered", "given", "--runs", "runs", "--report", "money.html"]].concat();
+    let report = ok(folder.path(), &all);
+    let problems = report["fairness"]["problems"].to_string();
+    assert!(problems.contains("price paid: returns.csv: row 5, list price: -300"), "{problems}");
+    let parity = report["fairness"]["parity"].to_string();
+    assert!(parity.contains("share offered") && parity.contains("discount per customer") && !parity.contains("price paid"), "{parity}");
+    assert!(!report["fairness"]["effects"].is_null() && !report["fairness"]["harm"].is_null());
+    assert!(page(folder.path(), "money.html").contains("row 5, list price"));
+    let by_unit = ok(folder.path(), &[&all[..], &["--unit", "id"]].concat());
+    assert!(by_unit["fairness"]["problems"].to_string().contains("customer c4, rows summed, list price: -300"), "{by_unit}");
+    // Of two ways to attribute only one is known.
+    assert!(!report["attribution"]["last_touch"].is_null() && report["attribution"]["redemption"].is_null());
+    let minus: String = text
+        .lines()
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let cost = cells[5].parse::<i64>().map_or("promotion".to_owned(), |cost| (-cost.abs()).to_string());
+            format!("{},{},{},{},{},{cost}\n", cells[0], cells[1], cells[2], cells[3], cells[4])
+        })
+        .collect();
+    std::fs::write(folder.path().join("returns.csv"), minus).unwrap();
+    let minus = ok(folder.path(), &[&all[..9], &["--runs", "runs"]].concat());
+    assert!(minus["warnings"].to_string().contains("give costs as positive amounts"), "{}", minus["warnings"]);
 }
 
 /// Customers of a programme of two campaigns of 3.00 and 2.00 a customer, of which 1.00 is lost where somebody gets both.

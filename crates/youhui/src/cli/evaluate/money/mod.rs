@@ -20,7 +20,7 @@ use youhui_evaluation::money::{
 use youhui_storage::hash_of;
 
 use super::super::{CliError, Console};
-use super::customers::LotArgs;
+use super::customers::{LotArgs, placed};
 use super::figures::{entries, figure_entries, line, per_customer, pulled, ratio_entries, ratio_line, ratios, totals};
 use super::kept::{Kept, Snapshot};
 use read::Read;
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// Customers that a group needs in each arm; smaller ones are left out and named.
     #[arg(long, value_name = "N", default_value_t = 30)]
     group_minimum: u64,
-    /// The column that says whether a customer was offered something (1 or 0); whoever was not held out, if absent.
+    /// The column that says whether a customer was offered something (1 or 0); without it shares offered aren't compared.
     #[arg(long, value_name = "COLUMN", requires = "group")]
     offered: Option<String>,
     /// Don't adjust by the time before.
@@ -166,8 +166,8 @@ fn judge(args: &Args, read: &Read) -> Result<Report, CliError> {
         read.has_parts.then(|| cannibalisation(ledger, settings).map_err(|error| or_problem("cannibalisation", error)).ok()).flatten();
     let halo = read.has_parts.then(|| halo(ledger, settings).map_err(|error| or_problem("halo", error)).ok()).flatten();
     let fairness = read.groups.as_ref().map(|groups| match groups {
-        Ok(groups) => by_group(args, groups, &mut warnings),
-        Err(error) => Fairness::none(error),
+        Ok(groups) => by_group(args, read, groups, &mut warnings),
+        Err(error) => Fairness { problems: vec![placed(&error.to_string(), error.row(), |row| read.place(args, row))], ..Fairness::none() },
     });
     Ok(Report {
         data: args.lot.data.display().to_string(),
@@ -200,17 +200,22 @@ fn told(prefix: &str, not_judged: &[&Vec<(String, String)>]) -> Vec<String> {
     not_judged.iter().copied().flatten().map(|(what, why)| format!("{prefix}{what}: {why}")).collect()
 }
 
-fn by_group(args: &Args, groups: &GroupLedger, warnings: &mut Vec<String>) -> Fairness {
+fn by_group(args: &Args, read: &Read, groups: &GroupLedger, warnings: &mut Vec<String>) -> Fairness {
     let settings = FairnessSettings { level: args.lot.level, cuped: !args.no_cuped, ..FairnessSettings::default() };
     let (mut all, mut problems) = (vec![], vec![]);
     match groups.warnings() {
         Ok(found) => warnings.extend(found.into_iter().map(|warning| warning.message)),
         Err(error) => problems.push(format!("groups' lots: {error}")),
     }
-    for metric in ParityMetric::ALL {
+    // Whoever was treated was offered something, unless a column says who was.
+    let metrics = ParityMetric::ALL.into_iter().filter(|metric| *metric != ParityMetric::Offered || args.offered.is_some());
+    for metric in metrics {
         match parity(groups, metric, settings) {
             Ok(found) => all.push(found),
-            Err(error) => problems.push(format!("{metric:?}: {error}")),
+            Err(error) => {
+                let why = placed(&error.to_string(), error.row(), |row| read.place(args, row));
+                problems.push(format!("{}: {why}", metric.name()));
+            }
         }
     }
     let mut or_problem = |what: &str, error: FairnessError| problems.push(format!("{what}: {error}"));
@@ -228,8 +233,8 @@ fn by_group(args: &Args, groups: &GroupLedger, warnings: &mut Vec<String>) -> Fa
 }
 
 impl Fairness {
-    fn none(error: &FairnessError) -> Self {
-        Self { parity: vec![], effects: None, harm: None, left_out: vec![], problems: vec![error.to_string()] }
+    const fn none() -> Self {
+        Self { parity: vec![], effects: None, harm: None, left_out: vec![], problems: vec![] }
     }
 
     /// Effects of groups of which one could be judged, with p-values adjusted for how many there are.

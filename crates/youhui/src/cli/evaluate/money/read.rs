@@ -19,6 +19,8 @@ pub(super) struct Read {
     pub(super) ledger: Ledger,
     pub(super) groups: Option<Result<GroupLedger, FairnessError>>,
     pub(super) rows: u64,
+    /// Whose rows were summed, customer by customer, where rows say so.
+    names: Option<Vec<String>>,
     /// Who stood there how often, where rows say whose they are.
     pub(super) exposure: Option<Exposure>,
     pub(super) has_after: bool,
@@ -154,6 +156,14 @@ impl Rows {
     /// A row a unit, of sums; without whoever was in two arms.
     fn by_unit(self, args: &Args) -> Result<(Self, Exposure), CliError> {
         let found = exposure(&self.unit, &self.arm)?;
+        if found.kept.is_empty() && found.units > 0 {
+            return Err(CliError::usage(format!(
+                "{}: all {} customers stand in both arms by column {}, and are left out, as what they did is caused by both: nobody is left to compare: is --unit the right column?",
+                args.lot.data.display(),
+                found.units,
+                args.lot.assignment
+            )));
+        }
         let of_kept = |of: &[f64]| found.kept.iter().map(|&row| of[row]).collect::<Vec<f64>>();
         let codes_of_kept = |of: &[u32]| found.kept.iter().map(|&row| of[row]).collect::<Vec<u32>>();
         let unit: Vec<u64> = found.kept.iter().map(|&row| self.unit[row]).collect();
@@ -231,6 +241,12 @@ impl Reader<'_> {
         let offered = match &args.offered {
             Some(column) => {
                 let cells = whole(path, table.column(column)?, first)?;
+                if let Some(row) = cells.iter().position(|cell| *cell != 0.0 && *cell != 1.0) {
+                    let (path, place, cell) = (path.display(), first + row as u64 + 1, cells[row]);
+                    return Err(CliError::usage(format!(
+                        "{path}: row {place}: column {column} is {cell}: write 1 for who was offered something and 0 for who wasn't"
+                    )));
+                }
                 Some(cells.iter().map(|cell| f64::from(u8::from(*cell != 0.0))).collect())
             }
             None => None,
@@ -287,12 +303,32 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Two of each arm, or nothing can be said.
+    fn check_arms(&self, exposure: Option<&Exposure>) -> Result<(), CliError> {
+        let lot = &self.args.lot;
+        let left_out = exposure.filter(|exposure| exposure.in_several_arms > 0).map_or_else(String::new, |exposure| {
+            format!("; {} of {} customers stand in both arms and are left out", exposure.in_several_arms, exposure.units)
+        });
+        for (arm, name) in [(Arm::HeldOut, lot.held_out.as_str()), (Arm::Treated, self.arms.treated().unwrap_or("who was treated"))] {
+            let customers = self.ledger.customers(arm);
+            if customers < 2 {
+                return Err(CliError::usage(format!(
+                    "{}: column {}: {customers} customer(s) of {name}: an interval needs two of each arm{left_out}",
+                    lot.data.display(),
+                    lot.assignment
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn groups(&mut self) -> Result<GroupLedger, FairnessError> {
         let args = self.args;
         let plan = GroupPlan {
             currency: args.currency,
             groups: std::mem::take(&mut self.groups.names),
             benefit_unit: format!("{} of revenue", args.currency.code()),
+            bought: "order".to_owned(),
             share_treated: 1.0 - args.lot.holdout_share,
             minimum: args.group_minimum,
         };
@@ -302,7 +338,16 @@ impl Reader<'_> {
     }
 }
 
+fn summed(names: &[String], row: u64) -> String {
+    format!("customer {}, rows summed", usize::try_from(row).ok().and_then(|row| names.get(row)).map_or("", String::as_str))
+}
+
 impl Read {
+    /// Which customer is meant, as people count.
+    pub(super) fn place(&self, args: &Args, row: u64) -> String {
+        self.names.as_ref().map_or_else(|| format!("{}: row {}", args.lot.data.display(), row + 1), |names| summed(names, row))
+    }
+
     pub(super) fn of(args: &Args) -> Result<Self, CliError> {
         let names = Names::of(args)?;
         let parts = names.parts.iter().map(|(_, part)| part.clone()).collect();
@@ -328,18 +373,29 @@ impl Read {
             }
             reader.add(&rows, |row| format!("row {}", row + 1))
         })?;
-        let mut exposure = None;
+        let (mut exposure, mut of_customers) = (None, None);
         if args.unit.is_some() {
             let (customers, found) = kept.by_unit(args)?;
             let units = std::mem::take(&mut reader.units.names);
-            let name = |row: u64| usize::try_from(row).ok().and_then(|row| units.get(usize::try_from(*customers.unit.get(row)?).ok()?));
-            reader.add(&customers, |row| format!("customer {}, rows summed", name(row).map_or("", String::as_str)))?;
-            exposure = Some(found);
+            let names: Vec<String> = customers.unit.iter().filter_map(|&unit| units.get(usize::try_from(unit).ok()?).cloned()).collect();
+            reader.add(&customers, |row| summed(&names, row))?;
+            (exposure, of_customers) = (Some(found), Some(names));
         }
+        reader.check_arms(exposure.as_ref())?;
         let names = &reader.names;
         let (has_after, missing) = (names.has_after(), names.missing());
         let (has_counts, has_parts) = (names.counts.iter().any(Option::is_some), !names.parts.is_empty());
         let groups = args.group.is_some().then(|| reader.groups());
-        Ok(Self { ledger: reader.ledger, groups, rows: reader.rows, exposure, has_after, missing, has_counts, has_parts })
+        Ok(Self {
+            ledger: reader.ledger,
+            groups,
+            rows: reader.rows,
+            names: of_customers,
+            exposure,
+            has_after,
+            missing,
+            has_counts,
+            has_parts,
+        })
     }
 }
