@@ -568,6 +568,12 @@ fn long_term_value_is_told_by_a_surrogate_index_with_its_assumption() {
     // Four standard errors: one seed.
     assert!((number(&effect["value"]) - 4.5).abs() < 4.0 * number(&effect["std_error"]) && effect["causal"] == "extrapolated", "{effect}");
     assert!(report["assumption"].as_str().unwrap().starts_with("surrogacy"), "{report}");
+    let visits = &report["surrogates"][0];
+    assert!((number(&visits["slope"]["value"]) - 2.0).abs() < 0.3 && visits["n_history"] == 3000, "{visits}");
+    for figure in [&visits["slope"], &visits["held_out"], &visits["treated"]] {
+        assert!(number(&figure["low"]) < number(&figure["high"]) && figure["unit"].is_string(), "{figure}");
+    }
+    assert!(report["warnings"].to_string().contains("each row counts as a customer of its own"), "{}", report["warnings"]);
     assert!(report["check"].is_null() && report["warnings"].to_string().contains("surrogacy is not tested"), "{report}");
     assert!(page(folder.path(), "long.html").contains("Assumes: surrogacy"));
     let known = ok(folder.path(), &of("known.csv", "visits,orders", "history.csv"));

@@ -60,7 +60,7 @@ pub use ledger::{Amounts, Arm, Customer, Lacking, Ledger, Measure, Part, Window}
 pub use programme::{CampaignEffect, Lot, Participant, Programme, ProgrammeEffects};
 pub use pull_forward::{PullForward, PulledForward, pull_forward};
 pub use returns::{Returns, returns};
-pub use surrogate::{ASSUMPTION, SurrogacyCheck, SurrogateEffect, SurrogateFit, SurrogateIndex};
+pub use surrogate::{ASSUMPTION, SurrogacyCheck, SurrogateEffect, SurrogateFigures, SurrogateFit, SurrogateIndex};
 
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "amounts in tests are small")]
