@@ -51,10 +51,11 @@ fn main() -> Result<(), MoneyError> {
     let _ =
         (pull_forward(&ledger, settings)?, cannibalisation(&ledger, settings)?, halo(&ledger, settings)?, attribution(&ledger, settings)?);
     let figures = start.elapsed().as_secs_f64();
-    let revenue = &brought.revenue.per_customer;
+    let (Some(revenue), Some(returned)) = (brought.revenue, returned.return_on_promotion_spend) else { return Ok(()) };
+    let revenue = revenue.per_customer;
     println!(
         "{customers} customers: {summing:.3} s to sum, {:.6} s for all figures; revenue {:.4} [{:.4}, {:.4}] {}, return {:?}",
-        figures, revenue.value, revenue.low, revenue.high, revenue.unit, returned.return_on_promotion_spend.value
+        figures, revenue.value, revenue.low, revenue.high, revenue.unit, returned.value
     );
     Ok(())
 }

@@ -98,8 +98,9 @@ fn what_a_campaign_brought_and_cost_is_told_with_whom_it_treats_how() {
     assert!((number(&returned["value"]) - 1.25).abs() < 0.3, "{returned}");
     let of_tea = &report["cannibalisation"][0];
     assert!(of_tea.to_string().contains("tea"), "{of_tea}");
-    let offered = &report["fairness"]["parity"][0];
-    assert!(offered["name"].as_str().unwrap().contains("offered"), "{offered}");
+    // Without --offered all who were treated count as offered something, and there is nothing to compare.
+    let parity = report["fairness"]["parity"].to_string();
+    assert!(!parity.contains("share offered") && parity.contains("EUR per order"), "{parity}");
     let effects = report["fairness"]["effects"].to_string();
     assert!(effects.contains("young") && effects.contains("old"), "{effects}");
     // A later run is compared with it, by name.
@@ -122,7 +123,7 @@ fn what_a_campaign_brought_and_cost_is_told_with_whom_it_treats_how() {
     for (data, why) in [
         ("parts.csv", "row 1: column revenue is 1.5: amounts are whole minor units"),
         ("lost.csv", "row 1: column revenue is NaN"),
-        ("one.csv", "control: 0 unit(s)"),
+        ("one.csv", "column arm: 0 customer(s) of held_out"),
         ("three.csv", "several arms"),
         ("fewer.csv", "row 2: column orders is -1"),
         ("none.csv", "there is no column revenue"),
@@ -290,6 +291,10 @@ fn rows_of_one_customer_are_summed() {
     write("ages.csv", &format!("{parts}9999,offered,young,1,1\n9999,offered,old,1,1\n"));
     write("nobody.csv", &format!("{parts},offered,young,1,1\n"));
     write("many.csv", "id,arm,revenue,orders\na,offered,1,4294967295\na,offered,1,4294967295\nb,held_out,1,1\n");
+    write("two.csv", "id,arm,revenue,orders\na,offered,1,1\na,held_out,1,1\nb,offered,1,1\nb,held_out,1,1\n");
+    write("left.csv", "id,arm,revenue,orders\na,offered,1,1\na,held_out,1,1\nb,offered,1,1\nb,held_out,1,1\nc,offered,1,1\n");
+    write("large.csv", "id,arm,revenue,orders\na,offered,1,1\nb,held_out,9000000000000000,1\n");
+    write("offers.csv", "id,arm,age,revenue,orders,given\na,offered,x,1,1,1\nb,held_out,y,1,1,2\n");
     write("cost.csv", "id,arm,revenue,orders,contact\na,offered,1,1,1\na,offered,1,1,-3\nb,held_out,1,1,0\n");
     let ask = |data: &str, more: &[&str]| {
         let all = ["money", "--data", data, "--assignment", "arm", "--holdout-share", "0.5", "--currency", "EUR", "--runs", "runs"];
@@ -307,6 +312,14 @@ fn rows_of_one_customer_are_summed() {
         ("nobody.csv", &["--unit", "id"], "row 1201: column id is empty"),
         ("cost.csv", &["--unit", "id"], "customer a, rows summed, contact cost: -2"),
         ("many.csv", &["--unit", "id"], "customer a, rows summed: column orders is 8589934590"),
+        ("two.csv", &["--unit", "id"], "all 2 customers stand in both arms by column arm"),
+        (
+            "left.csv",
+            &["--unit", "id"],
+            "0 customer(s) of held_out: an interval needs two of each arm; 2 of 3 customers stand in both arms",
+        ),
+        ("large.csv", &[], "large.csv: row 2: column revenue is 9000000000000000: it is too large"),
+        ("offers.csv", &["--group", "age", "--offered", "given"], "offers.csv: row 2: column given is 2: write 1"),
         ("cost.csv", &[], "row 2, contact cost: -3"),
         ("parts.csv", &["--unit", "arm"], "it is the column of --assignment too"),
         ("parts.csv", &["--unit", "customer"], "no column customer"),
@@ -338,6 +351,144 @@ fn a_page_of_money_draws_what_is_unbounded_and_escapes_names() {
     assert!(drawn.contains("&lt;script&gt;") && !drawn.contains('\u{1b}'), "{drawn}");
     let (_, _, said) = evaluate(folder.path(), &all);
     assert!(said.contains("[31m") && !said.contains('\u{1b}'), "no command to a terminal: {said}");
+}
+
+/// Columns of a campaign's customers, some of whom are left out of the file.
+fn columns_of(text: &str, keep: impl Fn(&str) -> bool) -> String {
+    let head: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let kept =
+        |line: &str| line.split(',').zip(&head).filter(|(_, name)| keep(name)).map(|(cell, _)| cell).collect::<Vec<&str>>().join(",");
+    text.lines().map(|line| kept(line) + "\n").collect()
+}
+
+/// What isn't known isn't 0, and what can't be told takes nothing else away.
+#[test]
+fn what_cant_be_told_is_said_and_the_rest_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = customers(1, 2000);
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let ask = |data: &'static str| {
+        let all = ["money", "--data", data, "--assignment", "arm", "--holdout-share", "0.2", "--currency", "EUR", "--runs", "runs"];
+        [&all[..], &["--report", "money.html"]].concat()
+    };
+    let told = |data: &'static str| ok(folder.path(), &ask(data));
+    let says = |report: &Value, what: &str| assert!(report["problems"].to_string().contains(what), "{what}: {}", report["problems"]);
+    write("goods.csv", &columns_of(&whole, |name| !name.ends_with("goods")));
+    let no_goods = told("goods.csv");
+    assert!(no_goods["incremental"]["profit"].is_null() && !no_goods["incremental"]["revenue"].is_null(), "{}", no_goods["incremental"]);
+    assert!(no_goods["returns"]["return_on_investment"].is_null() && no_goods["returns"]["return_on_promotion_spend"].is_null());
+    assert!(no_goods["warnings"].to_string().contains("no column goods, after_goods"), "{}", no_goods["warnings"]);
+    says(&no_goods, "contribution profit: what goods cost during the campaign isn't known");
+    let drawn = page(folder.path(), "money.html");
+    assert!(drawn.contains("can't be told") && !drawn.contains("It earned more than it cost"), "{drawn}");
+    let (_, _, said) = evaluate(folder.path(), &ask("goods.csv"));
+    assert!(said.contains("no figure: return on investment") && !said.contains("incremental contribution profit"), "{said}");
+    write("part.csv", &columns_of(&whole, |name| name != "after_goods"));
+    let part = told("part.csv");
+    assert!(!part["incremental"]["profit"].is_null() && part["net"]["incremental"]["profit"].is_null(), "{part}");
+    assert!(part["net"]["returns"]["return_on_investment"].is_null() && part["net"]["pull_forward"]["profit"].is_null(), "{part}");
+    says(&part, "net contribution profit: what goods cost after the campaign isn't known");
+    write("orders.csv", &columns_of(&whole, |name| name != "after_orders"));
+    let no_orders = told("orders.csv");
+    says(&no_orders, "net orders: the number of orders after the campaign isn't known");
+    assert!(no_orders["net"]["incremental"]["orders"].is_null() && !no_orders["net"]["incremental"]["revenue"].is_null());
+    assert!(!no_orders["incremental"]["orders"].is_null());
+    let mut promoted = String::new();
+    for (place, line) in columns_of(&whole, |name| ["arm", "revenue", "orders"].contains(&name)).lines().enumerate() {
+        let revenue = if place == 0 { "part:tea:promoted" } else { line.split(',').nth(1).unwrap() };
+        promoted += &format!("{line},{revenue}\n");
+    }
+    write("promoted.csv", &promoted);
+    let promoted = told("promoted.csv");
+    says(&promoted, "cannibalisation: no category has promoted and other products");
+    says(&promoted, "halo: 1 categories with promoted products and 0 without");
+    assert!(!promoted["incremental"]["revenue"].is_null());
+    let once: String = whole
+        .lines()
+        .map(|line| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            if cells[0] != "arm" {
+                (cells[5], cells[8]) = ("1", "1");
+            }
+            cells.join(",") + "\n"
+        })
+        .collect();
+    write("once.csv", &once);
+    let once = told("once.csv");
+    says(&once, "orders: orders: the same value for every unit of held out");
+    says(&once, "cost per incremental order");
+    assert!(once["incremental"]["orders"].is_null() && !once["incremental"]["profit"].is_null());
+    assert!(!once["net"]["pull_forward"]["revenue"].is_null(), "{}", once["net"]);
+}
+
+/// Whom a campaign harms is said where it is read, and so is who is in no comparison.
+#[test]
+#[allow(clippy::cast_possible_truncation, reason = "small")]
+fn harmed_groups_and_groups_left_out_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut draw = Draw::seeded(9);
+    let mut text = "arm,age,revenue,orders\n".to_owned();
+    for customer in 0..2000 {
+        let (arm, treated) = if draw.uniform() < 0.5 { ("offered", 1) } else { ("held_out", 0) };
+        let (age, effect): (&str, i64) = if customer % 100 == 0 { ("unknown", 0) } else { [("young", 600), ("old", -400)][customer % 2] };
+        text.push_str(&format!("{arm},{age},{},{}\n", 2000 + 100 * (10.0 * draw.uniform()) as i64 + treated * effect, 1 + draw.below(3)));
+    }
+    std::fs::write(folder.path().join("customers.csv"), text).unwrap();
+    let all = ["money", "--data", "customers.csv", "--assignment", "arm", "--holdout-share", "0.5", "--currency", "EUR", "--group", "age"];
+    let all = [&all[..], &["--report", "money.html", "--runs", "runs"]].concat();
+    let report = ok(folder.path(), &all);
+    let warnings = report["warnings"].to_string();
+    let drawn = page(folder.path(), "money.html");
+    let (_, _, said) = evaluate(folder.path(), &all);
+    for place in [&warnings, &drawn, &said] {
+        assert!(place.contains("the campaign makes old (") && place.contains("group unknown is left out of comparisons"), "{place}");
+    }
+    assert!(said.contains("old: HARMED") && said.contains("young: not harmed") && said.contains("effect on old"), "{said}");
+    assert!(said.contains("EUR of revenue per customer") && drawn.contains("old: HARMED"), "{said}");
+    assert_eq!(report["fairness"]["left_out"][0]["group"], "unknown");
+    let old = &report["fairness"]["effects"]["breakdown"]["effects"].as_array().unwrap()[1];
+    assert!((number(&old["effect"]["value"]).abs() - 5.0).abs() < 1.5, "major units: {old}");
+    let kept = std::fs::read_dir(folder.path().join("runs")).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    assert!(kept.into_iter().any(|run| run.contains("effect on old.effect") && run.contains("\"harm to old\"")));
+}
+
+/// Returns and gifts leave out what they would offset, and nothing else.
+#[test]
+fn returns_and_gifts_take_only_their_own_comparison_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut draw = Draw::seeded(11);
+    let mut text = "id,arm,age,revenue,orders,promotion,given,last_touched\n".to_owned();
+    for customer in 0..400 {
+        let (arm, promotion) = if draw.uniform() < 0.5 { ("offered", 20 + draw.below(80)) } else { ("held_out", 0) };
+        let revenue = if customer == 4 { "-300".to_owned() } else { (1000 + draw.below(500)).to_string() };
+        let age = ["young", "old"][customer % 2];
+        text.push_str(&format!("c{customer},{arm},{age},{revenue},{},{promotion},{},{revenue}\n", 1 + draw.below(3), customer % 2));
+    }
+    std::fs::write(folder.path().join("returns.csv"), &text).unwrap();
+    let all = ["money", "--data", "returns.csv", "--assignment", "arm", "--holdout-share", "0.5", "--currency", "EUR", "--group", "age"];
+    let all = [&all[..], &["--offered", "given", "--runs", "runs", "--report", "money.html"]].concat();
+    let report = ok(folder.path(), &all);
+    let problems = report["fairness"]["problems"].to_string();
+    assert!(problems.contains("price paid: returns.csv: row 5, list price: -300"), "{problems}");
+    let parity = report["fairness"]["parity"].to_string();
+    assert!(parity.contains("share offered") && parity.contains("discount per customer") && !parity.contains("price paid"), "{parity}");
+    assert!(!report["fairness"]["effects"].is_null() && !report["fairness"]["harm"].is_null());
+    assert!(page(folder.path(), "money.html").contains("row 5, list price"));
+    let by_unit = ok(folder.path(), &[&all[..], &["--unit", "id"]].concat());
+    assert!(by_unit["fairness"]["problems"].to_string().contains("customer c4, rows summed, list price: -300"), "{by_unit}");
+    // Of two ways to attribute only one is known.
+    assert!(!report["attribution"]["last_touch"].is_null() && report["attribution"]["redemption"].is_null());
+    let minus: String = text
+        .lines()
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let cost = cells[5].parse::<i64>().map_or("promotion".to_owned(), |cost| (-cost.abs()).to_string());
+            format!("{},{},{},{},{},{cost}\n", cells[0], cells[1], cells[2], cells[3], cells[4])
+        })
+        .collect();
+    std::fs::write(folder.path().join("returns.csv"), minus).unwrap();
+    let minus = ok(folder.path(), &[&all[..9], &["--runs", "runs"]].concat());
+    assert!(minus["warnings"].to_string().contains("give costs as positive amounts"), "{}", minus["warnings"]);
 }
 
 /// Customers of a programme of two campaigns of 3.00 and 2.00 a customer, of which 1.00 is lost where somebody gets both.
@@ -461,6 +612,12 @@ fn long_term_value_is_told_by_a_surrogate_index_with_its_assumption() {
     // Four standard errors: one seed.
     assert!((number(&effect["value"]) - 4.5).abs() < 4.0 * number(&effect["std_error"]) && effect["causal"] == "extrapolated", "{effect}");
     assert!(report["assumption"].as_str().unwrap().starts_with("surrogacy"), "{report}");
+    let visits = &report["surrogates"][0];
+    assert!((number(&visits["slope"]["value"]) - 2.0).abs() < 0.3 && visits["n_history"] == 3000, "{visits}");
+    for figure in [&visits["slope"], &visits["held_out"], &visits["treated"]] {
+        assert!(number(&figure["low"]) < number(&figure["high"]) && figure["unit"].is_string(), "{figure}");
+    }
+    assert!(report["warnings"].to_string().contains("each row counts as a customer of its own"), "{}", report["warnings"]);
     assert!(report["check"].is_null() && report["warnings"].to_string().contains("surrogacy is not tested"), "{report}");
     assert!(page(folder.path(), "long.html").contains("Assumes: surrogacy"));
     let known = ok(folder.path(), &of("known.csv", "visits,orders", "history.csv"));

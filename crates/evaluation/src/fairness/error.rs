@@ -43,7 +43,7 @@ pub enum FairnessError {
     },
     /// An amount below 0, or a discount above the price.
     #[error(
-        "row {row}, {field}: {value} minor units; below 0 it would offset what others of the group paid or got, and hide a gap. Take returns out on both sides"
+        "row {row}, {field}: {value} minor units; below 0 it would offset what others of the group paid or got, and hide a gap. Take returns and gifts out on both sides, or judge it without them"
     )]
     Negative {
         /// Row.
@@ -101,4 +101,18 @@ pub enum FairnessError {
         /// What would go wrong.
         consequence: &'static str,
     },
+}
+
+impl FairnessError {
+    /// The row that it is about, from 0, where it is about one.
+    pub const fn row(&self) -> Option<u64> {
+        match self {
+            Self::MissingGroup { row }
+            | Self::UnknownGroup { row, .. }
+            | Self::NotFinite { row, .. }
+            | Self::Negative { row, .. }
+            | Self::TooLarge { row, .. } => Some(*row),
+            _ => None,
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub struct Person {
     pub list: i64,
     /// Discount on it, in minor units.
     pub discount: i64,
-    /// Units bought.
+    /// Units bought, or orders: what [`GroupPlan::bought`] says.
     pub units: u32,
     /// What the promotion and telling of it cost, in minor units.
     pub cost: i64,
@@ -43,6 +43,8 @@ pub struct GroupPlan {
     pub groups: Vec<String>,
     /// Unit of the benefit.
     pub benefit_unit: String,
+    /// What a price is paid for: "unit", "order".
+    pub bought: String,
     /// Chance of being treated.
     pub share_treated: f64,
     /// Customers that a group needs in each arm, such as 30.
@@ -65,7 +67,12 @@ pub struct GroupLedger {
     plan: GroupPlan,
     cells: Vec<Moments>,
     rows: u64,
+    /// The first amount below 0 of each kind: where it stands, and what.
+    negative: Vec<Negative>,
 }
+
+/// Row, kind of amount, and value.
+type Negative = (u64, &'static str, i64);
 
 /// A group that isn't judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -118,29 +125,30 @@ impl GroupLedger {
             });
         }
         let cells = vec![Moments::empty(COLUMNS); 2 * declared];
-        Ok(Self { plan, cells, rows: 0 })
+        Ok(Self { plan, cells, rows: 0, negative: vec![] })
     }
 
     /// Adds customers. The same batches in the same order give the same bytes with any number of threads.
     ///
     /// # Errors
-    /// Where a group is missing or unknown, a value isn't finite, or an amount is below 0 or beyond 2⁵³; nothing of the batch is
-    /// added then.
+    /// Where a group is missing or unknown, a value isn't finite, or an amount is beyond 2⁵³; nothing of the batch is added then. Amounts
+    /// below 0 (returns, gifts) leave those comparisons without a figure that would offset them, see [`super::parity()`].
     pub fn add(&mut self, people: &[Person]) -> Result<(), FairnessError> {
         let mut columns = (0..COLUMNS).map(|_| Vec::with_capacity(people.len())).collect::<Vec<Vec<f64>>>();
-        let mut group = Vec::with_capacity(people.len());
+        let (mut group, mut negative) = (Vec::with_capacity(people.len()), self.negative.clone());
         for (place, person) in people.iter().enumerate() {
-            group.push(self.write(&mut columns, self.rows + place as u64, person)?);
+            group.push(self.write(&mut columns, self.rows + place as u64, person, &mut negative)?);
         }
         let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
         let mut batch = Accumulator::new(self.cells.len(), COLUMNS);
         batch.add(Rows { columns: &columns, names: &[], group: &group })?;
         self.cells.iter_mut().zip(batch.groups()).for_each(|(cell, batch)| cell.merge(batch));
         self.rows += people.len() as u64;
+        self.negative = negative;
         Ok(())
     }
 
-    fn write(&self, columns: &mut [Vec<f64>], row: u64, person: &Person) -> Result<u32, FairnessError> {
+    fn write(&self, columns: &mut [Vec<f64>], row: u64, person: &Person, negative: &mut Vec<Negative>) -> Result<u32, FairnessError> {
         let groups = self.plan.groups.len();
         let group = person.group.ok_or(FairnessError::MissingGroup { row })?;
         if group as usize >= groups {
@@ -154,11 +162,11 @@ impl GroupLedger {
         let paid = person.list.saturating_sub(person.discount);
         let amounts = [("list price", person.list), ("discount", person.discount), ("price paid", paid), ("cost", person.cost)];
         for (field, value) in amounts {
-            if value < 0 {
-                return Err(FairnessError::Negative { row, field, value });
-            }
-            if value > 1 << 53 {
+            if value.unsigned_abs() > 1 << 53 {
                 return Err(FairnessError::TooLarge { row, field, value });
+            }
+            if value < 0 && !negative.iter().any(|(_, known, _)| *known == field) {
+                negative.push((row, field, value));
             }
         }
         let money = amounts.map(|(_, value)| value as f64 / self.plan.currency.minor_units() as f64);
@@ -177,6 +185,11 @@ impl GroupLedger {
             return Err(FairnessError::Mismatch { what: "plans" });
         }
         self.cells.iter_mut().zip(&other.cells).for_each(|(cell, other)| cell.merge(other));
+        for &(row, field, value) in &other.negative {
+            if !self.negative.iter().any(|(_, known, _)| *known == field) {
+                self.negative.push((self.rows + row, field, value));
+            }
+        }
         self.rows += other.rows;
         Ok(())
     }
@@ -204,6 +217,17 @@ impl GroupLedger {
             }
         }
         Ok(found)
+    }
+
+    /// Groups that are too small to be judged.
+    pub fn suppressed(&self) -> Vec<Suppressed> {
+        self.kept().1
+    }
+
+    /// Refuses what would offset others' amounts.
+    pub(super) fn at_least_0(&self, fields: &[&str]) -> Result<(), FairnessError> {
+        let found = self.negative.iter().find(|(_, field, _)| fields.contains(field));
+        found.map_or(Ok(()), |&(row, field, value)| Err(FairnessError::Negative { row, field, value }))
     }
 
     /// Groups with enough customers, and the others.

@@ -9,7 +9,7 @@
 //! use youhui_evaluation::money::Arm;
 //! # fn main() -> Result<(), FairnessError> {
 //! let groups = ["18–29", "30–59", "60+"].map(str::to_owned).to_vec();
-//! let plan = GroupPlan { currency: "EUR".parse().unwrap(), groups, benefit_unit: "EUR".to_owned(), share_treated: 0.5, minimum: 30 };
+//! let plan = GroupPlan { currency: "EUR".parse().unwrap(), groups, benefit_unit: "EUR".to_owned(), bought: "unit".to_owned(), share_treated: 0.5, minimum: 30 };
 //! let mut ledger = GroupLedger::new(plan)?;
 //! // Of the first two groups three of four are offered something, of the last one in four.
 //! let people: Vec<Person> = (0..2_400_u32)

@@ -81,6 +81,17 @@ impl ParityMetric {
         }
     }
 
+    /// Amounts that may not be below 0.
+    const fn takes(self) -> &'static [&'static str] {
+        match self {
+            Self::Offered => &[],
+            Self::DiscountDepth => &["list price", "discount"],
+            Self::DiscountPerCustomer => &["discount"],
+            Self::PricePaid => &["list price", "price paid"],
+            Self::Cost => &["cost"],
+        }
+    }
+
     /// Which way is better for the customer.
     pub const fn better(self) -> Better {
         match self {
@@ -89,12 +100,17 @@ impl ParityMetric {
         }
     }
 
-    fn named(self, currency: &str) -> (&'static str, String) {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        self.named("", "").0
+    }
+
+    fn named(self, currency: &str, bought: &str) -> (&'static str, String) {
         match self {
             Self::Offered => ("share offered something", "share of treated customers".to_owned()),
             Self::DiscountDepth => ("discount depth", "share of list price".to_owned()),
             Self::DiscountPerCustomer => ("discount per customer", format!("{currency} per treated customer")),
-            Self::PricePaid => ("price paid", format!("{currency} per unit")),
+            Self::PricePaid => ("price paid", format!("{currency} per {bought}")),
             Self::Cost => ("cost", format!("{currency} per treated customer")),
         }
     }
@@ -178,14 +194,16 @@ pub struct Parity {
 /// Compares groups in one respect.
 ///
 /// # Errors
-/// Where fewer than two groups are large enough, an arm is empty, or a denominator (list price, units) is 0 in a group.
+/// Where fewer than two groups are large enough, an arm is empty, a denominator (list price, units) is 0 in a group, or somebody's
+/// amount is below 0.
 pub fn parity(ledger: &GroupLedger, metric: ParityMetric, settings: FairnessSettings) -> Result<Parity, FairnessError> {
     settings.check()?;
+    ledger.at_least_0(metric.takes())?;
     let (kept, suppressed) = ledger.comparable()?;
     let estimates = kept.iter().map(|group| estimated(metric, group.treated, group.name)).collect::<Result<Vec<_>, _>>()?;
     let rests =
         (0..kept.len()).map(|place| estimated(metric, &all_but(&kept, place), "all other groups")).collect::<Result<Vec<_>, _>>()?;
-    let (name, unit) = metric.named(ledger.plan().currency.code());
+    let (name, unit) = metric.named(ledger.plan().currency.code(), &ledger.plan().bought);
     let compared = Compared { name, unit, better: metric.better(), causal: Causal::NotCausal, ratio: true };
     Ok(compared.parity(&names(&kept), &estimates, &rests, suppressed, settings))
 }
@@ -203,7 +221,7 @@ fn all_but(kept: &[Kept<'_>], place: usize) -> Moments {
 fn estimated(metric: ParityMetric, moments: &Moments, group: &str) -> Result<Estimated, FairnessError> {
     let of = metric.metric();
     if let Some(mean) = of.denominator.map(|column| moments.mean(column)).filter(|&mean| mean == 0.0) {
-        let (metric, arm) = (metric.named("").0.to_owned(), format!("treated customers of {group}"));
+        let (metric, arm) = (metric.name().to_owned(), format!("treated customers of {group}"));
         return Err(ExperimentError::ZeroDenominator { metric, arm, mean }.into());
     }
     let n = moments.units() as f64;

@@ -12,7 +12,7 @@ use super::figure::{Causal, Figure};
 use super::incremental::{Horizon, MoneySettings};
 use super::joint::Weights;
 use super::ledger::{Arm, LAST_TOUCHED, REDEEMED};
-use super::{Ledger, Measure, MoneyError};
+use super::{Lacking, Ledger, Measure, MoneyError};
 use crate::experiment::Warning;
 
 /// A campaign that reached a customer.
@@ -99,10 +99,10 @@ pub struct Attributed {
 pub struct Attribution {
     /// What the campaign caused, of all treated customers.
     pub incremental: Figure,
-    /// Last touch.
-    pub last_touch: Attributed,
-    /// Redemption.
-    pub redemption: Attributed,
+    /// Last touch; `None` where it isn't known.
+    pub last_touch: Option<Attributed>,
+    /// Redemption; `None` where it isn't known.
+    pub redemption: Option<Attributed>,
     /// What is wrong with the holdout.
     pub warnings: Vec<Warning>,
 }
@@ -118,9 +118,11 @@ pub fn attribution(ledger: &Ledger, settings: MoneySettings) -> Result<Attributi
     let treated = ledger.customers(Arm::Treated) as f64;
     let unit = format!("{}, {treated} treated customers", ledger.currency());
     let caused = Figure::of("", &joint.varying(&vec![(0, 1.0)], "revenue")?, settings.level, "", Causal::Randomised);
-    let way = |column: usize, name: &str| attributed(ledger, settings, column, name, &unit);
-    let last_touch = way(LAST_TOUCHED, "last touch")?;
-    let redemption = way(REDEEMED, "redemption")?;
+    let way = |column: usize, name: &str, lacking: Lacking| {
+        ledger.known(lacking).ok().map(|()| attributed(ledger, settings, column, name, &unit)).transpose()
+    };
+    let last_touch = way(LAST_TOUCHED, "last touch", Lacking::LastTouched)?;
+    let redemption = way(REDEEMED, "redemption", Lacking::Redeemed)?;
     let incremental = caused.times(treated, "incremental revenue, by the lot", unit.clone());
     Ok(Attribution { incremental, last_touch, redemption, warnings: reached(ledger)? })
 }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::{Lacking, Window};
 use crate::experiment::ExperimentError;
 
 /// Amounts or settings from which no honest figure can be made. Rows count from 0 over all batches.
@@ -46,6 +47,12 @@ pub enum MoneyError {
         parts: i128,
         /// The revenue.
         revenue: i64,
+    },
+    /// What a figure takes and nobody gave.
+    #[error("{} isn't known, and taken as 0 the figure would be wrong: add its column", named(*lacking))]
+    Lacking {
+        /// What.
+        lacking: Lacking,
     },
     /// Columns of different lengths.
     #[error("{field}: {found} values where {expected} are needed; amounts would be counted for other customers than their own")]
@@ -133,4 +140,25 @@ impl MoneyError {
             _ => None,
         }
     }
+}
+
+fn named(lacking: Lacking) -> String {
+    let (what, window) = match lacking {
+        Lacking::Revenue(window) => ("revenue", window),
+        Lacking::Goods(window) => ("what goods cost", window),
+        Lacking::Orders(window) => ("the number of orders", window),
+        Lacking::LastTouched => return "last-touched revenue".to_owned(),
+        Lacking::Redeemed => return "redeemed revenue".to_owned(),
+    };
+    let when = match window {
+        Window::Before => "before",
+        Window::During => "during",
+        Window::After => "after",
+    };
+    format!("{what} {when} the campaign")
+}
+
+/// What can be judged; what can't is named, with the reason, and the rest stays.
+pub(super) fn or_why<T>(name: &str, found: Result<T, MoneyError>, not_judged: &mut Vec<(String, String)>) -> Option<T> {
+    found.map_err(|error| not_judged.push((name.to_owned(), error.to_string()))).ok()
 }

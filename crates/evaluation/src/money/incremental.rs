@@ -9,9 +9,10 @@
 
 use serde::Serialize;
 
+use super::error::or_why;
 use super::figure::{Causal, Figure};
 use super::{Ledger, Measure, MoneyError, Window};
-use crate::experiment::Adjust;
+use crate::experiment::{Adjust, Contrast};
 
 /// Settings of all figures of a ledger.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,46 +71,52 @@ pub struct Incremental {
     pub variance_reduction: f64,
 }
 
-/// What a campaign brought.
+/// What a campaign brought; `None` where nothing can be said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IncrementalMoney {
     /// The time it is about.
     pub horizon: Horizon,
     /// Revenue.
-    pub revenue: Incremental,
+    pub revenue: Option<Incremental>,
     /// Contribution profit.
-    pub profit: Incremental,
+    pub profit: Option<Incremental>,
     /// Orders.
-    pub orders: Incremental,
+    pub orders: Option<Incremental>,
     /// Cost of promotion and contact.
     pub spend: Incremental,
+    /// Measures of which nothing can be said, with the reason.
+    pub not_judged: Vec<(String, String)>,
 }
 
 /// What a campaign brought.
 ///
 /// # Errors
-/// Where an arm has fewer than 2 customers, or revenue, profit or orders are the same for all customers of one.
+/// Where an arm has fewer than 2 customers. A measure that is the same for all customers of one, or that isn't known, is named.
 pub fn incremental(ledger: &Ledger, horizon: Horizon, settings: MoneySettings) -> Result<IncrementalMoney, MoneyError> {
     settings.check()?;
     let measures = [Measure::Revenue, Measure::Profit, Measure::Orders, Measure::Spend];
     let joint = ledger.joint(&measures.map(|measure| ledger.weights(horizon.windows(), measure)), settings.cuped)?;
-    let of = |place: usize, name: &str, unit: &str| -> Result<Incremental, MoneyError> {
-        let outcome = vec![(place, 1.0)];
-        // Whoever is held out costs exactly nothing, and contacts may cost all the same.
-        let contrast = if measures[place] == Measure::Spend { joint.effect(&outcome) } else { joint.varying(&outcome, name)? };
+    let judged = |place: usize, contrast: &Contrast, name: &str, unit: &str| {
         let per_customer =
-            Figure::of(format!("incremental {name}"), &contrast, settings.level, format!("{unit} per customer"), Causal::Randomised);
+            Figure::of(format!("incremental {name}"), contrast, settings.level, format!("{unit} per customer"), Causal::Randomised);
         let treated = contrast.treatment.units;
         let total =
             per_customer.times(treated as f64, format!("incremental {name}, total"), format!("{unit}, {treated} treated customers"));
-        Ok(Incremental { per_customer, total, variance_reduction: joint.reduction[place] })
+        Incremental { per_customer, total, variance_reduction: joint.reduction[place] }
+    };
+    let mut not_judged = vec![];
+    let mut of = |place: usize, name: &str, unit: &str| {
+        let contrast = ledger.measured(horizon.windows(), measures[place]).and_then(|()| Ok(joint.varying(&vec![(place, 1.0)], name)?));
+        or_why(name, contrast.map(|contrast| judged(place, &contrast, name, unit)), &mut not_judged)
     };
     let currency = ledger.currency();
     Ok(IncrementalMoney {
         horizon,
-        revenue: of(0, "revenue", currency.code())?,
-        profit: of(1, "contribution profit", currency.code())?,
-        orders: of(2, "orders", "orders")?,
-        spend: of(3, "spend", currency.code())?,
+        revenue: of(0, "revenue", currency.code()),
+        profit: of(1, "contribution profit", currency.code()),
+        orders: of(2, "orders", "orders"),
+        // Whoever is held out costs exactly nothing, and contacts may cost all the same.
+        spend: judged(3, &joint.effect(&vec![(3, 1.0)]), "spend", currency.code()),
+        not_judged,
     })
 }

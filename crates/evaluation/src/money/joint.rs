@@ -2,8 +2,13 @@
 //!
 //! [`Moments`] are closed under linear maps: those of W·x have mean W·x̄ and covariance W S Wᵀ. So profit, a part of
 //! revenue, or the difference of two figures need no pass of their own over the customers, and their covariance is
-//! known, which ratios and sums need. CUPED (see [`crate::experiment::cuped()`]) is such a map too, and as its θ is
-//! linear in the outcome, adjusted effects on parts still sum to the adjusted effect on the whole.
+//! known, which ratios and sums need. CUPED is such a map too, and as its θ is linear in the outcome, adjusted effects on parts
+//! still sum to the adjusted effect on the whole.
+//!
+//! θ = (Σt/nt + Σc/nc)⁻¹(σt/nt + σc/nc) makes the effect's variance least. One pooled over all customers (see
+//! [`crate::experiment::cuped()`]) weighs arms by their sizes where their variances weigh the other way round: where an outcome doesn't
+//! vary in the smaller arm, as spend of those who are held out, it adds that arm's covariates to an effect that had none of their noise.
+//! What k coefficients take from the residuals is given back: variances times (n − 1)/(n − 1 − k), as after a regression.
 
 use crate::experiment::solve::{inverse, product};
 use crate::experiment::special::{t_two_sided, t_upper_quantile};
@@ -36,6 +41,9 @@ pub(crate) fn covariance(moments: &Moments, one: &Weights, two: &Weights) -> f64
     pairs.map(|(left, right)| left.1 * right.1 * moments.covariance(left.0, right.0)).sum()
 }
 
+/// Customers that an arm needs for each covariate.
+const FEWEST: u64 = 3;
+
 /// Two arms' outcomes, adjusted.
 #[derive(Debug, Clone)]
 pub(crate) struct Joint {
@@ -43,11 +51,13 @@ pub(crate) struct Joint {
     pub(crate) treatment: Moments,
     /// Share of each effect's variance that the adjustment took away.
     pub(crate) reduction: Vec<f64>,
+    /// Coefficients that were fitted.
+    fitted: usize,
 }
 
 impl Joint {
     /// Outcomes less θ times what covariates are above their mean over both arms. Covariates that don't vary, or
-    /// that follow from those before them, are left out.
+    /// that follow from those before them, are left out; so are all where an arm has too few customers.
     pub(crate) fn new(
         outcomes: &[Weights],
         covariates: &[Weights],
@@ -73,10 +83,18 @@ impl Joint {
         let columns: Vec<Weights> = outcomes.iter().chain(covariates).cloned().collect();
         let (control, treatment) = (combined(control, &columns)?, combined(treatment, &columns)?);
         let total = control.merged(&treatment);
-        let (used, gram) = independent(&total, outcomes.len())?;
+        let least = control.units().min(treatment.units());
+        // A line through a handful of customers follows them, and not what they have in common with others.
+        let is_enough = adjusted > 0 && least > FEWEST * covariates.len() as u64;
+        let of_contrast = |one: usize, two: usize| {
+            control.covariance(one, two) / control.units() as f64 + treatment.covariance(one, two) / treatment.units() as f64
+        };
+        let varying =
+            (outcomes.len()..total.columns()).filter(|&column| is_enough && total.varies(column) && of_contrast(column, column) > 0.0);
+        let (used, gram) = independent(varying.collect(), of_contrast)?;
         let theta: Vec<Vec<f64>> = (0..outcomes.len())
             .map(|outcome| match outcome < adjusted {
-                true => product(&gram, &used.iter().map(|&column| total.covariance(column, outcome)).collect::<Vec<f64>>()),
+                true => product(&gram, &used.iter().map(|&column| of_contrast(column, outcome)).collect::<Vec<f64>>()),
                 false => vec![0.0; used.len()],
             })
             .collect();
@@ -88,8 +106,8 @@ impl Joint {
             let back = |theta: &Vec<f64>| used.iter().zip(theta).map(|(&column, theta)| theta * total.mean(column)).sum::<f64>();
             shifted(&parts, &theta.iter().map(back).collect::<Vec<f64>>())
         };
-        let plain = Self { control: control.clone(), treatment: treatment.clone(), reduction: vec![] };
-        let mut joint = Self { control: adjusted(&control)?, treatment: adjusted(&treatment)?, reduction: vec![] };
+        let plain = Self { control: control.clone(), treatment: treatment.clone(), reduction: vec![], fitted: 0 };
+        let mut joint = Self { control: adjusted(&control)?, treatment: adjusted(&treatment)?, reduction: vec![], fitted: used.len() };
         let variance = |joint: &Self, outcome: usize| joint.effect(&vec![(outcome, 1.0)]).absolute().1;
         joint.reduction = (0..outcomes.len())
             .map(|outcome| {
@@ -109,9 +127,8 @@ impl Joint {
     /// One weighted sum of the treated less another one of the held out.
     pub(crate) fn between(&self, control: &Weights, treatment: &Weights) -> Contrast {
         let arm = |moments: &Moments, weights: &Weights| {
-            let n = moments.units() as f64;
-            let variance = covariance(moments, weights, weights).max(0.0) / n;
-            ArmEstimate::plain(moments.units(), mean(moments, weights), variance, n - 1.0)
+            let variance = self.of_mean(moments, weights, weights).max(0.0);
+            ArmEstimate::plain(moments.units(), mean(moments, weights), variance, self.df(moments))
         };
         Contrast::independent(arm(&self.control, control), arm(&self.treatment, treatment))
     }
@@ -120,7 +137,10 @@ impl Joint {
     pub(crate) fn varying(&self, weights: &Weights, metric: &str) -> Result<Contrast, ExperimentError> {
         for (moments, arm) in [(&self.control, "held out"), (&self.treatment, "treated")] {
             if !combined(moments, std::slice::from_ref(weights))?.varies(0) {
-                return Err(ExperimentError::Constant { metric: metric.to_owned(), arm: arm.to_owned() });
+                // What the time before tells exactly varied until it was adjusted.
+                let is_told = weights.iter().any(|&(outcome, _)| self.reduction[outcome] > 0.0);
+                let metric = if is_told { format!("{metric}, adjusted by the time before,") } else { metric.to_owned() };
+                return Err(ExperimentError::Constant { metric, arm: arm.to_owned() });
             }
         }
         Ok(self.effect(weights))
@@ -128,16 +148,24 @@ impl Joint {
 
     /// Covariance of two effects.
     pub(crate) fn covariance(&self, one: &Weights, two: &Weights) -> f64 {
-        let of = |moments: &Moments| covariance(moments, one, two) / moments.units() as f64;
-        of(&self.control) + of(&self.treatment)
+        self.of_mean(&self.control, one, two) + self.of_mean(&self.treatment, one, two)
+    }
+
+    /// Covariance of an arm's means.
+    fn of_mean(&self, moments: &Moments, one: &Weights, two: &Weights) -> f64 {
+        let n = moments.units() as f64;
+        covariance(moments, one, two) / n * ((n - 1.0) / self.df(moments))
+    }
+
+    fn df(&self, moments: &Moments) -> f64 {
+        moments.units() as f64 - 1.0 - self.fitted as f64
     }
 }
 
-/// Covariates, from column `first` on, that vary and don't follow from each other, and the inverse of their covariance.
-fn independent(total: &Moments, first: usize) -> Result<(Vec<usize>, Vec<Vec<f64>>), ExperimentError> {
-    let mut used: Vec<usize> = (first..total.columns()).filter(|&column| total.varies(column)).collect();
+/// Covariates that don't follow from those before them, and the inverse of their covariance.
+fn independent(mut used: Vec<usize>, covariance: impl Fn(usize, usize) -> f64) -> Result<(Vec<usize>, Vec<Vec<f64>>), ExperimentError> {
     loop {
-        let matrix: Vec<Vec<f64>> = used.iter().map(|&one| used.iter().map(|&two| total.covariance(one, two)).collect()).collect();
+        let matrix: Vec<Vec<f64>> = used.iter().map(|&one| used.iter().map(|&two| covariance(one, two)).collect()).collect();
         match inverse(&matrix) {
             Ok(inverse) => return Ok((used, inverse)),
             Err(ExperimentError::Dependent { pivot }) if pivot < used.len() => {

@@ -51,6 +51,21 @@ pub struct Customer {
     pub redeemed: i64,
 }
 
+/// What may not be known of customers: zeros stand there, and whatever takes it has no figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lacking {
+    /// Revenue of a time.
+    Revenue(Window),
+    /// What goods of a time cost.
+    Goods(Window),
+    /// Orders of a time.
+    Orders(Window),
+    /// Revenue that last touch gives to the campaign.
+    LastTouched,
+    /// Revenue of orders that redeemed it.
+    Redeemed,
+}
+
 /// A part of the assortment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
@@ -91,6 +106,7 @@ pub enum Measure {
 const FIELDS: usize = 5;
 const FIELD_NAMES: [&str; FIELDS] = ["revenue", "cost of goods", "promotion cost", "contact cost", "orders"];
 const WINDOWS: [(Window, &str); 3] = [(Window::Before, "before"), (Window::During, "during"), (Window::After, "after")];
+const PROMOTION: usize = 2;
 pub(super) const LAST_TOUCHED: usize = 15;
 pub(super) const REDEEMED: usize = 16;
 const FIRST_PART: usize = 17;
@@ -105,6 +121,7 @@ pub struct Ledger {
     share_treated: f64,
     arms: [Moments; 2],
     rows: u64,
+    lacking: Vec<Lacking>,
 }
 
 impl Ledger {
@@ -123,7 +140,14 @@ impl Ledger {
             });
         }
         let arms = [Moments::empty(FIRST_PART + parts.len()), Moments::empty(FIRST_PART + parts.len())];
-        Ok(Self { currency, parts, share_treated, arms, rows: 0 })
+        Ok(Self { currency, parts, share_treated, arms, rows: 0, lacking: vec![] })
+    }
+
+    /// Says what isn't known of customers.
+    #[must_use]
+    pub fn lacking(mut self, lacking: Vec<Lacking>) -> Self {
+        self.lacking = lacking;
+        self
     }
 
     /// Adds customers; `parts` has their revenue during the campaign by part, customer by customer. The same batches in the same
@@ -180,6 +204,7 @@ impl Ledger {
             (self.currency != other.currency, "currency"),
             (self.share_treated.to_bits() != other.share_treated.to_bits(), "shares treated"),
             (self.parts != other.parts, "parts"),
+            (self.lacking != other.lacking, "columns"),
         ];
         if let Some((_, what)) = different.into_iter().find(|(differs, _)| *differs) {
             return Err(MoneyError::Mismatch { what });
@@ -204,8 +229,8 @@ impl Ledger {
         self.arms[arm as usize].units()
     }
 
-    /// What is to be said of the arms: whether their sizes are those of the lot, and whether they were alike before the campaign, in
-    /// revenue and orders, at 1 in 1,000 each.
+    /// What is to be said of the arms: whether their sizes are those of the lot, whether they were alike before the campaign, in
+    /// revenue and orders, at 1 in 1,000 each, and whether the promotion cost less than nothing.
     ///
     /// # Errors
     /// As [`sample_ratio()`] and [`balance()`], where an arm has fewer than 2 customers.
@@ -218,7 +243,36 @@ impl Ledger {
             Err(ExperimentError::Dependent { .. }) => balance(&before[..1], &self.arms[0], &self.arms[1])?,
             found => found?,
         };
-        Ok(sizes.into_iter().chain(alike.warning(ALARM)).collect())
+        Ok(sizes.into_iter().chain(alike.warning(ALARM)).chain(self.negative_cost()).collect())
+    }
+
+    /// Returns may take a customer's promotion cost below 0, but not that of all.
+    fn negative_cost(&self) -> Option<Warning> {
+        let treated = &self.arms[Arm::Treated as usize];
+        let mean = treated.mean(Window::During as usize * FIELDS + PROMOTION) / self.currency.minor_units() as f64;
+        (treated.units() > 0 && mean < 0.0).then(|| {
+            let message = format!(
+                "the promotion cost treated customers {mean:.4} {} each, less than nothing: profit counts it as earned and returns have the wrong sign. Discounts seem to be written below 0: give costs as positive amounts",
+                self.currency
+            );
+            Warning { code: "negative_promotion_cost", message }
+        })
+    }
+
+    /// Refuses what isn't known: revenue less goods that stand there as 0 would pass for profit.
+    pub(super) fn known(&self, lacking: Lacking) -> Result<(), MoneyError> {
+        if self.lacking.contains(&lacking) { Err(MoneyError::Lacking { lacking }) } else { Ok(()) }
+    }
+
+    /// The same of all that a measure takes.
+    pub(super) fn measured(&self, windows: &[Window], measure: Measure) -> Result<(), MoneyError> {
+        let taken: &[fn(Window) -> Lacking] = match measure {
+            Measure::Revenue => &[Lacking::Revenue],
+            Measure::Profit | Measure::ProfitBeforePromotion => &[Lacking::Revenue, Lacking::Goods],
+            Measure::Orders => &[Lacking::Orders],
+            Measure::PromotionCost | Measure::Spend => &[],
+        };
+        windows.iter().flat_map(|&window| taken.iter().map(move |of| of(window))).try_for_each(|lacking| self.known(lacking))
     }
 
     /// A measure as weights of columns, in major units or orders.

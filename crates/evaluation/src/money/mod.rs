@@ -27,9 +27,10 @@
 //!     .collect();
 //! ledger.add(&customers, &[])?;
 //! let brought = incremental(&ledger, Horizon::During, MoneySettings::default())?;
-//! assert!((brought.revenue.per_customer.value - 5.0).abs() < 0.2 && brought.revenue.per_customer.unit == "EUR per customer");
+//! let revenue = brought.revenue.unwrap().per_customer;
+//! assert!((revenue.value - 5.0).abs() < 0.2 && revenue.unit == "EUR per customer");
 //! let returned = returns(&ledger, Horizon::During, MoneySettings::default())?;
-//! assert!((returned.return_on_promotion_spend.value.unwrap() - 1.25).abs() < 0.1);
+//! assert!((returned.return_on_promotion_spend.unwrap().value.unwrap() - 1.25).abs() < 0.1);
 //! # Ok(())
 //! # }
 //! ```
@@ -55,11 +56,11 @@ pub use fieller::{EffectVariance, FiellerSet, fieller_set};
 pub use figure::{Causal, Figure, RatioFigure};
 pub use halo::{Halo, halo};
 pub use incremental::{Horizon, Incremental, IncrementalMoney, MoneySettings, incremental};
-pub use ledger::{Amounts, Arm, Customer, Ledger, Measure, Part, Window};
+pub use ledger::{Amounts, Arm, Customer, Lacking, Ledger, Measure, Part, Window};
 pub use programme::{CampaignEffect, Lot, Participant, Programme, ProgrammeEffects};
 pub use pull_forward::{PullForward, PulledForward, pull_forward};
 pub use returns::{Returns, returns};
-pub use surrogate::{ASSUMPTION, SurrogacyCheck, SurrogateEffect, SurrogateFit, SurrogateIndex};
+pub use surrogate::{ASSUMPTION, SurrogacyCheck, SurrogateEffect, SurrogateFigures, SurrogateFit, SurrogateIndex};
 
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "amounts in tests are small")]

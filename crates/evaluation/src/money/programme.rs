@@ -16,6 +16,7 @@
 use serde::Serialize;
 use youhui_commerce::Currency;
 
+use super::error::or_why;
 use super::figure::{Causal, Figure, adjusted};
 use super::joint::{Weights, covariance, mean};
 use super::{MoneyError, MoneySettings};
@@ -186,25 +187,34 @@ impl Programme {
         let outcome = parts.outcome();
         let (base, base_variance) = estimate(&self.holdout, &outcome, mean(&self.holdout, &outcome));
         let (above, above_variance) = estimate(&self.programme, &outcome, mean(&self.programme, &outcome));
-        let df = |one: f64, two: f64| welch((one, n.0), (two, n.1));
-        let figure = |name: &str, value: f64, (held, rest): (f64, f64)| {
-            let of = (value / minor, (held + rest).sqrt() / minor, df(held, rest));
+        let figure = |name: &str, value: f64, (held, rest): (f64, f64), arms: &[(f64, u64)]| {
+            // Arms of campaigns are part of the programme's variance: the fewer customers they have the less is known of it.
+            let of_arms = arms.iter().map(|arm| arm.0).sum::<f64>();
+            let sources: Vec<(f64, u64)> =
+                [(held, n.0), ((rest - of_arms).max(0.0), n.1)].into_iter().chain(arms.iter().copied()).collect();
+            let of = (value / minor, (held + rest).sqrt() / minor, welch(&sources));
             Figure::with(name, of, level, per_customer.clone(), n, Causal::Randomised)
         };
-        let programme = figure("effect of the programme", above - base, (base_variance, above_variance));
+        let programme = figure("effect of the programme", above - base, (base_variance, above_variance), &[]);
         let (mut campaigns, mut not_judged) = (vec![], vec![]);
-        for place in 0..self.campaigns.len() {
-            match self.check_campaign(place) {
-                Ok(()) => campaigns.push(self.campaign(&parts, place, level)),
-                Err(error) => not_judged.push((self.campaigns[place].clone(), error.to_string())),
-            }
+        // Variances of arms whose customers are as few as they are.
+        let mut arms: Vec<(f64, u64)> = vec![];
+        let mut small = 0.0;
+        for (place, name) in self.campaigns.iter().enumerate() {
+            let found = self.check_campaign(place).and_then(|()| self.arms(&parts, place));
+            let Some(found) = or_why(name, found.map_err(MoneyError::from), &mut not_judged) else { continue };
+            let effect = self.campaign(&parts, place, found, level);
+            let share = effect.share_treated.powi(2);
+            small += share * found.iter().map(|arm| arm.variance - arm.of_all).sum::<f64>();
+            arms.extend(found.iter().map(|arm| (share * arm.variance, arm.n)));
+            campaigns.push(effect);
         }
         adjusted(&mut campaigns.iter_mut().map(|campaign| &mut campaign.effect).collect::<Vec<&mut Figure>>(), settings.adjust);
         let (sum, gradient) = parts.sum(self.campaigns.len());
-        let sum_of_campaigns = figure("sum of campaigns' effects", sum, (0.0, estimate(&self.programme, &gradient, sum).1));
+        let sum_of_campaigns = figure("sum of campaigns' effects", sum, (0.0, estimate(&self.programme, &gradient, sum).1 + small), &arms);
         let apart: Weights = outcome.iter().copied().chain(gradient.iter().map(|&(column, weight)| (column, -weight))).collect();
         let variance = estimate(&self.programme, &apart, 0.0).1;
-        let interaction = figure("programme less sum of campaigns", above - base - sum, (base_variance, variance));
+        let interaction = figure("programme less sum of campaigns", above - base - sum, (base_variance, variance + small), &arms);
         let all_judged = not_judged.is_empty() && !campaigns.is_empty();
         let (sum_of_campaigns, interaction) = (all_judged.then_some(sum_of_campaigns), all_judged.then_some(interaction));
         let unit = format!("{}, {} customers of the programme", self.currency, n.1);
@@ -245,13 +255,34 @@ impl Programme {
         if total.varies(1) { total.covariance(0, 1) / total.variance(1) } else { 0.0 }
     }
 
-    fn campaign(&self, parts: &Parts, place: usize, level: f64) -> CampaignEffect {
-        let (value, gradient) = parts.difference(place);
-        let (value, variance) = estimate(&self.programme, &gradient, value);
+    /// Variances of the means of those treated and held out by a campaign, refused where an arm doesn't vary.
+    fn arms(&self, parts: &Parts, place: usize) -> Result<[CampaignArm; 2], ExperimentError> {
         let first = FIRST + place * OF_CAMPAIGN;
-        let n = (self.count(first + 1), self.count(first));
+        let all = self.programme.units() as f64;
+        let (means, _) = parts.arms(place);
+        let mut found = [CampaignArm { variance: 0.0, of_all: 0.0, n: 0 }; 2];
+        for (arm, name) in ["treated", "held out"].into_iter().enumerate() {
+            let n = self.count(first + arm);
+            let of_all = estimate(&self.programme, &parts.of_arm(place, arm), 0.0).1;
+            // The programme's customers give n below, over all of them n − 1.
+            let variance = of_all * (all - 1.0) / all * n as f64 / (n as f64 - 1.0);
+            // What cancels leaves rounding.
+            if variance * n as f64 <= (1e-7 * means[arm]).powi(2) {
+                let (metric, arm) = ("outcome".to_owned(), format!("{}, {name}", self.campaigns[place]));
+                return Err(ExperimentError::Constant { metric, arm });
+            }
+            found[arm] = CampaignArm { variance, of_all, n };
+        }
+        Ok(found)
+    }
+
+    fn campaign(&self, parts: &Parts, place: usize, [treated, held_out]: [CampaignArm; 2], level: f64) -> CampaignEffect {
+        let (value, _) = parts.difference(place);
+        let first = FIRST + place * OF_CAMPAIGN;
+        let n = (held_out.n, treated.n);
         let minor = self.currency.minor_units() as f64;
-        let of = (value / minor, variance.sqrt() / minor, (n.0 + n.1) as f64 - 2.0);
+        let variance = treated.variance + held_out.variance;
+        let of = (value / minor, variance.sqrt() / minor, welch(&[(treated.variance, treated.n), (held_out.variance, held_out.n)]));
         let unit = format!("{} per treated customer", self.currency);
         let name = format!("effect of {}", self.campaigns[place]);
         let effect = Figure::with(name, of, level, unit, n, Causal::Randomised);
@@ -270,9 +301,20 @@ fn estimate(moments: &Moments, gradient: &Weights, value: f64) -> (f64, f64) {
     (value, covariance(moments, gradient, gradient).max(0.0) / moments.units() as f64)
 }
 
-fn welch(one: (f64, u64), two: (f64, u64)) -> f64 {
-    let below = |(variance, n): (f64, u64)| variance * variance / (n as f64 - 1.0);
-    (one.0 + two.0).powi(2) / (below(one) + below(two))
+/// Degrees of freedom of a sum of variances of means of so many customers each (Satterthwaite).
+fn welch(sources: &[(f64, u64)]) -> f64 {
+    let whole = sources.iter().map(|source| source.0).sum::<f64>();
+    whole.powi(2) / sources.iter().map(|&(variance, n)| variance * variance / (n as f64 - 1.0)).sum::<f64>()
+}
+
+/// Those treated, or held out, by a campaign.
+#[derive(Debug, Clone, Copy)]
+struct CampaignArm {
+    /// Of their mean.
+    variance: f64,
+    /// The same as all the programme's customers give it, with their number below.
+    of_all: f64,
+    n: u64,
 }
 
 /// Functions of the programme's means with their gradients.
@@ -297,17 +339,17 @@ impl Parts {
 
     /// Mean of the treated less mean of the held out.
     fn difference(&self, place: usize) -> (f64, Weights) {
+        let (means, _) = self.arms(place);
+        let held_out = self.of_arm(place, 1).into_iter().map(|(column, weight)| (column, -weight));
+        (means[0] - means[1], self.of_arm(place, 0).into_iter().chain(held_out).collect())
+    }
+
+    /// The gradient of one arm's mean; nobody is in both.
+    fn of_arm(&self, place: usize, arm: usize) -> Weights {
         let (means, shares) = self.arms(place);
         let first = FIRST + place * OF_CAMPAIGN;
-        let centre = self.theta * self.programme.mean(1);
-        let mut gradient = vec![];
-        for (arm, sign) in [(0, 1.0), (1, -1.0)] {
-            let weight = sign / shares[arm];
-            gradient.push((first + 2 + arm, weight));
-            gradient.push((first + 4 + arm, -weight * self.theta));
-            gradient.push((first + arm, -weight * (means[arm] - centre)));
-        }
-        (means[0] - means[1], gradient)
+        let (weight, centre) = (1.0 / shares[arm], self.theta * self.programme.mean(1));
+        vec![(first + 2 + arm, weight), (first + 4 + arm, -weight * self.theta), (first + arm, -weight * (means[arm] - centre))]
     }
 
     /// Σ share treated × difference.

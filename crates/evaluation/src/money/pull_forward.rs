@@ -9,6 +9,7 @@
 
 use serde::Serialize;
 
+use super::error::or_why;
 use super::fieller::{Ratio, ratio};
 use super::figure::{Causal, Figure, RatioFigure, adjusted};
 use super::incremental::MoneySettings;
@@ -17,7 +18,7 @@ use super::{Ledger, Measure, MoneyError, Window};
 /// One measure, during, after and both.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PullForward {
-    /// Difference before it, not adjusted: what the lot gave by chance. `None` where nothing varies before.
+    /// Difference before it, not adjusted: what the lot gave by chance. `None` where nothing varies before, or isn't known.
     pub before: Option<Figure>,
     /// Effect during the campaign.
     pub during: Figure,
@@ -29,33 +30,41 @@ pub struct PullForward {
     pub share: RatioFigure,
 }
 
-/// Revenue, contribution profit and orders.
+/// Revenue, contribution profit and orders; `None` where nothing can be said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PulledForward {
     /// Revenue.
-    pub revenue: PullForward,
+    pub revenue: Option<PullForward>,
     /// Contribution profit.
-    pub profit: PullForward,
+    pub profit: Option<PullForward>,
     /// Orders.
-    pub orders: PullForward,
+    pub orders: Option<PullForward>,
+    /// Measures of which nothing can be said, with the reason.
+    pub not_judged: Vec<(String, String)>,
 }
 
 /// Looks for a dip.
 ///
 /// # Errors
-/// Where an arm has fewer than 2 customers, or nothing varies during or after.
+/// Where an arm has fewer than 2 customers. A measure that doesn't vary during or after, or isn't known, is named.
 pub fn pull_forward(ledger: &Ledger, settings: MoneySettings) -> Result<PulledForward, MoneyError> {
     settings.check()?;
-    let currency = ledger.currency();
-    let mut revenue = of(ledger, settings, Measure::Revenue, "revenue", ledger.per_customer())?;
-    let mut profit = of(ledger, settings, Measure::Profit, "contribution profit", format!("{currency} per customer"))?;
-    let mut orders = of(ledger, settings, Measure::Orders, "orders", "orders per customer".to_owned())?;
-    adjusted(&mut [&mut revenue.after, &mut profit.after, &mut orders.after], settings.adjust);
-    Ok(PulledForward { revenue, profit, orders })
+    // As everywhere: an arm that is too small is an error.
+    ledger.joint(&[], false)?;
+    let mut not_judged = vec![];
+    let mut found = |measure: Measure, name: &str, unit: String| or_why(name, of(ledger, settings, measure, name, unit), &mut not_judged);
+    let mut revenue = found(Measure::Revenue, "revenue", ledger.per_customer());
+    let mut profit = found(Measure::Profit, "contribution profit", ledger.per_customer());
+    let mut orders = found(Measure::Orders, "orders", "orders per customer".to_owned());
+    let mut dips: Vec<&mut Figure> = [&mut revenue, &mut profit, &mut orders].into_iter().flatten().map(|one| &mut one.after).collect();
+    adjusted(&mut dips, settings.adjust);
+    Ok(PulledForward { revenue, profit, orders, not_judged })
 }
 
 fn of(ledger: &Ledger, settings: MoneySettings, measure: Measure, name: &str, unit: String) -> Result<PullForward, MoneyError> {
-    let outcomes = [Window::During, Window::After].map(|window| ledger.weights(&[window], measure));
+    let windows = [Window::During, Window::After];
+    ledger.measured(&windows, measure)?;
+    let outcomes = windows.map(|window| ledger.weights(&[window], measure));
     let joint = ledger.joint(&outcomes, settings.cuped)?;
     let figure = |weights: Vec<(usize, f64)>, when: &str| -> Result<Figure, MoneyError> {
         let contrast = joint.varying(&weights, &format!("{name} {when}"))?;
@@ -69,7 +78,8 @@ fn of(ledger: &Ledger, settings: MoneySettings, measure: Measure, name: &str, un
         of: "during the campaign, per customer",
     };
     let by_chance = ledger.joint(&[ledger.weights(&[Window::Before], measure)], false)?;
-    let before = by_chance.varying(&vec![(0, 1.0)], &format!("{name} before")).ok().map(|contrast| {
+    let is_known = ledger.measured(&[Window::Before], measure).is_ok();
+    let before = by_chance.varying(&vec![(0, 1.0)], &format!("{name} before")).ok().filter(|_| is_known).map(|contrast| {
         let name = format!("difference in {name} before the campaign");
         Figure::of(name, &contrast, settings.level, unit.clone(), Causal::Randomised)
     });

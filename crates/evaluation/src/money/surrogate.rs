@@ -80,6 +80,21 @@ pub struct SurrogateEffect {
     pub assumption: &'static str,
 }
 
+/// What one surrogate says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SurrogateFigures {
+    /// The surrogate.
+    pub surrogate: String,
+    /// Historical customers, of whom the slope is.
+    pub n_history: u64,
+    /// Long-term outcome per unit of it, all other surrogates as they are.
+    pub slope: Figure,
+    /// Its mean among those held out.
+    pub held_out: Figure,
+    /// Its mean among those treated.
+    pub treated: Figure,
+}
+
 /// The assumption beside what happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SurrogacyCheck {
@@ -184,6 +199,30 @@ impl SurrogateIndex {
         let outcomes: Vec<Weights> = (0..columns).map(|column| vec![(column, 1.0)]).collect();
         let index = self.slopes.iter().copied().enumerate().collect();
         Ok((Joint::new(&outcomes, &[], held_out, treated)?, index))
+    }
+
+    /// What one surrogate says: long-term outcome per unit of it in the history, and its mean in each arm.
+    ///
+    /// # Errors
+    /// As [`SurrogateIndex::effect`].
+    pub fn surrogate(&self, place: usize, held_out: &Moments, treated: &Moments, level: f64) -> Result<SurrogateFigures, MoneyError> {
+        let (joint, _) = self.joint(held_out, treated, level)?;
+        let name = self.surrogates.get(place).map_or("", String::as_str);
+        let df = (self.n as f64 - 1.0 - self.slopes.len() as f64).max(1.0);
+        let slope = (self.slopes[place], self.covariance[place][place].max(0.0).sqrt(), df);
+        let unit = format!("{} for each of {name}", self.unit);
+        let mean = |moments: &Moments, arm: &str, n: (u64, u64)| {
+            let units = moments.units() as f64;
+            let of = (moments.mean(place), (moments.variance(place) / units).sqrt(), units - 1.0);
+            Figure::with(format!("{name}, {arm}"), of, level, format!("{name} per customer"), n, Causal::NotCausal)
+        };
+        Ok(SurrogateFigures {
+            surrogate: name.to_owned(),
+            n_history: self.n,
+            slope: Figure::with(format!("slope of {name}"), slope, level, unit, (0, 0), Causal::Observational),
+            held_out: mean(&joint.control, "held out", (joint.control.units(), 0)),
+            treated: mean(&joint.treatment, "treated", (0, joint.treatment.units())),
+        })
     }
 
     fn variance_of_fit(&self, joint: &Joint) -> f64 {

@@ -40,7 +40,14 @@ fn unlike() -> Town {
 impl Town {
     fn plan(&self) -> GroupPlan {
         let groups = (0..self.effects.len()).map(|group| format!("region {group}")).collect();
-        GroupPlan { currency: "EUR".parse().unwrap(), groups, benefit_unit: "visits".to_owned(), share_treated: 0.5, minimum: 30 }
+        GroupPlan {
+            currency: "EUR".parse().unwrap(),
+            groups,
+            benefit_unit: "visits".to_owned(),
+            bought: "unit".to_owned(),
+            share_treated: 0.5,
+            minimum: 30,
+        }
     }
 
     fn people(&self, draw: &mut Draw) -> Vec<Person> {
@@ -322,9 +329,15 @@ fn bad_input_is_refused_with_its_consequence() {
     says(broken(&|person| person.group = Some(2)), &["row 8: group 2 is not below the 2 declared"]);
     says(broken(&|person| person.benefit = f64::NAN), &["row 8, benefit: NaN", "every gap"]);
     says(broken(&|person| person.before = f64::INFINITY), &["row 8, before: inf"]);
-    says(broken(&|person| person.discount = person.list + 1), &["row 8, price paid: -1", "hide a gap"]);
     says(broken(&|person| person.cost = i64::MAX), &["row 8, cost", "beyond 2⁵³"]);
     says(broken(&|person| (person.list, person.discount) = (i64::MIN, 1)), &["row 8, list price"]);
+    // A return takes away what it would offset, and nothing else.
+    let mut returned = alike(2, 300).people(&mut Draw::seeded(1));
+    returned[7].discount = returned[7].list + 1;
+    let mut with_return = GroupLedger::new(alike(2, 300).plan()).unwrap();
+    with_return.add(&returned).unwrap();
+    says(parity(&with_return, ParityMetric::PricePaid, usual()).unwrap_err(), &["row 7, price paid: -1", "hide a gap"]);
+    assert!(parity(&with_return, ParityMetric::Cost, usual()).is_ok() && group_effects(&with_return, usual()).is_ok());
 
     says(parity(&ledger, ParityMetric::Offered, usual()).unwrap_err(), &["0 group(s) of which something can be said, of 2 declared"]);
     let mut held = alike(2, 200).people(&mut Draw::seeded(1));

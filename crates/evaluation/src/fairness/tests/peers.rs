@@ -13,8 +13,14 @@ fn numbers(value: &Value) -> Vec<f64> {
 fn ledger(case: &Value) -> GroupLedger {
     let groups = case["groups"].as_array().unwrap();
     let names = (0..groups.len()).map(|group| group.to_string()).collect();
-    let plan =
-        GroupPlan { currency: "EUR".parse().unwrap(), groups: names, benefit_unit: "points".to_owned(), share_treated: 0.5, minimum: 30 };
+    let plan = GroupPlan {
+        currency: "EUR".parse().unwrap(),
+        groups: names,
+        benefit_unit: "points".to_owned(),
+        bought: "unit".to_owned(),
+        share_treated: 0.5,
+        minimum: 30,
+    };
     let mut ledger = GroupLedger::new(plan).unwrap();
     for (place, group) in groups.iter().enumerate() {
         let person = |arm, offered, discount, benefit| Person {

@@ -17,13 +17,13 @@ fn the_gap_between_attributed_and_caused_covers() {
         let last = 0.8 * (base + 3.0);
         [
             covers(&found.incremental, 3.0 * treated),
-            covers(&found.last_touch.total, last * treated),
-            covers(&found.last_touch.less_incremental, (last - 3.0) * treated),
-            covers(&found.redemption.total, 4.6 * treated),
-            covers(&found.redemption.less_incremental, 1.6 * treated),
-            found.last_touch.less_incremental.is_credibly_positive(),
+            covers(&found.last_touch.as_ref().unwrap().total, last * treated),
+            covers(&found.last_touch.as_ref().unwrap().less_incremental, (last - 3.0) * treated),
+            covers(&found.redemption.as_ref().unwrap().total, 4.6 * treated),
+            covers(&found.redemption.as_ref().unwrap().less_incremental, 1.6 * treated),
+            found.last_touch.as_ref().unwrap().less_incremental.is_credibly_positive(),
             found.incremental.causal == Causal::Randomised
-                && found.last_touch.total.causal == Causal::NotCausal
+                && found.last_touch.as_ref().unwrap().total.causal == Causal::NotCausal
                 && found.warnings.is_empty(),
         ]
     });

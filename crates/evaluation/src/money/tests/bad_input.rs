@@ -70,11 +70,53 @@ fn empty_arms_and_nothing_sold_are_refused() {
         redeemed: 0,
     };
     nothing.add(&[buys(Arm::HeldOut, 0), buys(Arm::HeldOut, 0), buys(Arm::Treated, 5), buys(Arm::Treated, 7)], &[]).unwrap();
-    says(
-        &incremental(&nothing, Horizon::During, settings(true)).unwrap_err(),
-        &["revenue: the same value for every unit of held out", "infinitely significant"],
-    );
-    says(&pull_forward(&nothing, settings(false)).unwrap_err(), &["revenue during the campaign"]);
+    let found = incremental(&nothing, Horizon::During, settings(true)).unwrap();
+    assert!(found.revenue.is_none() && found.profit.is_none() && found.orders.is_none(), "{found:?}");
+    let why = &found.not_judged[0];
+    assert!(why.0 == "revenue" && why.1.starts_with("revenue: the same value for every unit of held out"), "{why:?}");
+    let pulled = pull_forward(&nothing, settings(false)).unwrap();
+    assert!(pulled.revenue.is_none() && pulled.not_judged[0].1.contains("revenue during the campaign"), "{pulled:?}");
+}
+
+#[test]
+fn what_isnt_known_has_no_figure_and_the_others_stay() {
+    let whole = WORLD.ledger(&mut Draw::seeded(1));
+    let without = |lacking: &[Lacking]| whole.clone().lacking(lacking.to_vec());
+    let said = |not_judged: &[(String, String)]| not_judged.iter().map(|(what, why)| format!("{what}: {why}; ")).collect::<String>();
+    let no_goods = without(&[Lacking::Goods(Window::After)]);
+    assert_eq!(incremental(&no_goods, Horizon::During, settings(true)), incremental(&whole, Horizon::During, settings(true)));
+    let (net, returned) =
+        (incremental(&no_goods, Horizon::Net, settings(true)).unwrap(), returns(&no_goods, Horizon::Net, settings(true)).unwrap());
+    assert!(net.profit.is_none() && net.revenue.is_some() && net.orders.is_some(), "{net:?}");
+    assert!(said(&net.not_judged).contains("contribution profit: what goods cost after the campaign isn't known"), "{net:?}");
+    assert!(returned.return_on_promotion_spend.is_none() && returned.return_on_investment.is_none() && returned.not_judged.len() == 2);
+    assert!(returned.cost_per_incremental_order.is_some());
+    let pulled = pull_forward(&no_goods, settings(true)).unwrap();
+    assert!(pulled.profit.is_none() && pulled.revenue.is_some() && pulled.orders.is_some(), "{pulled:?}");
+    let before = pull_forward(&without(&[Lacking::Goods(Window::Before)]), settings(true)).unwrap();
+    assert!(before.profit.unwrap().before.is_none() && before.revenue.unwrap().before.is_some());
+    let no_orders = returns(&without(&[Lacking::Orders(Window::After)]), Horizon::Net, settings(true)).unwrap();
+    assert!(no_orders.cost_per_incremental_order.is_none() && no_orders.return_on_investment.is_some(), "{no_orders:?}");
+    let counted = attribution(&without(&[Lacking::Redeemed]), settings(true)).unwrap();
+    assert!(counted.redemption.is_none() && counted.last_touch.is_some());
+}
+
+#[test]
+fn where_the_time_before_tells_everything_it_is_said() {
+    let mut ledger = Ledger::new(eur(), 0.5, vec![]).unwrap();
+    let customers: Vec<Customer> = (0..40)
+        .map(|id: i64| {
+            let (arm, treated) = if id % 2 == 1 { (Arm::Treated, 1) } else { (Arm::HeldOut, 0) };
+            let usual = 100 * (id * id % 13);
+            let before = Amounts { revenue: usual, ..Amounts::default() };
+            let during = Amounts { revenue: usual + 500 * treated, orders: (id % 3) as u32, ..Amounts::default() };
+            Customer { arm, before, during, after: Amounts::default(), last_touched: 0, redeemed: 0 }
+        })
+        .collect();
+    ledger.add(&customers, &[]).unwrap();
+    let found = incremental(&ledger, Horizon::During, settings(true)).unwrap();
+    assert!(found.revenue.is_none() && found.orders.is_some(), "{found:?}");
+    assert!(found.not_judged[0].1.contains("revenue, adjusted by the time before,"), "{found:?}");
 }
 
 #[test]

@@ -15,13 +15,13 @@ fn intervals_of_incremental_money_cover() {
             let net = incremental(&ledger, Horizon::Net, settings(cuped)).unwrap();
             let treated = ledger.customers(Arm::Treated) as f64;
             [
-                covers(&during.revenue.per_customer, 3.0),
-                covers(&during.profit.per_customer, 0.15),
-                covers(&during.orders.per_customer, 0.3),
+                covers(&during.revenue.as_ref().unwrap().per_customer, 3.0),
+                covers(&during.profit.as_ref().unwrap().per_customer, 0.15),
+                covers(&during.orders.as_ref().unwrap().per_customer, 0.3),
                 covers(&during.spend.per_customer, 1.05),
-                covers(&during.revenue.total, 3.0 * treated),
-                covers(&net.revenue.per_customer, 2.4),
-                covers(&net.profit.per_customer, -0.09),
+                covers(&during.revenue.as_ref().unwrap().total, 3.0 * treated),
+                covers(&net.revenue.as_ref().unwrap().per_customer, 2.4),
+                covers(&net.profit.as_ref().unwrap().per_customer, -0.09),
             ]
         });
         let names = ["revenue", "profit", "orders", "spend", "total revenue", "net revenue", "net profit"];
@@ -30,12 +30,12 @@ fn intervals_of_incremental_money_cover() {
 }
 
 #[test]
-fn cuped_narrows_as_its_variance_reduction_says_and_is_the_experiments() {
+fn cuped_narrows_as_its_variance_reduction_says_and_is_near_the_experiments() {
     let seeds = 300;
     let found: Vec<(f64, f64, f64)> = (0..seeds)
         .map(|seed| {
             let ledger = WORLD.ledger(&mut Draw::seeded(seed));
-            let of = |cuped| incremental(&ledger, Horizon::During, settings(cuped)).unwrap().revenue;
+            let of = |cuped| incremental(&ledger, Horizon::During, settings(cuped)).unwrap().revenue.unwrap();
             (of(false).per_customer.value, of(true).per_customer.value, of(true).variance_reduction)
         })
         .collect();
@@ -61,9 +61,65 @@ fn cuped_narrows_as_its_variance_reduction_says_and_is_the_experiments() {
     let peer = frequentist(&peer.contrast, Scale::Absolute, Frequentist::default()).unwrap();
     let mut ledger = Ledger::new(eur(), 0.6, parts()).unwrap();
     ledger.add(&customers, &revenue_by_part).unwrap();
-    let ours = incremental(&ledger, Horizon::During, settings(true)).unwrap().revenue.per_customer;
-    for (one, two) in [(ours.value, peer.value), (ours.low, peer.low), (ours.high, peer.high), (ours.p_value, peer.p_value)] {
-        assert!((one - two).abs() <= 1e-9 * two.abs().max(1e-3), "{one} {two}");
+    let ours = incremental(&ledger, Horizon::During, settings(true)).unwrap().revenue.unwrap().per_customer;
+    // The experiment's θ is pooled over all customers; ours makes this variance least, and gives back what two coefficients took.
+    let lost = 1.0 + 2.0 / 500.0;
+    assert!((ours.value - peer.value).abs() < 0.1 * peer.std_error, "{ours:?} {peer:?}");
+    assert!((0.98 * peer.std_error..lost * peer.std_error).contains(&ours.std_error), "{ours:?} {peer:?}");
+}
+
+/// Nobody who is held out costs anything: pooled over all customers, θ would add their noise to a figure that had none of it.
+#[test]
+fn adjustment_makes_no_figure_less_precise_and_covers_with_few_held_out() {
+    let of = |draw: &mut Draw, customers: usize, share_treated: f64| {
+        let mut ledger = Ledger::new(eur(), share_treated, vec![]).unwrap();
+        let all: Vec<Customer> = (0..customers)
+            .map(|_| {
+                let keen = (0.8 * draw.normal()).exp();
+                let is_treated = draw.uniform() < share_treated;
+                let minor = |value: f64| (1_000.0 * value) as i64;
+                let before = minor(keen + 0.2 * draw.uniform());
+                let revenue = minor(keen + 0.5 * draw.uniform());
+                let promotion = if is_treated { revenue / 5 } else { 0 };
+                let amounts = |revenue, promotion, orders| Amounts { revenue, goods: revenue / 2, promotion, contact: 0, orders };
+                let orders = |draw: &mut Draw| 1 + (3.0 * keen.min(4.0) * draw.uniform()) as u32;
+                Customer {
+                    arm: if is_treated { Arm::Treated } else { Arm::HeldOut },
+                    before: amounts(before, 0, orders(draw)),
+                    during: amounts(revenue, promotion, orders(draw)),
+                    after: Amounts::default(),
+                    last_touched: 0,
+                    redeemed: 0,
+                }
+            })
+            .collect();
+        ledger.add(&all, &[]).unwrap();
+        ledger
+    };
+    let found = |ledger: &Ledger, cuped| incremental(ledger, Horizon::During, settings(cuped)).unwrap();
+    for seed in 0..50 {
+        let ledger = of(&mut Draw::seeded(seed), 2_000, 0.7);
+        let (plain, adjusted) = (found(&ledger, false), found(&ledger, true));
+        let ratio = adjusted.spend.per_customer.std_error / plain.spend.per_customer.std_error;
+        assert!(ratio < 1.005, "{ratio}");
+        let revenue = |of: &IncrementalMoney| of.revenue.as_ref().unwrap().per_customer.std_error;
+        assert!(revenue(&adjusted) < 0.7 * revenue(&plain));
+        if seed == 0 {
+            println!("standard error of spend, adjusted over plain: {ratio:.3}");
+        }
+    }
+    // E promotion / .2 = E revenue of integers, about.
+    let truth = found(&of(&mut Draw::seeded(99), 400_000, 0.5), false).spend.per_customer.value;
+    for (customers, share_treated) in [(2_000, 0.7), (600, 0.95)] {
+        let covered = shares(800, |mut draw| {
+            let found = found(&of(&mut draw, customers, share_treated), true);
+            [covers(&found.spend.per_customer, truth), covers(&found.orders.unwrap().per_customer, 0.0)]
+        });
+        let names = ["spend", "orders"];
+        names
+            .iter()
+            .zip(covered)
+            .for_each(|(name, covered)| assert_covers(&format!("{name}, {customers} customers, {share_treated} treated"), covered));
     }
 }
 
@@ -81,7 +137,7 @@ fn batches_and_parts_of_the_customers_give_the_same_figures() {
     let batches = ledger(&[0, 7, 900, 900, 1_500]);
     let mut merged = ledger(&[0, 400]);
     merged.merge(&ledger(&[400, 1_500])).unwrap();
-    let figure = |ledger: &Ledger| incremental(ledger, Horizon::Net, settings(true)).unwrap().profit.total;
+    let figure = |ledger: &Ledger| incremental(ledger, Horizon::Net, settings(true)).unwrap().profit.unwrap().total;
     for other in [&batches, &merged] {
         let (one, two) = (figure(&whole), figure(other));
         assert!(
@@ -111,10 +167,16 @@ fn a_currency_without_decimals_has_other_units() {
         incremental(&ledger, Horizon::During, settings(false)).unwrap()
     };
     let (yen, euro) = (of(jpy), of(eur()));
-    assert!((yen.revenue.per_customer.value - 100.0 * euro.revenue.per_customer.value).abs() < 1e-9);
-    assert!((yen.orders.per_customer.value - euro.orders.per_customer.value).abs() < 1e-12);
-    assert_eq!((yen.profit.per_customer.unit.as_str(), yen.orders.per_customer.unit.as_str()), ("JPY per customer", "orders per customer"));
-    assert!(yen.revenue.total.unit.starts_with("JPY, ") && yen.revenue.total.unit.ends_with(" treated customers"));
+    assert!((yen.revenue.as_ref().unwrap().per_customer.value - 100.0 * euro.revenue.as_ref().unwrap().per_customer.value).abs() < 1e-9);
+    assert!((yen.orders.as_ref().unwrap().per_customer.value - euro.orders.as_ref().unwrap().per_customer.value).abs() < 1e-12);
+    assert_eq!(
+        (yen.profit.as_ref().unwrap().per_customer.unit.as_str(), yen.orders.as_ref().unwrap().per_customer.unit.as_str()),
+        ("JPY per customer", "orders per customer")
+    );
+    assert!(
+        yen.revenue.as_ref().unwrap().total.unit.starts_with("JPY, ")
+            && yen.revenue.as_ref().unwrap().total.unit.ends_with(" treated customers")
+    );
 }
 
 #[test]
@@ -126,6 +188,13 @@ fn faults_of_the_arms_are_said_and_seldom_where_there_are_none() {
     let mut wrong = Ledger::new(eur(), 0.5, parts()).unwrap();
     wrong.add(&customers, &by_part).unwrap();
     assert_eq!(wrong.warnings().unwrap()[0].code, "sample_ratio_mismatch");
+    // A sign error in the column of discounts.
+    let mut minus = customers.clone();
+    minus.iter_mut().for_each(|customer| customer.during.promotion *= -1);
+    let mut earning = Ledger::new(eur(), 0.6, parts()).unwrap();
+    earning.add(&minus, &by_part).unwrap();
+    let warnings = earning.warnings().unwrap();
+    assert!(warnings.len() == 1 && warnings[0].code == "negative_promotion_cost", "{warnings:?}");
     // A time "before" that the campaign reached: adjusting by it would take its effect away.
     let mut late = customers.clone();
     late.iter_mut().filter(|customer| customer.arm == Arm::Treated).for_each(|customer| customer.before.revenue += 1_000);

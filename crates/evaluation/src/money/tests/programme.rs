@@ -4,7 +4,7 @@ use youhui_commerce::Draw;
 
 use super::super::*;
 use super::{assert_covers, covers, eur, settings, shares};
-use crate::experiment::{Metric, Moments, unadjusted};
+use crate::experiment::{Frequentist, Metric, Moments, Scale, frequentist, unadjusted};
 
 /// Three campaigns with effects of 2.00, 1.00 and 0; those that reach a customer together lose `saturates` (a share) of the smaller ones.
 #[derive(Clone, Copy)]
@@ -159,10 +159,57 @@ fn a_campaigns_figures_are_those_of_its_arms() {
         let effect = &found.campaigns[campaign].effect;
         let (value, variance) = contrast.absolute();
         assert!((effect.value - value).abs() < 1e-9, "{} {value}", effect.value);
-        // Both arms' n − 1 became n.
-        assert!((effect.std_error / variance.sqrt() - 1.0).abs() < 2e-3);
+        assert!((effect.std_error / variance.sqrt() - 1.0).abs() < 1e-9);
+        let welch = frequentist(&contrast, Scale::Absolute, Frequentist::default()).unwrap();
+        assert!((effect.low - welch.low).abs() < 1e-9 && (effect.high - welch.high).abs() < 1e-9, "{effect:?} {welch:?}");
         assert_eq!((effect.n_held_out, effect.n_treated), (contrast.control.units, contrast.treatment.units));
     }
+}
+
+#[test]
+fn few_held_out_by_a_campaign_cover() {
+    let covered = shares(2_000, |mut draw| {
+        let mut programme = Programme::new(eur(), vec!["spring".to_owned()], 0.5).unwrap();
+        for customer in 0..400 {
+            // 5 are held out, 195 treated, and 200 in the global holdout.
+            let (in_programme, lot) = match customer {
+                0..5 => (true, Lot::HeldOut),
+                5..200 => (true, Lot::Treated),
+                _ => (false, Lot::NotEligible),
+            };
+            let effect = if lot == Lot::Treated { 2.0 } else { 0.0 };
+            let outcome = (1000.0 * (20.0 + 5.0 * draw.normal() + effect)).round() as i64;
+            programme.add(&[Participant { in_programme, before: 0, outcome, lots: &[lot] }]).unwrap();
+        }
+        let found = programme.effects(settings(true)).unwrap();
+        [covers(&found.campaigns[0].effect, 20.0), covers(&found.sum_of_campaigns.unwrap(), 0.975 * 20.0)]
+    });
+    assert_covers("campaign of which 5 are held out", covered[0]);
+    assert_covers("sum of campaigns of which 5 are held out", covered[1]);
+}
+
+#[test]
+fn a_campaign_without_variance_is_named_and_in_no_sum() {
+    let mut programme = Programme::new(eur(), ["spring", "summer"].map(str::to_owned).to_vec(), 0.5).unwrap();
+    let mut draw = Draw::seeded(1);
+    for customer in 0..400 {
+        let in_programme = customer % 2 == 0;
+        let mut lot = |share: f64| if draw.uniform() < share { Lot::Treated } else { Lot::HeldOut };
+        let lots = [if customer < 40 { lot(0.5) } else { Lot::NotEligible }, lot(0.5)];
+        // Whom spring may reach spends what its lot says.
+        let outcome = match lots[0] {
+            Lot::Treated => 1_017,
+            Lot::HeldOut => 1_013,
+            Lot::NotEligible => 2_000 + (customer * 37 % 101),
+        };
+        let lots = if in_programme { lots } else { [Lot::NotEligible; 2] };
+        programme.add(&[Participant { in_programme, before: 0, outcome, lots: &lots }]).unwrap();
+    }
+    let found = programme.effects(settings(true)).unwrap();
+    assert!(found.campaigns.len() == 1 && found.sum_of_campaigns.is_none() && found.interaction.is_none(), "{found:?}");
+    assert!(found.not_judged[0].0 == "spring" && found.not_judged[0].1.contains("the same value for every unit of spring, treated"));
+    let summer = &found.campaigns[0].effect;
+    assert_eq!(summer.adjusted_p, Some(summer.p_value), "one p-value is adjusted for one");
 }
 
 #[test]

@@ -107,6 +107,23 @@ fn slopes_are_those_of_least_squares_and_the_penalty_helps_where_there_are_many(
 }
 
 #[test]
+fn slopes_and_means_of_surrogates_cover() {
+    let covered = shares(800, |mut draw| {
+        let index = fitted(&mut draw, 2_000);
+        let [held_out, treated] = arms(&mut draw, 700, 0.0);
+        let [orders, visits] = [0, 1].map(|place| index.surrogate(place, &held_out, &treated, 0.95).unwrap());
+        [covers(&orders.slope, 4.0), covers(&visits.slope, 2.0)]
+    });
+    assert_covers("slope of orders", covered[0]);
+    assert_covers("slope of visits", covered[1]);
+    let index = fitted(&mut Draw::seeded(1), 2_000);
+    let [held_out, treated] = arms(&mut Draw::seeded(2), 700, 0.0);
+    let found = index.surrogate(0, &held_out, &treated, 0.95).unwrap();
+    assert!(found.n_history == 2_000 && found.held_out.n_held_out == held_out.units() && found.treated.n_treated == treated.units());
+    assert!(found.held_out.low < found.held_out.value && found.slope.unit.ends_with("for each of orders"), "{found:?}");
+}
+
+#[test]
 fn threads_change_no_bit() {
     let [orders, visits, long_term] = history(&mut Draw::seeded(3), 50_000);
     let fit = |threads: usize| {

@@ -69,6 +69,11 @@ pub(super) struct Arms<'a> {
 }
 
 impl Arms<'_> {
+    /// What stands there for who was treated, where anybody was.
+    pub(super) fn treated(&self) -> Option<&str> {
+        self.order.names.iter().map(String::as_str).find(|name| *name != self.held_out)
+    }
+
     /// Arms of a block that begins with row `first`.
     pub(super) fn read(&mut self, values: Values, first: u64) -> Result<Vec<Arm>, CliError> {
         let codes = codes(self.path, values, self.column, &mut self.order, MOST_ARMS, first)?;
@@ -99,6 +104,13 @@ const MOST: f64 = 9e15;
 pub(super) fn whole<'a>(path: &Path, column: &'a Column, first: u64) -> Result<&'a [f64], CliError> {
     let cells = numbers(path, column)?;
     match cells.iter().position(|cell| !(cell.is_finite() && cell.fract() == 0.0 && cell.abs() < MOST)) {
+        Some(row) if cells[row].is_finite() && cells[row].abs() >= MOST => Err(CliError::usage(format!(
+            "{}: row {}: column {} is {}: it is too large: one such customer alone decides mean and variance, and sums would lose minor units: check the column's unit",
+            path.display(),
+            first + row as u64 + 1,
+            column.name,
+            cells[row]
+        ))),
         Some(row) => Err(CliError::usage(format!(
             "{}: row {}: column {} is {}: amounts are whole minor units (cents), 0 where there was nothing: one that is missing or infinite makes every figure of its arm undefined",
             path.display(),
@@ -118,6 +130,10 @@ pub(super) const fn minor(cell: f64) -> i64 {
 
 /// The ledger counts rows from 0; `place` says which customer one is, as people count.
 pub(super) fn located(error: &MoneyError, place: impl Fn(u64) -> String) -> CliError {
-    let text = error.to_string();
-    CliError::usage(error.row().map_or_else(|| text.clone(), |row| text.replacen(&format!("row {row}"), &place(row), 1)))
+    CliError::usage(placed(&error.to_string(), error.row(), place))
+}
+
+/// A text that names a row from 0, with the place as people count.
+pub(super) fn placed(text: &str, row: Option<u64>, place: impl Fn(u64) -> String) -> String {
+    row.map_or_else(|| text.to_owned(), |row| text.replacen(&format!("row {row}"), &place(row), 1))
 }

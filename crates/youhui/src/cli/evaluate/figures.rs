@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use serde_json::{Value, json};
-use youhui_evaluation::money::{FiellerSet, Figure, IncrementalMoney, PullForward, RatioFigure, Returns};
+use youhui_evaluation::money::{FiellerSet, Figure, Incremental, IncrementalMoney, PullForward, PulledForward, RatioFigure, Returns};
 
 use super::page::{by_unit, charts, forest};
 
@@ -67,16 +67,25 @@ pub(super) fn dot_of_ratio(ratio: &RatioFigure) -> charts::Interval {
     charts::Interval { label: ratio.name.clone(), value: ratio.value.unwrap_or(f64::NAN), low, high, strong }
 }
 
-pub(super) const fn per_customer(of: &IncrementalMoney) -> [&Figure; 4] {
-    [&of.revenue.per_customer, &of.profit.per_customer, &of.orders.per_customer, &of.spend.per_customer]
+/// What can be judged of what a campaign brought.
+fn brought(of: &IncrementalMoney) -> impl Iterator<Item = &Incremental> {
+    [of.revenue.as_ref(), of.profit.as_ref(), of.orders.as_ref(), Some(&of.spend)].into_iter().flatten()
 }
 
-pub(super) const fn totals(of: &IncrementalMoney) -> [&Figure; 4] {
-    [&of.revenue.total, &of.profit.total, &of.orders.total, &of.spend.total]
+pub(super) fn per_customer(of: &IncrementalMoney) -> impl Iterator<Item = &Figure> {
+    brought(of).map(|one| &one.per_customer)
 }
 
-pub(super) const fn ratios(of: &Returns) -> [&RatioFigure; 3] {
-    [&of.cost_per_incremental_order, &of.return_on_promotion_spend, &of.return_on_investment]
+pub(super) fn totals(of: &IncrementalMoney) -> impl Iterator<Item = &Figure> {
+    brought(of).map(|one| &one.total)
+}
+
+pub(super) fn ratios(of: &Returns) -> impl Iterator<Item = &RatioFigure> {
+    [&of.cost_per_incremental_order, &of.return_on_promotion_spend, &of.return_on_investment].into_iter().flatten()
+}
+
+pub(super) fn pulled(of: &PulledForward) -> impl Iterator<Item = &PullForward> {
+    [&of.revenue, &of.profit, &of.orders].into_iter().flatten()
 }
 
 /// Effects and returns as charts: what shares a unit shares an axis.

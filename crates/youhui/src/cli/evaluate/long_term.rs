@@ -8,12 +8,12 @@ use maud::html;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use youhui_evaluation::experiment::{ALARM, Moments, Rows, accumulate, sample_ratio};
-use youhui_evaluation::money::{Arm, Figure, SurrogacyCheck, SurrogateEffect, SurrogateFit, SurrogateIndex};
+use youhui_evaluation::money::{Arm, Figure, MoneyError, SurrogacyCheck, SurrogateEffect, SurrogateFigures, SurrogateFit, SurrogateIndex};
 use youhui_storage::{Table, columns_of, read_table};
 
 use super::super::{CliError, Console};
 use super::customers::{LotArgs, located, numbers};
-use super::figures::{dot, dot_of, figure_entries, line};
+use super::figures::{dot, dot_of, entries, figure_entries, line};
 use super::kept::{Kept, Snapshot};
 use super::page::{charts, footer, forest, said, source, whole};
 use super::units::shifted;
@@ -52,21 +52,11 @@ struct Report {
     #[serde(flatten)]
     effect: SurrogateEffect,
     /// Effects on the surrogates as they are.
-    surrogates: Vec<Early>,
+    surrogates: Vec<SurrogateFigures>,
     index: SurrogateIndex,
     /// The assumption beside what happened.
     check: Option<SurrogacyCheck>,
     warnings: Vec<String>,
-}
-
-/// What a surrogate says.
-#[derive(Debug, Serialize)]
-struct Early {
-    surrogate: String,
-    /// Long-term outcome per unit of it, in the history.
-    slope: f64,
-    held_out: f64,
-    treated: f64,
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
@@ -101,6 +91,8 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     args.kept.print(console, &report, table)
 }
 
+const ROWS_ARE_CUSTOMERS: &str = "each row counts as a customer of its own, in both files: of whoever stands there twice intervals are too narrow, and whoever was in two arms is not found: sum rows by customer first";
+
 fn judge(args: &Args) -> Result<Report, CliError> {
     let (index, long_term_hash) = fitted(args)?;
     let observes = columns_of(&args.lot.data)?.contains(&args.long_term);
@@ -123,6 +115,7 @@ fn judge(args: &Args) -> Result<Report, CliError> {
             .into_iter()
             .map(|warning| warning.message)
             .collect();
+    warnings.push(ROWS_ARE_CUSTOMERS.to_owned());
     let mut check = None;
     if observes {
         let gaps = numbers(&args.lot.data, campaign.column(&args.long_term)?)?.iter().filter(|cell| !cell.is_finite()).count();
@@ -153,12 +146,9 @@ fn judge(args: &Args) -> Result<Report, CliError> {
             index.r_squared
         ));
     }
-    let early = args.surrogates.iter().enumerate().map(|(place, name)| Early {
-        surrogate: name.clone(),
-        slope: index.slopes[place],
-        held_out: of_surrogates[0].mean(place),
-        treated: of_surrogates[1].mean(place),
-    });
+    let surrogates = (0..args.surrogates.len())
+        .map(|place| index.surrogate(place, &of_surrogates[0], &of_surrogates[1], args.lot.level))
+        .collect::<Result<Vec<SurrogateFigures>, MoneyError>>()?;
     Ok(Report {
         data: args.lot.data.display().to_string(),
         hash,
@@ -168,7 +158,7 @@ fn judge(args: &Args) -> Result<Report, CliError> {
         long_term_hash,
         run: None,
         effect,
-        surrogates: early.collect(),
+        surrogates,
         index,
         check,
         warnings,
@@ -203,7 +193,8 @@ fn figures(report: &Report) -> Map<String, Value> {
     figures.insert("index.r_squared".to_owned(), json!(report.index.r_squared));
     figures.insert("index.n".to_owned(), json!(report.index.n));
     for one in &report.surrogates {
-        figures.insert(format!("slope of {}", one.surrogate), json!(one.slope));
+        let Figure { name, value, low, high, .. } = &one.slope;
+        figures.extend(entries(name, Some(*value), Some((*low, *high)), one.n_history));
     }
     if let Some(check) = &report.check {
         checked(check).into_iter().for_each(|figure| figures.extend(figure_entries("check.", figure)));
@@ -218,12 +209,7 @@ fn table(report: &Report) -> String {
         format!("  assumes: {}", report.effect.assumption),
         format!("  the index predicts {:.1} % of the variance among customers whom the fit hasn't seen", 100.0 * report.index.r_squared),
     ];
-    lines.extend(report.surrogates.iter().map(|one| {
-        format!(
-            "  {:<44} held out {:.4}, treated {:.4}, {:.4} in the long term for each",
-            one.surrogate, one.held_out, one.treated, one.slope
-        )
-    }));
+    lines.extend(report.surrogates.iter().flat_map(|one| [&one.slope, &one.held_out, &one.treated]).map(line));
     if let Some(check) = &report.check {
         lines.push(format!(
             "surrogacy, tested on these customers: {}",
@@ -248,7 +234,7 @@ fn page(report: &Report) -> String {
     let early: Vec<charts::Interval> = report
         .surrogates
         .iter()
-        .map(|one| dot(one.surrogate.clone(), one.slope * (one.treated - one.held_out), f64::NAN, f64::NAN))
+        .map(|one| dot(one.surrogate.clone(), one.slope.value * (one.treated.value - one.held_out.value), f64::NAN, f64::NAN))
         .collect();
     let body = html! {
         h1 { "What the campaign will have brought in the long term" }

@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use youhui_commerce::Currency;
 use youhui_evaluation::money::{
-    Amounts, Arm, Customer, Figure, Horizon, Ledger, MoneyError, MoneySettings, PullForward, RatioFigure, incremental, pull_forward,
-    returns,
+    Amounts, Arm, Customer, Figure, Horizon, Lacking, Ledger, MoneyError, MoneySettings, PullForward, RatioFigure, Window, incremental,
+    pull_forward, returns,
 };
 
 use super::super::customers::minor;
-use super::super::figures::{dip, drawn, figure_entries, line, per_customer, ratio_entries, ratio_line, ratios, returned, totals};
+use super::super::figures::{dip, drawn, figure_entries, line, per_customer, pulled, ratio_entries, ratio_line, ratios, returned, totals};
 use super::super::page::said;
 use super::{Args, expected_share};
 use crate::serve::{Bought, Outcomes, Unit};
@@ -157,7 +157,12 @@ fn ledger(args: &Args, currency: Currency, units: &[&Unit]) -> Result<Ledger, Mo
             redeemed: 0,
         })
         .collect();
-    let mut ledger = Ledger::new(currency, 1.0 - expected_share(units.iter().copied()), vec![])?;
+    let lacking = [Window::Before, Window::During, Window::After].map(Lacking::Goods).to_vec();
+    let mut ledger = Ledger::new(currency, 1.0 - expected_share(units.iter().copied()), vec![])?.lacking(if args.margin.is_none() {
+        lacking
+    } else {
+        vec![]
+    });
     ledger.add(&customers, &[])?;
     Ok(ledger)
 }
@@ -165,21 +170,11 @@ fn ledger(args: &Args, currency: Currency, units: &[&Unit]) -> Result<Ledger, Mo
 fn brought(args: &Args, ledger: &Ledger, horizon: Horizon) -> Result<Brought, MoneyError> {
     let money = incremental(ledger, horizon, settings(args))?;
     let returns = returns(ledger, horizon, settings(args))?;
-    let [revenue, profit, orders, spend] = per_customer(&money);
-    let [all_revenue, all_profit, all_orders, all_spend] = totals(&money);
-    let [cost, of_spend, of_investment] = ratios(&returns);
-    let (figures, ratios) = if args.margin.is_some() {
-        (vec![revenue, profit, orders, spend, all_revenue, all_profit, all_orders, all_spend], vec![cost, of_spend, of_investment])
-    } else {
-        (vec![revenue, orders, spend, all_revenue, all_orders, all_spend], vec![cost])
-    };
-    Ok(Brought { figures: figures.into_iter().cloned().collect(), returns: ratios.into_iter().cloned().collect() })
+    Ok(Brought { figures: per_customer(&money).chain(totals(&money)).cloned().collect(), returns: ratios(&returns).cloned().collect() })
 }
 
 fn after(args: &Args, ledger: &Ledger, customers: usize) -> Result<After, MoneyError> {
-    let found = pull_forward(ledger, settings(args))?;
-    let mut all = vec![found.revenue, found.orders];
-    all.extend(args.margin.is_some().then_some(found.profit));
+    let all = pulled(&pull_forward(ledger, settings(args))?).cloned().collect();
     Ok(After { days: args.after_days(), customers, pull_forward: all, net: brought(args, ledger, Horizon::Net)? })
 }
 

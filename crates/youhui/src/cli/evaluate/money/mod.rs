@@ -8,17 +8,20 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use youhui_commerce::Currency;
-use youhui_evaluation::experiment::Exposure;
-use youhui_evaluation::fairness::{FairnessError, FairnessSettings, GroupEffects, Harm, Parity, ParityMetric, group_effects, harm, parity};
+use youhui_evaluation::experiment::{Effect, Exposure, Guarded};
+use youhui_evaluation::fairness::{
+    FairnessError, FairnessSettings, GroupEffects, GroupHarm, GroupLedger, Harm, Parity, ParityMetric, Suppressed, group_effects, harm,
+    parity,
+};
 use youhui_evaluation::money::{
-    Attribution, Cannibalisation, Halo, Horizon, IncrementalMoney, MoneyError, MoneySettings, PulledForward, Returns, attribution,
+    Attribution, Cannibalisation, Halo, Horizon, IncrementalMoney, Ledger, MoneyError, MoneySettings, PulledForward, Returns, attribution,
     cannibalisation, halo, incremental, pull_forward, returns,
 };
 use youhui_storage::hash_of;
 
 use super::super::{CliError, Console};
-use super::customers::LotArgs;
-use super::figures::{entries, figure_entries, line, per_customer, ratio_entries, ratio_line, ratios, totals};
+use super::customers::{LotArgs, placed};
+use super::figures::{entries, figure_entries, line, per_customer, pulled, ratio_entries, ratio_line, ratios, totals};
 use super::kept::{Kept, Snapshot};
 use read::Read;
 
@@ -43,7 +46,7 @@ pub(crate) struct Args {
     /// Customers that a group needs in each arm; smaller ones are left out and named.
     #[arg(long, value_name = "N", default_value_t = 30)]
     group_minimum: u64,
-    /// The column that says whether a customer was offered something (1 or 0); whoever was not held out, if absent.
+    /// The column that says whether a customer was offered something (1 or 0); without it shares offered aren't compared.
     #[arg(long, value_name = "COLUMN", requires = "group")]
     offered: Option<String>,
     /// Don't adjust by the time before.
@@ -70,6 +73,8 @@ struct Report {
     cannibalisation: Vec<Cannibalisation>,
     halo: Option<Halo>,
     fairness: Option<Fairness>,
+    /// What can't be told, and why; everything else is.
+    problems: Vec<String>,
     warnings: Vec<String>,
 }
 
@@ -86,6 +91,8 @@ struct Fairness {
     /// On revenue.
     effects: Option<GroupEffects>,
     harm: Option<Harm>,
+    /// Groups that are in no comparison.
+    left_out: Vec<Suppressed>,
     problems: Vec<String>,
 }
 
@@ -125,6 +132,8 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
 }
 
 const ROWS_ARE_CUSTOMERS: &str = "each row counts as a customer of its own (no --unit): of whoever stands there twice intervals are too narrow, and whoever was in two arms is not found";
+const NOTHING_AFTER: &str =
+    "nothing is known of the time after: what customers bought ahead counts as if it were more (give after_ columns)";
 
 fn judge(args: &Args, read: &Read) -> Result<Report, CliError> {
     let settings = MoneySettings { level: args.lot.level, cuped: !args.no_cuped, ..MoneySettings::default() };
@@ -134,34 +143,32 @@ fn judge(args: &Args, read: &Read) -> Result<Report, CliError> {
         Some(exposure) => warnings.extend(exposure.warning().map(|warning| warning.message)),
         None => warnings.push(ROWS_ARE_CUSTOMERS.to_owned()),
     }
-    let net = if read.has_after {
-        Some(Net {
-            incremental: incremental(ledger, Horizon::Net, settings)?,
-            returns: returns(ledger, Horizon::Net, settings)?,
-            pull_forward: pull_forward(ledger, settings)?,
-        })
-    } else {
-        warnings.push(
-            "nothing is known of the time after: what customers bought ahead counts as if it were more (give after_ columns)".to_owned(),
-        );
-        None
-    };
-    let mut fairness = None;
-    if let Some(groups) = &read.groups {
-        warnings.extend(groups.warnings()?.into_iter().map(|warning| warning.message));
-        let settings = FairnessSettings { level: args.lot.level, cuped: !args.no_cuped, ..FairnessSettings::default() };
-        let (mut all, mut problems) = (vec![], vec![]);
-        for metric in ParityMetric::ALL {
-            match parity(groups, metric, settings) {
-                Ok(found) => all.push(found),
-                Err(error) => problems.push(format!("{metric:?}: {error}")),
-            }
-        }
-        let mut or_problem = |what: &str, error: FairnessError| problems.push(format!("{what}: {error}"));
-        let effects = group_effects(groups, settings).map_err(|error| or_problem("effects", error)).ok();
-        let harm = harm(groups, 0.0, settings).map_err(|error| or_problem("harm", error)).ok();
-        fairness = Some(Fairness { parity: all, effects, harm, problems });
+    if !read.missing.is_empty() {
+        warnings.push(format!(
+            "there is no column {}: what isn't known isn't 0, so that figures which take it are left out: add it",
+            read.missing.join(", ")
+        ));
     }
+    let (incremental_money, returned) = (incremental(ledger, Horizon::During, settings)?, returns(ledger, Horizon::During, settings)?);
+    let mut problems = told("", &[&incremental_money.not_judged, &returned.not_judged]);
+    let net = if read.has_after { Some(net(ledger, settings)?) } else { None };
+    match &net {
+        Some(net) => {
+            problems.extend(told("net ", &[&net.incremental.not_judged, &net.returns.not_judged]));
+            problems.extend(told("pulled forward, ", &[&net.pull_forward.not_judged]));
+        }
+        None => warnings.push(NOTHING_AFTER.to_owned()),
+    }
+    let mut or_problem = |what: &str, error: MoneyError| problems.push(format!("{what}: {error}"));
+    let attribution =
+        read.has_counts.then(|| attribution(ledger, settings).map_err(|error| or_problem("attribution", error)).ok()).flatten();
+    let cannibalisation =
+        read.has_parts.then(|| cannibalisation(ledger, settings).map_err(|error| or_problem("cannibalisation", error)).ok()).flatten();
+    let halo = read.has_parts.then(|| halo(ledger, settings).map_err(|error| or_problem("halo", error)).ok()).flatten();
+    let fairness = read.groups.as_ref().map(|groups| match groups {
+        Ok(groups) => by_group(args, read, groups, &mut warnings),
+        Err(error) => Fairness { problems: vec![placed(&error.to_string(), error.row(), |row| read.place(args, row))], ..Fairness::none() },
+    });
     Ok(Report {
         data: args.lot.data.display().to_string(),
         hash: hash_of(&args.lot.data)?,
@@ -169,29 +176,98 @@ fn judge(args: &Args, read: &Read) -> Result<Report, CliError> {
         level: args.lot.level,
         run: None,
         exposure: read.exposure.clone(),
-        incremental: incremental(ledger, Horizon::During, settings)?,
-        returns: returns(ledger, Horizon::During, settings)?,
+        incremental: incremental_money,
+        returns: returned,
         net,
-        attribution: if read.has_counts { Some(attribution(ledger, settings)?) } else { None },
-        cannibalisation: if read.has_parts { cannibalisation(ledger, settings)? } else { vec![] },
-        halo: if read.has_parts { Some(halo(ledger, settings)?) } else { None },
+        attribution,
+        cannibalisation: cannibalisation.unwrap_or_default(),
+        halo,
         fairness,
+        problems,
         warnings,
     })
+}
+
+fn net(ledger: &Ledger, settings: MoneySettings) -> Result<Net, CliError> {
+    Ok(Net {
+        incremental: incremental(ledger, Horizon::Net, settings)?,
+        returns: returns(ledger, Horizon::Net, settings)?,
+        pull_forward: pull_forward(ledger, settings)?,
+    })
+}
+
+fn told(prefix: &str, not_judged: &[&Vec<(String, String)>]) -> Vec<String> {
+    not_judged.iter().copied().flatten().map(|(what, why)| format!("{prefix}{what}: {why}")).collect()
+}
+
+fn by_group(args: &Args, read: &Read, groups: &GroupLedger, warnings: &mut Vec<String>) -> Fairness {
+    let settings = FairnessSettings { level: args.lot.level, cuped: !args.no_cuped, ..FairnessSettings::default() };
+    let (mut all, mut problems) = (vec![], vec![]);
+    match groups.warnings() {
+        Ok(found) => warnings.extend(found.into_iter().map(|warning| warning.message)),
+        Err(error) => problems.push(format!("groups' lots: {error}")),
+    }
+    // Whoever was treated was offered something, unless a column says who was.
+    let metrics = ParityMetric::ALL.into_iter().filter(|metric| *metric != ParityMetric::Offered || args.offered.is_some());
+    for metric in metrics {
+        match parity(groups, metric, settings) {
+            Ok(found) => all.push(found),
+            Err(error) => {
+                let why = placed(&error.to_string(), error.row(), |row| read.place(args, row));
+                problems.push(format!("{}: {why}", metric.name()));
+            }
+        }
+    }
+    let mut or_problem = |what: &str, error: FairnessError| problems.push(format!("{what}: {error}"));
+    let effects = group_effects(groups, settings).map_err(|error| or_problem("effects", error)).ok();
+    let harm = harm(groups, 0.0, settings).map_err(|error| or_problem("harm", error)).ok();
+    let mut left_out = groups.suppressed();
+    for more in effects.iter().flat_map(|effects| &effects.suppressed) {
+        if !left_out.iter().any(|known| known.group == more.group) {
+            left_out.push(more.clone());
+        }
+    }
+    warnings.extend(left_out.iter().map(|one| format!("group {} is left out of comparisons: {}", one.group, one.reason)));
+    warnings.extend(harm.iter().filter_map(|harm| harm.warning.as_ref()).map(|warning| warning.message.clone()));
+    Fairness { parity: all, effects, harm, left_out, problems }
+}
+
+impl Fairness {
+    const fn none() -> Self {
+        Self { parity: vec![], effects: None, harm: None, left_out: vec![], problems: vec![] }
+    }
+
+    /// Effects of groups of which one could be judged, with p-values adjusted for how many there are.
+    fn effects(&self) -> impl Iterator<Item = (&str, &Effect, Option<f64>)> {
+        let all = self.effects.iter().flat_map(|effects| &effects.breakdown.effects);
+        all.filter_map(|one| Some((one.dimension.as_str(), one.effect.as_ref()?, one.adjusted_p)))
+    }
+
+    /// Whether each group is worse off.
+    fn harm(&self) -> impl Iterator<Item = (&GroupHarm, &'static str)> {
+        self.harm.iter().flat_map(|harm| &harm.groups).map(|group| {
+            let said = match group.guarded {
+                Guarded::Broken => "HARMED",
+                Guarded::Holds => "not harmed",
+                Guarded::NotYetKnown => "whether it is harmed isn't known yet",
+            };
+            (group, said)
+        })
+    }
 }
 
 /// The same names as other commands give: a run can be compared with another.
 fn figures(report: &Report) -> Map<String, Value> {
     let mut figures = Map::new();
     let mut both = |prefix: &str, incremental: &IncrementalMoney, returns: &Returns| {
-        let effects = per_customer(incremental).into_iter().chain(totals(incremental));
+        let effects = per_customer(incremental).chain(totals(incremental));
         figures.extend(effects.flat_map(|figure| figure_entries(prefix, figure)));
-        ratios(returns).into_iter().for_each(|ratio| figures.extend(ratio_entries(prefix, ratio)));
+        ratios(returns).for_each(|ratio| figures.extend(ratio_entries(prefix, ratio)));
     };
     both("", &report.incremental, &report.returns);
     if let Some(net) = &report.net {
         both("net.", &net.incremental, &net.returns);
-        for one in [&net.pull_forward.revenue, &net.pull_forward.profit, &net.pull_forward.orders] {
+        for one in pulled(&net.pull_forward) {
             figures.extend(figure_entries("", &one.after));
             figures.extend(ratio_entries("", &one.share));
         }
@@ -204,9 +280,19 @@ fn figures(report: &Report) -> Map<String, Value> {
         figures.extend(figure_entries("halo.", figure));
     }
     if let Some(attribution) = &report.attribution {
-        for figure in [&attribution.last_touch.total, &attribution.redemption.total] {
-            figures.extend(figure_entries("", figure));
+        for one in [&attribution.last_touch, &attribution.redemption].into_iter().flatten() {
+            figures.extend(figure_entries("", &one.total));
         }
+    }
+    if let Some(fairness) = &report.fairness {
+        for (group, effect, _) in fairness.effects() {
+            let n = effect.n_control + effect.n_treatment;
+            figures.extend(entries(&format!("effect on {group}"), Some(effect.value), Some((effect.low, effect.high)), n));
+        }
+        for (group, _) in fairness.harm() {
+            figures.insert(format!("harm to {}", group.group), json!(group.guarded));
+        }
+        figures.extend(fairness.harm.iter().map(|harm| ("share of groups harmed".to_owned(), json!(harm.share_harmed))));
     }
     for one in report.fairness.iter().flat_map(|fairness| &fairness.parity) {
         let n = one.groups.iter().map(|group| group.n).sum();
@@ -219,17 +305,18 @@ fn figures(report: &Report) -> Map<String, Value> {
 fn table(report: &Report) -> String {
     let mut lines = vec!["during the campaign".to_owned()];
     let both = |incremental: &IncrementalMoney, returns: &Returns| -> Vec<String> {
-        totals(incremental).into_iter().map(line).chain(ratios(returns).into_iter().map(ratio_line)).collect()
+        totals(incremental).map(line).chain(ratios(returns).map(ratio_line)).collect()
     };
     lines.extend(both(&report.incremental, &report.returns));
     if let Some(net) = &report.net {
         lines.push("with what came after".to_owned());
         lines.extend(both(&net.incremental, &net.returns));
-        lines.push(line(&net.pull_forward.revenue.after));
+        lines.extend(net.pull_forward.revenue.iter().map(|one| line(&one.after)));
     }
     if let Some(attribution) = &report.attribution {
         lines.push("attribution, which is not causal, beside the lot".to_owned());
-        lines.extend([&attribution.incremental, &attribution.last_touch.total, &attribution.redemption.total].map(line));
+        let counted = [&attribution.last_touch, &attribution.redemption].into_iter().flatten().map(|one| &one.total);
+        lines.extend([&attribution.incremental].into_iter().chain(counted).map(line));
     }
     for one in &report.cannibalisation {
         lines.push(format!("within {}", one.category));
@@ -241,6 +328,13 @@ fn table(report: &Report) -> String {
     }
     if let Some(fairness) = &report.fairness {
         lines.push("by group".to_owned());
+        for (group, effect, adjusted_p) in fairness.effects() {
+            let p = adjusted_p.map_or_else(String::new, |p| format!(", p {p:.4} (adjusted)"));
+            let unit = fairness.effects.as_ref().map_or("", |effects| &effects.unit);
+            let name = format!("effect on {group}");
+            lines.push(format!("  {name:<44} {:>14.2}  [{:.2}, {:.2}] {unit}{p}", effect.value, effect.low, effect.high));
+        }
+        lines.extend(fairness.harm().map(|(group, said)| format!("  {}: {said}", group.group)));
         for found in &fairness.parity {
             lines.push(format!(
                 "  {:<44} {} to {}: {:.4} [{:.4}, {:.4}]",
@@ -249,6 +343,7 @@ fn table(report: &Report) -> String {
         }
         lines.extend(fairness.problems.iter().map(|problem| format!("  no figure: {problem}")));
     }
+    lines.extend(report.problems.iter().map(|problem| format!("no figure: {problem}")));
     lines.extend(report.warnings.iter().map(|warning| format!("warning: {warning}")));
     if let Some(run) = &report.run {
         lines.push(format!("kept as run {run}"));

@@ -1,8 +1,8 @@
 //! Customers of a campaign, or several rows of each, as a ledger.
 
 use youhui_evaluation::experiment::{Exposure, cluster_sums, exposure};
-use youhui_evaluation::fairness::{GroupLedger, GroupPlan, Person};
-use youhui_evaluation::money::{Amounts, Arm, Customer, Ledger, Part};
+use youhui_evaluation::fairness::{FairnessError, GroupLedger, GroupPlan, Person};
+use youhui_evaluation::money::{Amounts, Arm, Customer, Lacking, Ledger, Part, Window};
 use youhui_storage::{Table, columns_of, read_table_in_blocks};
 
 use super::super::super::CliError;
@@ -17,11 +17,15 @@ const WINDOWS: [&str; 3] = ["before_", "", "after_"];
 /// Customers, summed.
 pub(super) struct Read {
     pub(super) ledger: Ledger,
-    pub(super) groups: Option<GroupLedger>,
+    pub(super) groups: Option<Result<GroupLedger, FairnessError>>,
     pub(super) rows: u64,
+    /// Whose rows were summed, customer by customer, where rows say so.
+    names: Option<Vec<String>>,
     /// Who stood there how often, where rows say whose they are.
     pub(super) exposure: Option<Exposure>,
     pub(super) has_after: bool,
+    /// Columns without which figures of the times that are there can't be told.
+    pub(super) missing: Vec<String>,
     pub(super) has_counts: bool,
     pub(super) has_parts: bool,
 }
@@ -71,6 +75,34 @@ impl Names {
             all.push(name.clone());
         }
         Ok(Self { all, amounts, counts, parts })
+    }
+
+    fn has_after(&self) -> bool {
+        self.amounts[2].iter().any(Option::is_some)
+    }
+
+    /// What no column says, with the column's name: it isn't 0. Promotion and contact may have cost nothing.
+    fn lacking(&self) -> Vec<(Lacking, String)> {
+        let windows = [Window::Before, Window::During, Window::After].into_iter().zip(WINDOWS).zip(&self.amounts);
+        let taken = |window| [(0, Lacking::Revenue(window)), (1, Lacking::Goods(window)), (ORDERS, Lacking::Orders(window))];
+        let of_window = windows.flat_map(|((window, prefix), amounts)| {
+            let absent = taken(window).into_iter().filter(|(field, _)| amounts[*field].is_none());
+            absent.map(move |(field, lacking)| (lacking, format!("{prefix}{}", FIELDS[field])))
+        });
+        let counts = [(Lacking::LastTouched, "last_touched"), (Lacking::Redeemed, "redeemed")];
+        let absent = counts.into_iter().zip(self.counts).filter(|(_, place)| place.is_none());
+        of_window.chain(absent.map(|((lacking, name), _)| (lacking, name.to_owned()))).collect()
+    }
+
+    /// Columns that figures of the campaign, and of the time after it where anything is known of that, need.
+    fn missing(&self) -> Vec<String> {
+        let needed = |lacking: &Lacking| match lacking {
+            Lacking::Revenue(window) | Lacking::Goods(window) | Lacking::Orders(window) => {
+                *window == Window::During || *window == Window::After && self.has_after()
+            }
+            Lacking::LastTouched | Lacking::Redeemed => false,
+        };
+        self.lacking().into_iter().filter(|(lacking, _)| needed(lacking)).map(|(_, name)| name).collect()
     }
 
     fn wanted(&self, args: &Args) -> Vec<String> {
@@ -124,6 +156,14 @@ impl Rows {
     /// A row a unit, of sums; without whoever was in two arms.
     fn by_unit(self, args: &Args) -> Result<(Self, Exposure), CliError> {
         let found = exposure(&self.unit, &self.arm)?;
+        if found.kept.is_empty() && found.units > 0 {
+            return Err(CliError::usage(format!(
+                "{}: all {} customers stand in both arms by column {}, and are left out, as what they did is caused by both: nobody is left to compare: is --unit the right column?",
+                args.lot.data.display(),
+                found.units,
+                args.lot.assignment
+            )));
+        }
         let of_kept = |of: &[f64]| found.kept.iter().map(|&row| of[row]).collect::<Vec<f64>>();
         let codes_of_kept = |of: &[u32]| found.kept.iter().map(|&row| of[row]).collect::<Vec<u32>>();
         let unit: Vec<u64> = found.kept.iter().map(|&row| self.unit[row]).collect();
@@ -201,6 +241,12 @@ impl Reader<'_> {
         let offered = match &args.offered {
             Some(column) => {
                 let cells = whole(path, table.column(column)?, first)?;
+                if let Some(row) = cells.iter().position(|cell| *cell != 0.0 && *cell != 1.0) {
+                    let (path, place, cell) = (path.display(), first + row as u64 + 1, cells[row]);
+                    return Err(CliError::usage(format!(
+                        "{path}: row {place}: column {column} is {cell}: write 1 for who was offered something and 0 for who wasn't"
+                    )));
+                }
                 Some(cells.iter().map(|cell| f64::from(u8::from(*cell != 0.0))).collect())
             }
             None => None,
@@ -241,6 +287,7 @@ impl Reader<'_> {
             (0..customers.len()).flat_map(|row| parts.iter().map(move |(part, _)| minor(customers.columns[*part][row]))).collect();
         self.ledger.add(&all, &cells).map_err(|error| located(&error, &place))?;
         if let Some(group) = &customers.group {
+            let major = |minor: i64| minor as f64 / self.args.currency.minor_units() as f64;
             self.people.extend(all.iter().enumerate().map(|(row, customer)| Person {
                 group: Some(group[row]),
                 arm: customer.arm,
@@ -249,35 +296,62 @@ impl Reader<'_> {
                 discount: customer.during.promotion,
                 units: customer.during.orders,
                 cost: customer.during.promotion + customer.during.contact,
-                benefit: customer.during.revenue as f64,
-                before: customer.before.revenue as f64,
+                benefit: major(customer.during.revenue),
+                before: major(customer.before.revenue),
             }));
         }
         Ok(())
     }
 
-    fn groups(&mut self) -> Result<Option<GroupLedger>, CliError> {
-        if self.args.group.is_none() {
-            return Ok(None);
+    /// Two of each arm, or nothing can be said.
+    fn check_arms(&self, exposure: Option<&Exposure>) -> Result<(), CliError> {
+        let lot = &self.args.lot;
+        let left_out = exposure.filter(|exposure| exposure.in_several_arms > 0).map_or_else(String::new, |exposure| {
+            format!("; {} of {} customers stand in both arms and are left out", exposure.in_several_arms, exposure.units)
+        });
+        for (arm, name) in [(Arm::HeldOut, lot.held_out.as_str()), (Arm::Treated, self.arms.treated().unwrap_or("who was treated"))] {
+            let customers = self.ledger.customers(arm);
+            if customers < 2 {
+                return Err(CliError::usage(format!(
+                    "{}: column {}: {customers} customer(s) of {name}: an interval needs two of each arm{left_out}",
+                    lot.data.display(),
+                    lot.assignment
+                )));
+            }
         }
+        Ok(())
+    }
+
+    fn groups(&mut self) -> Result<GroupLedger, FairnessError> {
         let args = self.args;
         let plan = GroupPlan {
             currency: args.currency,
             groups: std::mem::take(&mut self.groups.names),
-            benefit_unit: format!("revenue, minor units of {}", args.currency.code()),
+            benefit_unit: format!("{} of revenue", args.currency.code()),
+            bought: "order".to_owned(),
             share_treated: 1.0 - args.lot.holdout_share,
             minimum: args.group_minimum,
         };
         let mut ledger = GroupLedger::new(plan)?;
         ledger.add(&self.people)?;
-        Ok(Some(ledger))
+        Ok(ledger)
     }
 }
 
+fn summed(names: &[String], row: u64) -> String {
+    format!("customer {}, rows summed", usize::try_from(row).ok().and_then(|row| names.get(row)).map_or("", String::as_str))
+}
+
 impl Read {
+    /// Which customer is meant, as people count.
+    pub(super) fn place(&self, args: &Args, row: u64) -> String {
+        self.names.as_ref().map_or_else(|| format!("{}: row {}", args.lot.data.display(), row + 1), |names| summed(names, row))
+    }
+
     pub(super) fn of(args: &Args) -> Result<Self, CliError> {
         let names = Names::of(args)?;
         let parts = names.parts.iter().map(|(_, part)| part.clone()).collect();
+        let lacking = names.lacking().into_iter().map(|(lacking, _)| lacking).collect();
         let wanted = names.wanted(args);
         let texts: Vec<&str> = args.unit.iter().map(String::as_str).collect();
         let mut reader = Reader {
@@ -286,7 +360,7 @@ impl Read {
             units: Order::default(),
             groups: Order::default(),
             rows: 0,
-            ledger: Ledger::new(args.currency, 1.0 - args.lot.holdout_share, parts)?,
+            ledger: Ledger::new(args.currency, 1.0 - args.lot.holdout_share, parts)?.lacking(lacking),
             people: vec![],
             names,
         };
@@ -299,18 +373,29 @@ impl Read {
             }
             reader.add(&rows, |row| format!("row {}", row + 1))
         })?;
-        let mut exposure = None;
+        let (mut exposure, mut of_customers) = (None, None);
         if args.unit.is_some() {
             let (customers, found) = kept.by_unit(args)?;
             let units = std::mem::take(&mut reader.units.names);
-            let name = |row: u64| usize::try_from(row).ok().and_then(|row| units.get(usize::try_from(*customers.unit.get(row)?).ok()?));
-            reader.add(&customers, |row| format!("customer {}, rows summed", name(row).map_or("", String::as_str)))?;
-            exposure = Some(found);
+            let names: Vec<String> = customers.unit.iter().filter_map(|&unit| units.get(usize::try_from(unit).ok()?).cloned()).collect();
+            reader.add(&customers, |row| summed(&names, row))?;
+            (exposure, of_customers) = (Some(found), Some(names));
         }
+        reader.check_arms(exposure.as_ref())?;
         let names = &reader.names;
-        let has_after = names.amounts[2].iter().any(Option::is_some);
+        let (has_after, missing) = (names.has_after(), names.missing());
         let (has_counts, has_parts) = (names.counts.iter().any(Option::is_some), !names.parts.is_empty());
-        let groups = reader.groups()?;
-        Ok(Self { ledger: reader.ledger, groups, rows: reader.rows, exposure, has_after, has_counts, has_parts })
+        let groups = args.group.is_some().then(|| reader.groups());
+        Ok(Self {
+            ledger: reader.ledger,
+            groups,
+            rows: reader.rows,
+            names: of_customers,
+            exposure,
+            has_after,
+            missing,
+            has_counts,
+            has_parts,
+        })
     }
 }
