@@ -104,7 +104,7 @@ fn what_isnt_known_has_no_figure_and_the_others_stay() {
 #[test]
 fn where_the_time_before_tells_everything_it_is_said() {
     let mut ledger = Ledger::new(eur(), 0.5, vec![]).unwrap();
-    let customers: Vec<Customer> = (0..40)
+    let customers: Vec<Customer> = (0..400)
         .map(|id: i64| {
             let (arm, treated) = if id % 2 == 1 { (Arm::Treated, 1) } else { (Arm::HeldOut, 0) };
             let usual = 100 * (id * id % 13);
