@@ -237,6 +237,11 @@ fn what_was_run_without_a_holdout_is_told_as_observational() {
     };
     write("dated.csv", &dated(99, 99));
     write("gap.csv", &dated(5, 99));
+    let twice = series.lines().enumerate().map(|(row, line)| match line.split(',').nth(1).and_then(|spent| spent.parse::<f64>().ok()) {
+        Some(spent) => format!("{line},{},{:.2}\n", 202_600 + row, 2.0 * spent),
+        None => format!("{line},date,double\n"),
+    });
+    write("twice.csv", &twice.collect::<String>().replacen("week,", "number,", 1).replacen("date", "week", 1));
     write("hole.csv", &dated(99, 4));
     let dated = ["observational", "--time", "week", "--outcome", "spent", "--starts", "202609", "--runs", "runs", "--data"];
     let told = ok(folder.path(), &[&dated[..], &["dated.csv"]].concat());
@@ -247,6 +252,7 @@ fn what_was_run_without_a_holdout_is_told_as_observational() {
         (&["gap.csv"][..], "gap.csv: row 5: there is no row for week 202605 before it"),
         (&["hole.csv", "--controls", "weather"], "hole.csv: row 4: column weather is empty"),
         (&["dated.csv", "--controls", "weather,spent"], "it is the outcome too"),
+        (&["twice.csv", "--controls", "weather,double"], "column double: fits the outcome but for rounding"),
         (&["dated.csv", "--season", "9999999999999999999"], "8 period(s) before the start"),
     ] {
         let (code, _, said) = evaluate(folder.path(), &[&dated[..], more].concat());

@@ -151,11 +151,11 @@ pub enum ObservationalError {
     },
     /// An outcome that is computed from what is to explain it.
     #[error(
-        "{what} fit the outcome but for rounding: a control that is the outcome, or is computed from it, moved with the campaign and takes its effect away. Leave that control out"
+        "{what}: fits the outcome but for rounding; a control that is the outcome, or is computed from it, moved with the campaign and takes its effect away. Leave that control out"
     )]
     PerfectFit {
         /// What fits.
-        what: &'static str,
+        what: String,
     },
     /// Covariates that tell treated from untreated for certain.
     #[error(

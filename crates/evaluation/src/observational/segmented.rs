@@ -97,7 +97,7 @@ fn estimate(series: &TimeSeries, settings: SegmentedSettings) -> Result<Segmente
     let center = series.outcome.iter().sum::<f64>() / periods as f64;
     // Of the equations' own rounding.
     if squares <= 1e-16 * series.outcome.iter().map(|value| (value - center).powi(2)).sum::<f64>() {
-        return Err(ObservationalError::PerfectFit { what: FITTED });
+        return Err(ObservationalError::PerfectFit { what: FITTED.to_owned() });
     }
     let lags = settings.lags.unwrap_or_else(|| default_lags(periods));
     let covariance = fit.newey_west(&design, lags);

@@ -180,7 +180,7 @@ impl Filtered {
         let df = (series.start - width) as f64;
         let rest = squares - dot(&with, &coefficients);
         if rest.is_nan() || rest <= 1e-14 * squares {
-            return Err(ObservationalError::PerfectFit { what: "controls and season before the start" });
+            return Err(ObservationalError::PerfectFit { what: "controls and season before the start".to_owned() });
         }
         let log_likelihood = -0.5 * (logs + log_determinant(&gram) + df * rest.ln());
         Ok(Self { outcome, columns, level_variance, noise, step, coefficients, bread, variance: rest / df, df, log_likelihood })

@@ -1,6 +1,7 @@
 //! One series with a start: what both interrupted time series work on.
 
 use super::ObservationalError;
+use crate::experiment::solve::dot;
 
 /// An outcome over time, the place of the first period with treatment, and what else may explain it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +20,7 @@ impl TimeSeries {
     ///
     /// # Errors
     /// Where times go backwards or leave gaps, lengths differ, a value isn't finite, the outcome doesn't vary before the
-    /// start, or too few periods are before (two more than coefficients) or none after.
+    /// start, a control is the outcome or a multiple, or too few periods are before (two more than coefficients) or none after.
     pub fn new(times: &[i64], outcome: &[f64], start: i64, season: usize, controls: &[Vec<f64>]) -> Result<Self, ObservationalError> {
         check_times(times)?;
         let names = std::iter::once("outcome".to_owned()).chain((0..controls.len()).map(|at| format!("control {at}")));
@@ -30,6 +31,9 @@ impl TimeSeries {
             if let Some((row, &value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
                 return Err(ObservationalError::NotFinite { row, column, value });
             }
+        }
+        if let Some(at) = controls.iter().position(|control| is_multiple(control, outcome)) {
+            return Err(ObservationalError::PerfectFit { what: format!("control {at}") });
         }
         let start = times.partition_point(|&time| time < start);
         if start >= times.len() {
@@ -78,6 +82,18 @@ impl TimeSeries {
     pub(super) fn row(&self, period: usize) -> impl Iterator<Item = f64> {
         self.columns.iter().map(move |column| column[period])
     }
+}
+
+/// Whether two series go together but for a file's rounding: by their steps, which have neither level nor line.
+fn is_multiple(one: &[f64], two: &[f64]) -> bool {
+    let steps = |series: &[f64]| -> Vec<f64> {
+        let all: Vec<f64> = series.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
+        all.iter().map(|step| step - mean).collect()
+    };
+    let (one, two) = (steps(one), steps(two));
+    let squares = dot(&one, &one) * dot(&two, &two);
+    squares > 0.0 && dot(&one, &two).powi(2) > (1.0 - 1e-6) * squares
 }
 
 fn check_times(times: &[i64]) -> Result<(), ObservationalError> {

@@ -149,8 +149,14 @@ fn series_that_cannot_be_used() {
     says(structural_time_series(&same, 0.95), "aren't identified");
     says(segmented_regression(&same, SegmentedSettings::default()), "aren't identified");
     for factor in [1.0, -0.3] {
-        let multiple: Vec<f64> = outcome.iter().map(|value| 1000.0 + factor * value).collect();
-        let itself = TimeSeries::new(&times, &outcome, 12, 0, &[multiple]).unwrap();
+        // As a file has it that was rounded.
+        let multiple: Vec<f64> = outcome.iter().map(|value| ((1000.0 + factor * value) * 1234.0).round() / 1234.0).collect();
+        says(TimeSeries::new(&times, &outcome, 12, 0, &[multiple]), "control 0: fits the outcome");
+        let parts: [Vec<f64>; 2] = [1.0, -1.0].map(|sign| {
+            let mut draw = Draw::seeded(1);
+            outcome.iter().map(|value| factor * value + sign * draw.normal()).collect()
+        });
+        let itself = TimeSeries::new(&times, &outcome, 12, 0, &parts).unwrap();
         says(segmented_regression(&itself, SegmentedSettings::default()), "takes its effect away");
         says(structural_time_series(&itself, 0.95), "takes its effect away");
     }

@@ -351,8 +351,7 @@ fn located(args: &Args, units: &[String], error: ObservationalError) -> CliError
         ObservationalError::NotFinite { row, value, column } => format!(
             "{path}: row {}: column {} is {}: one such row makes every mean of its period, and so every effect, undefined: give the amount that was meant (0 where nothing was bought), or remove {}",
             row + 1,
-            // Columns of a library that knows no names.
-            column.strip_prefix("control ").and_then(|place| args.controls.get(place.parse::<usize>().ok()?)).unwrap_or(&args.outcome),
+            control(args, &column).unwrap_or(&args.outcome),
             if value.is_nan() { "empty".to_owned() } else { value.to_string() },
             if args.unit.is_some() { "the unit" } else { "the column, if it is a control" }
         ),
@@ -361,6 +360,10 @@ fn located(args: &Args, units: &[String], error: ObservationalError) -> CliError
             row + 1,
             args.time
         ),
+        ObservationalError::PerfectFit { what } => {
+            let what = control(args, &what).map_or(what.clone(), |name| format!("column {name}"));
+            format!("{path}: {}", ObservationalError::PerfectFit { what })
+        }
         ObservationalError::Gap { row, time } => format!(
             "{path}: row {}: there is no row for {} {time} before it: a line and a season count periods, and effects after the gap would be those of other periods: add the row (0 where nothing was bought)",
             row + 1,
@@ -384,6 +387,11 @@ fn located(args: &Args, units: &[String], error: ObservationalError) -> CliError
         ),
         other => format!("{path}: {other}"),
     })
+}
+
+/// The name of a control, which the estimators number from 0.
+fn control<'a>(args: &'a Args, numbered: &str) -> Option<&'a String> {
+    args.controls.get(numbered.strip_prefix("control ")?.parse::<usize>().ok()?)
 }
 
 fn around(relative: i64, effect: &ObservedEffect) -> Around {
