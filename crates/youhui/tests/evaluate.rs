@@ -109,6 +109,12 @@ fn what_is_wrong_with_a_log_is_said_with_its_consequence() {
         let (code, _, said) = evaluate(folder.path(), &["policy", "--log", log, "--policy", "uniform", "--level", level]);
         assert!(code == 2 && said.contains(why), "{log}: {code} {said}");
     }
+    for (more, why) in
+        [(["--bootstrap", "99999999999"], "at most 100000 draws"), (["--features", "reward"], "would foresee what came of it")]
+    {
+        let (code, _, said) = evaluate(folder.path(), &[&["policy", "--log", "good.csv", "--policy", "uniform"], &more[..]].concat());
+        assert!(code == 2 && said.contains(why), "{more:?}: {said}");
+    }
     let (code, _, said) =
         evaluate(folder.path(), &["policy", "--log", "good.csv", "--policy", "always:z", "--reward-model", "none", "--bootstrap", "0"]);
     assert!(code == 0 && said.contains("warning") && said.contains('z'), "never logged: {said}");

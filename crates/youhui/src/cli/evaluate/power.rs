@@ -104,6 +104,9 @@ pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
 
 /// Numbers with which there is something to plan.
 fn check(args: &Args) -> Result<(), CliError> {
+    if let Some(sd) = args.sd.filter(|sd| *sd <= 0.0 || sd.is_nan()) {
+        return Err(CliError::usage(format!("--sd {sd}: give a number above 0")));
+    }
     let is_size = |number: f64| number.is_finite() && number != 0.0 && (1e-60..1e60).contains(&number.abs());
     for (flag, number) in [("--sd", args.sd), ("--effect", args.effect), ("--relative-effect", args.relative_effect)] {
         if let Some(number) = number.filter(|number| !is_size(*number)) {
@@ -227,7 +230,7 @@ fn found_by(args: &Args, mut of: PowerPlan, units: f64, wanted: f64) -> Result<f
 fn varying(args: &Args, spread: Option<&Spread>, effect: Option<f64>) -> Result<PowerPlan, CliError> {
     match (args.sd, args.rate, spread) {
         (_, _, Some(spread)) => Ok(PowerPlan::new(spread.variance)),
-        (Some(sd), ..) if sd.is_finite() && sd > 0.0 => Ok(PowerPlan::new(sd * sd)),
+        (Some(sd), ..) => Ok(PowerPlan::new(sd * sd)),
         (None, Some(rate), _) if rate > 0.0 && rate < 1.0 => {
             let other = rate + effect.unwrap_or(0.0);
             if other > 0.0 && other < 1.0 {
@@ -235,7 +238,6 @@ fn varying(args: &Args, spread: Option<&Spread>, effect: Option<f64>) -> Result<
             }
             Err(CliError::usage(format!("--effect: the rate would be {other}: a share lies between 0 and 1")))
         }
-        (Some(_), ..) => Err(CliError::usage("--sd: give a number above 0")),
         _ => Err(CliError::usage("--rate: give a share between 0 and 1")),
     }
 }

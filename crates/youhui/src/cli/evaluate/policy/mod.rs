@@ -193,6 +193,9 @@ impl From<OffPolicyError> for CliError {
     }
 }
 
+/// Draws of the bootstrap that are kept.
+const MOST_DRAWS: usize = 100_000;
+
 impl Args {
     /// What may be a file that is read.
     fn files(&self) -> Vec<&Path> {
@@ -203,6 +206,17 @@ impl Args {
 
 pub(crate) fn run(args: &Args, console: Console) -> Result<(), CliError> {
     let started = Timestamp::now();
+    if args.bootstrap > MOST_DRAWS {
+        return Err(CliError::usage(format!(
+            "--bootstrap {}: at most {MOST_DRAWS} draws: more change no digit that is shown",
+            args.bootstrap
+        )));
+    }
+    if let Some(of_later) = args.features.iter().find(|name| **name == args.reward || Some(*name) == args.propensity.as_ref()) {
+        return Err(CliError::usage(format!(
+            "--features {of_later}: the reward model would foresee what came of it from that itself: give what was known before"
+        )));
+    }
     if !(args.level > 0.0 && args.level < 1.0) {
         return Err(CliError::usage(format!("--level {}: it is a share between 0 and 1, such as 0.95", args.level)));
     }
