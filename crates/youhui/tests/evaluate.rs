@@ -91,11 +91,11 @@ fn what_is_wrong_with_a_log_is_said_with_its_consequence() {
     write("sum.csv", "action,probability\na,0.5\nb,0.6\n");
     write("short.csv", "p_a,p_b\n1,0\n");
     for (log, policy, why) in [
-        ("zero.csv", "uniform", "propensity"),
-        ("above.csv", "uniform", "propensity"),
-        ("negative.csv", "uniform", "propensity"),
-        ("infinite.csv", "uniform", "reward"),
-        ("good.csv", "sum.csv", "sum"),
+        ("zero.csv", "uniform", "row 2: propensity is 0,"),
+        ("above.csv", "uniform", "row 2: propensity is 1.5,"),
+        ("negative.csv", "uniform", "row 2: propensity is -0.1,"),
+        ("infinite.csv", "uniform", "row 1: reward is inf,"),
+        ("good.csv", "sum.csv", "sum to 1.1, not 1"),
         ("good.csv", "short.csv", "not as many rows"),
         ("good.csv", "nothing", "neither a file nor a name"),
         ("nowhere.csv", "uniform", "nowhere.csv"),

@@ -158,7 +158,7 @@ fn what_is_wrong_with_an_experiment_is_said_with_its_consequence() {
         ("texts.csv", &[], "a metric needs numbers"),
         ("nowhere.csv", &[], "nowhere.csv"),
         ("part.csv", &["--aggregates"], "whole numbers"),
-        ("one.csv", &["--weights", "new=x"], "no"),
+        ("same.csv", &["--weights", "control=1,new=x"], "not a number"),
         ("same.csv", &["--weights", "control=1,other=2"], "no such arm"),
         ("same.csv", &["--prior", "0,1"], "only --engine bayesian"),
         ("same.csv", &["--level", "1"], "level"),
